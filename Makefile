@@ -1,0 +1,123 @@
+# The one entry to everything: `make` lists what there is.
+#
+# Everything is kept inside this checkout (.venv, target, demo-output): settings of the caller's
+# shell that would point a build or a test at another checkout, Spark or MLflow are dropped here.
+
+PYTHON ?=
+ARGS ?=
+
+VENV := $(CURDIR)/.venv
+PY := $(VENV)/bin/python
+STAMPS := .venv/.stamps
+CORE := python/sparktune/_core.abi3.so
+RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+PYTHON_DIRS := python tests benches examples scripts
+
+export VIRTUAL_ENV := $(VENV)
+export PATH := $(VENV)/bin:$(PATH)
+export CARGO_TARGET_DIR := $(CURDIR)/target
+export PYO3_PYTHON := $(PY)
+export PYSPARK_PYTHON := $(PY)
+export PYSPARK_DRIVER_PYTHON := $(PY)
+export PYTHONNOUSERSITE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONPATH PYTHONHOME CONDA_PREFIX
+unexport SPARK_HOME SPARK_CONF_DIR SPARK_REMOTE
+unexport MLFLOW_TRACKING_URI MLFLOW_REGISTRY_URI MLFLOW_RUN_ID MLFLOW_EXPERIMENT_ID
+unexport MLFLOW_EXPERIMENT_NAME SPARKTUNE_MLFLOW
+
+# Finds a JDK for Spark, see scripts/java_home.py.
+WITH_JAVA = JAVA_HOME="$$($(PY) scripts/java_home.py)" && export JAVA_HOME &&
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## list the targets
+	@echo "usage: make <target> [PYTHON=python3.12] [ARGS='...']"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
+
+# --- Setting up -----------------------------------------------------------------------------
+
+.PHONY: setup
+setup: $(CORE)  ## create .venv, install the locked dependencies, build the extension (only what changed)
+
+$(STAMPS)/venv:
+	@sh scripts/check_rust.sh
+	@sh scripts/create_venv.sh "$(PYTHON)" .venv
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/dependencies: requirements.lock | $(STAMPS)/venv
+	@echo "Installing the locked dependencies (the first time takes a few minutes)"
+	$(PY) -m pip install --quiet --require-hashes -r requirements.lock
+	@touch $@
+
+$(CORE): $(STAMPS)/dependencies $(RUST_SOURCES) pyproject.toml
+	@sh scripts/check_rust.sh
+	@echo "Building the extension in release mode"
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# --- Using it -------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: setup  ## search for a model on local Spark, logged to MLflow; results in demo-output/
+	@$(WITH_JAVA) $(PY) examples/model_search.py $(ARGS)
+
+# --- Checking it ----------------------------------------------------------------------------
+
+.PHONY: test
+test: test-rust test-python  ## run every test, those of Spark and MLflow included
+
+.PHONY: test-rust
+test-rust: setup  ## run the Rust tests
+	cargo test --locked --package sparktune-core
+
+.PHONY: test-python
+test-python: setup  ## run the Python tests (ARGS='tests/test_plotting.py -k name' for some)
+	@$(WITH_JAVA) $(PY) -m pytest $(ARGS)
+
+.PHONY: lint
+lint: setup  ## check format, style, types, stubs, licences; changes nothing
+	$(PY) -m ruff check $(PYTHON_DIRS)
+	$(PY) -m ruff format --check $(PYTHON_DIRS)
+	$(PY) -m mypy
+	$(PY) -m mypy.stubtest sparktune._core
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; \
+	else echo "cargo-deny is not installed: licences were not checked (cargo install cargo-deny)"; fi
+
+.PHONY: audit
+audit:  ## look for known vulnerabilities in what the extension links (cargo-deny, network)
+	cargo deny check advisories
+
+.PHONY: fmt
+fmt: setup  ## format the Python and the Rust code, apply safe fixes
+	$(PY) -m ruff check --fix $(PYTHON_DIRS)
+	$(PY) -m ruff format $(PYTHON_DIRS)
+	cargo fmt --all
+
+.PHONY: bench
+bench: setup  ## time the suggesters alone (cargo bench), then beside hyperopt, optuna and rustuna
+	cargo bench --locked --package sparktune-core
+	$(PY) benches/vs_peers.py $(ARGS)
+
+# --- Shipping it ----------------------------------------------------------------------------
+
+.PHONY: wheel
+wheel: $(STAMPS)/dependencies  ## build the wheel and the source distribution into dist/
+	@sh scripts/check_rust.sh
+	$(VENV)/bin/maturin build --release --locked --sdist --out dist
+
+.PHONY: lock
+lock: $(STAMPS)/venv  ## write requirements*.lock from pyproject.toml (ARGS=--upgrade for newer versions)
+	$(PY) -m pip install --quiet "uv>=0.8,<1"
+	sh scripts/lock.sh $(ARGS)
+
+.PHONY: clean
+clean:  ## remove everything that was built, installed or written by a run
+	rm -rf .venv target dist .cache demo-output $(CORE)
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf mlruns mlartifacts mlflow.db spark-warehouse metastore_db derby.log artifacts
+	find python tests benches examples scripts -name __pycache__ -type d -prune -exec rm -rf {} +

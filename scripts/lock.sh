@@ -1,0 +1,14 @@
+#!/bin/sh
+# lock.sh [--upgrade]: writes the lock files from pyproject.toml, one resolution that holds on
+# every platform and on every Python from 3.10, each file with its hash, no index or host named.
+set -eu
+cd "$(dirname "$0")/.."
+uv=${UV:-.venv/bin/uv}
+
+compile() {
+    "$uv" pip compile "$@" --quiet --universal --generate-hashes --python-version 3.10 \
+        --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+}
+
+compile pyproject.toml --group dev --group peers --output-file requirements.lock "$@"
+compile --group jdk --output-file requirements-jdk.lock "$@"
