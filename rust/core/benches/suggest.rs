@@ -1,0 +1,138 @@
+//! What one suggestion, a batch, and a finished trial cost, by length of the history and number of
+//! parameters. `cargo bench`, or `cargo bench -- suggest/10`.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use sparktune_core::tpe::{self, Settings};
+use sparktune_core::{Distribution, History, Parameter, Space, Stream, random};
+
+/// Priors of the mixed space, in turn.
+const MIXED: [(&str, &[f64]); 5] = [
+    ("uniform", &[-5.0, 5.0]),
+    ("loguniform", &[-7.0, 0.0]),
+    ("quniform", &[0.0, 100.0, 1.0]),
+    ("randint", &[0.0, 5.0]),
+    ("uniform", &[0.0, 1.0]),
+];
+
+const EACH: [(&str, &[f64]); 10] = [
+    ("uniform", &[-5.0, 5.0]),
+    ("quniform", &[0.0, 100.0, 1.0]),
+    ("loguniform", &[-7.0, 0.0]),
+    ("qloguniform", &[0.0, 6.0, 1.0]),
+    ("normal", &[0.0, 1.0]),
+    ("qnormal", &[0.0, 10.0, 1.0]),
+    ("lognormal", &[0.0, 1.0]),
+    ("qlognormal", &[0.0, 1.0, 0.5]),
+    ("randint", &[0.0, 20.0]),
+    ("categorical", &[0.2, 0.3, 0.5]),
+];
+
+fn space(priors: impl Iterator<Item = (&'static str, &'static [f64])>) -> Arc<Space> {
+    let parameters = priors
+        .enumerate()
+        .map(|(i, (name, args))| Parameter {
+            label: format!("p{i}"),
+            distribution: Distribution::new("p", name, args).expect("valid"),
+            conditions: vec![vec![]],
+        })
+        .collect();
+    Arc::new(Space::new(parameters).expect("valid"))
+}
+
+fn mixed(d: usize) -> Arc<Space> {
+    space(MIXED.iter().copied().cycle().take(d))
+}
+
+/// `n` finished trials of random search, ready to be asked.
+fn history(space: &Arc<Space>, n: i64) -> History {
+    let mut history = History::new(space.clone());
+    let mut losses = Stream::new(1, 0);
+    for tid in 0..n {
+        history
+            .observe(tid, losses.normal(), &random::suggest(space, 3, tid))
+            .expect("fits");
+    }
+    tpe::suggest(&mut history, &[n], 0, &Settings::default()).expect("suggests");
+    history
+}
+
+fn suggest(c: &mut Criterion) {
+    for d in [2, 10, 50] {
+        let mut group = c.benchmark_group(format!("suggest/{d}"));
+        for n in [100, 1_000, 10_000, 100_000, 1_000_000] {
+            if d == 50 && n > 100_000 {
+                continue; // half a gigabyte of history says nothing that d = 10 does not
+            }
+            let mut history = history(&mixed(d), n);
+            let mut seed = 0;
+            group.bench_function(BenchmarkId::from_parameter(n), |b| {
+                b.iter(|| {
+                    seed += 1;
+                    tpe::suggest(&mut history, &[n], black_box(seed), &Settings::default())
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+fn each_distribution(c: &mut Criterion) {
+    let mut group = c.benchmark_group("distribution");
+    for prior in EACH {
+        let mut history = history(&space(std::iter::once(prior)), 1_000);
+        let mut seed = 0;
+        group.bench_function(prior.0, |b| {
+            b.iter(|| {
+                seed += 1;
+                tpe::suggest(
+                    &mut history,
+                    &[1_000],
+                    black_box(seed),
+                    &Settings::default(),
+                )
+            });
+        });
+    }
+    group.finish();
+}
+
+fn batch(c: &mut Criterion) {
+    let mut group = c.benchmark_group("batch");
+    let mut history = history(&mixed(10), 1_000);
+    for k in [1, 128, 1_024] {
+        let tids: Vec<i64> = (1_000..1_000 + k).collect();
+        let mut seed = 0;
+        group.throughput(Throughput::Elements(k.unsigned_abs()));
+        group.bench_function(BenchmarkId::from_parameter(k), |b| {
+            b.iter(|| {
+                seed += 1;
+                tpe::suggest(&mut history, &tids, black_box(seed), &Settings::default())
+            });
+        });
+    }
+    group.finish();
+}
+
+fn insert(c: &mut Criterion) {
+    let mut group = c.benchmark_group("insert");
+    for n in [1_000, 10_000, 100_000] {
+        let space = mixed(10);
+        let mut history = history(&space, n);
+        let mut losses = Stream::new(2, 0);
+        let mut tid = n;
+        group.bench_function(BenchmarkId::from_parameter(n), |b| {
+            b.iter(|| {
+                tid += 1;
+                let row = random::suggest(&space, 4, tid);
+                history.observe(tid, losses.normal(), black_box(&row))
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, suggest, each_distribution, batch, insert);
+criterion_main!(benches);

@@ -1,0 +1,150 @@
+//! The rest's weighted counts of one whole-number parameter, kept as they change.
+//!
+//! The same three sums as in [`tables`](crate::tables), a number a category instead of a table.
+
+use std::collections::BTreeMap;
+
+use crate::categories::category;
+use crate::distribution::Discrete;
+use crate::parzen::forgetting_line;
+use crate::ranks::Ranks;
+
+/// Ranges up to this size are kept as an array.
+const MAX_DENSE: u64 = 4_096;
+
+/// Sums of weight one and of rank over the aged observations, and of one over the fresh ones.
+type Sums = [f64; 3];
+
+const COUNT: usize = 0;
+const RANKED: usize = 1;
+const FRESH: usize = 2;
+
+#[derive(Debug, Clone)]
+enum Store {
+    Dense(Vec<Sums>),
+    Sparse(BTreeMap<u64, Sums>),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Bins {
+    prior: Discrete,
+    store: Store,
+    total: Sums,
+    aged: usize,
+}
+
+impl Bins {
+    /// Counts the rest of `ranks`.
+    pub(crate) fn build(prior: &Discrete, ranks: &Ranks) -> Self {
+        let store = if prior.size() <= MAX_DENSE {
+            #[expect(clippy::cast_possible_truncation)]
+            Store::Dense(vec![[0.0; 3]; prior.size() as usize])
+        } else {
+            Store::Sparse(BTreeMap::new())
+        };
+        let mut bins = Self {
+            prior: prior.clone(),
+            store,
+            total: [0.0; 3],
+            aged: ranks.n_aged(),
+        };
+        for (rank, (_, value)) in ranks.above_from(0).enumerate() {
+            if rank < bins.aged {
+                bins.add(value, COUNT, 1.0);
+                bins.add(value, RANKED, rank as f64);
+            } else {
+                bins.add(value, FRESH, 1.0);
+            }
+        }
+        bins
+    }
+
+    // All sums are whole numbers below 2^53, so adding and subtracting them is exact.
+    fn add(&mut self, value: f64, which: usize, amount: f64) {
+        let Some(c) = category(&self.prior, value) else {
+            return;
+        };
+        self.total[which] += amount;
+        match &mut self.store {
+            #[expect(clippy::cast_possible_truncation)]
+            Store::Dense(sums) => sums[c as usize][which] += amount,
+            Store::Sparse(sums) => {
+                let entry = sums.entry(c).or_default();
+                entry[which] += amount;
+                if *entry == [0.0; 3] {
+                    sums.remove(&c);
+                }
+            }
+        }
+    }
+
+    /// Adds an observation that `ranks` already counts among the rest.
+    pub(crate) fn insert(&mut self, tid: i64, value: f64, ranks: &Ranks) {
+        let rank = ranks.rank(tid);
+        if rank < self.aged {
+            self.shift_younger(tid, rank, 1.0, ranks);
+            self.add(value, COUNT, 1.0);
+            self.add(value, RANKED, rank as f64);
+            self.aged += 1;
+        } else {
+            self.add(value, FRESH, 1.0);
+        }
+        self.settle(ranks);
+    }
+
+    /// Removes an observation that `ranks` no longer counts among the rest.
+    pub(crate) fn remove(&mut self, tid: i64, value: f64, ranks: &Ranks) {
+        let rank = ranks.rank(tid);
+        if rank < self.aged {
+            self.add(value, COUNT, -1.0);
+            self.add(value, RANKED, -(rank as f64));
+            self.aged -= 1;
+            self.shift_younger(tid, rank, -1.0, ranks);
+        } else {
+            self.add(value, FRESH, -1.0);
+        }
+        self.settle(ranks);
+    }
+
+    fn shift_younger(&mut self, tid: i64, rank: usize, sign: f64, ranks: &Ranks) {
+        let younger = ranks
+            .above_from(rank)
+            .filter(|&(t, _)| t != tid)
+            .take(self.aged - rank);
+        for (_, value) in younger {
+            self.add(value, RANKED, sign);
+        }
+    }
+
+    fn settle(&mut self, ranks: &Ranks) {
+        while self.aged != ranks.n_aged() {
+            let to_aged = self.aged < ranks.n_aged();
+            let rank = if to_aged { self.aged } else { self.aged - 1 };
+            let sign = if to_aged { 1.0 } else { -1.0 };
+            if let Some(value) = ranks.value(ranks.at_rank(rank)) {
+                self.add(value, COUNT, sign);
+                self.add(value, RANKED, sign * rank as f64);
+                self.add(value, FRESH, -sign);
+            }
+            self.aged = if to_aged { rank + 1 } else { rank };
+        }
+    }
+
+    /// Probability of a value with `n` observations among the rest; zero outside the range.
+    pub(crate) fn probability(&self, value: f64, n: usize, prior_weight: f64) -> f64 {
+        let Some(c) = category(&self.prior, value) else {
+            return 0.0;
+        };
+        // A weighted prior's categories fit in memory.
+        #[expect(clippy::cast_possible_truncation)]
+        let index = c as usize;
+        let sums = match &self.store {
+            Store::Dense(sums) => sums[index],
+            Store::Sparse(sums) => sums.get(&c).copied().unwrap_or_default(),
+        };
+        let (a, b) = forgetting_line(n);
+        let weigh = |s: Sums| a * s[COUNT] + b * s[RANKED] + s[FRESH];
+        let total = weigh(self.total) + self.prior.size() as f64 * prior_weight;
+        (weigh(sums) + self.prior.pseudo_count(index, prior_weight)) / total
+    }
+}

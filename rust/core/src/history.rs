@@ -1,0 +1,227 @@
+//! Observed trials, in columns, ordered by trial id.
+
+use std::sync::Arc;
+
+use crate::distribution::Distribution;
+use crate::error::{Error, Result};
+use crate::space::Space;
+use crate::split::Split;
+
+/// What is known of a search: one row a trial, ordered by trial id.
+///
+/// A row has one value a parameter, NaN where the parameter was inactive. Unfinished and failed
+/// trials have an infinite loss.
+#[derive(Debug, Clone)]
+pub struct History {
+    space: Arc<Space>,
+    tids: Vec<i64>,
+    losses: Vec<f64>,
+    columns: Vec<Vec<f64>>,
+    /// What suggestions read, kept in step once the first of them has asked for it.
+    split: Option<Split>,
+}
+
+impl History {
+    /// An empty history.
+    #[must_use]
+    pub fn new(space: Arc<Space>) -> Self {
+        let columns = vec![Vec::new(); space.len()];
+        Self {
+            space,
+            tids: Vec::new(),
+            losses: Vec::new(),
+            columns,
+            split: None,
+        }
+    }
+
+    /// The space it belongs to.
+    #[must_use]
+    pub fn space(&self) -> &Arc<Space> {
+        &self.space
+    }
+
+    /// Number of trials.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tids.len()
+    }
+
+    /// Whether there are no trials.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tids.is_empty()
+    }
+
+    /// Trial ids, ascending.
+    #[must_use]
+    pub fn tids(&self) -> &[i64] {
+        &self.tids
+    }
+
+    /// Losses in the order of [`Self::tids`].
+    #[must_use]
+    pub fn losses(&self) -> &[f64] {
+        &self.losses
+    }
+
+    /// Values of one parameter in the order of [`Self::tids`], NaN where inactive.
+    #[must_use]
+    pub fn column(&self, parameter: usize) -> &[f64] {
+        &self.columns[parameter]
+    }
+
+    /// Adds a trial, or replaces what is known of it.
+    ///
+    /// A loss of NaN or minus infinity is as bad as plus infinity: a broken objective must not
+    /// look like the best one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RowLength`] or [`Error::Value`] where the row does not fit the space.
+    pub fn observe(&mut self, tid: i64, loss: f64, row: &[f64]) -> Result<()> {
+        self.check(row)?;
+        let loss = if loss.is_nan() || loss == f64::NEG_INFINITY {
+            f64::INFINITY
+        } else {
+            loss
+        };
+        match self.position(tid) {
+            Ok(at) => {
+                let old = std::mem::replace(&mut self.losses[at], loss);
+                let same = self.columns.iter().zip(row).all(|(column, value)| {
+                    column[at] == *value || (column[at].is_nan() && value.is_nan())
+                });
+                if let Some(split) = &mut self.split {
+                    if !same {
+                        split.remove(tid, old);
+                        split.insert(tid, loss, row);
+                    } else if old != loss {
+                        split.change_loss(tid, old, loss);
+                    }
+                }
+                for (column, &value) in self.columns.iter_mut().zip(row) {
+                    column[at] = value;
+                }
+            }
+            Err(at) => {
+                self.tids.insert(at, tid);
+                self.losses.insert(at, loss);
+                for (column, &value) in self.columns.iter_mut().zip(row) {
+                    column.insert(at, value);
+                }
+                if let Some(split) = &mut self.split {
+                    split.insert(tid, loss, row);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a trial is known.
+    #[must_use]
+    pub fn contains(&self, tid: i64) -> bool {
+        self.position(tid).is_ok()
+    }
+
+    /// Forgets a trial. Returns whether it was known.
+    pub fn remove(&mut self, tid: i64) -> bool {
+        let Ok(at) = self.position(tid) else {
+            return false;
+        };
+        self.tids.remove(at);
+        let loss = self.losses.remove(at);
+        for column in &mut self.columns {
+            column.remove(at);
+        }
+        if let Some(split) = &mut self.split {
+            split.remove(tid, loss);
+        }
+        true
+    }
+
+    /// The split for `gamma`, made if it is not there.
+    pub(crate) fn split(&mut self, gamma: f64) -> &mut Split {
+        let kept = self.split.take().filter(|split| split.gamma == gamma);
+        let split = kept.unwrap_or_else(|| {
+            let mut split = Split::new(&self.space, gamma);
+            let mut row = vec![f64::NAN; self.space.len()];
+            for (at, (&tid, &loss)) in self.tids.iter().zip(&self.losses).enumerate() {
+                for (value, column) in row.iter_mut().zip(&self.columns) {
+                    *value = column[at];
+                }
+                split.insert(tid, loss, &row);
+            }
+            split
+        });
+        self.split.insert(split)
+    }
+
+    fn position(&self, tid: i64) -> std::result::Result<usize, usize> {
+        match self.tids.last() {
+            // New trials nearly always have the highest id.
+            Some(&last) if tid > last => Err(self.tids.len()),
+            None => Err(0),
+            _ => self.tids.binary_search(&tid),
+        }
+    }
+
+    fn check(&self, row: &[f64]) -> Result<()> {
+        if row.len() != self.space.len() {
+            return Err(Error::RowLength {
+                expected: self.space.len(),
+                got: row.len(),
+            });
+        }
+        for (parameter, &value) in self.space.parameters().iter().zip(row) {
+            // NaN says inactive; an infinite value has no place in any estimator.
+            let bad = value.is_infinite()
+                || matches!(&parameter.distribution, Distribution::Discrete(_)
+                    if !value.is_nan() && value.fract() != 0.0);
+            if bad {
+                return Err(Error::Value {
+                    label: parameter.label.clone(),
+                    value,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::Parameter;
+
+    fn space() -> Arc<Space> {
+        let x = Parameter {
+            label: "x".to_owned(),
+            distribution: Distribution::new("x", "uniform", &[0.0, 1.0]).expect("valid"),
+            conditions: vec![vec![]],
+        };
+        Arc::new(Space::new(vec![x]).expect("valid"))
+    }
+
+    #[test]
+    fn rows_are_ordered_by_trial_id_and_replaced_in_place() {
+        let mut history = History::new(space());
+        for (tid, loss) in [(5, 1.0), (2, f64::NAN), (9, f64::NEG_INFINITY), (5, 0.5)] {
+            history
+                .observe(tid, loss, &[0.1 * tid as f64])
+                .expect("fits");
+        }
+        assert_eq!(history.tids(), [2, 5, 9]);
+        assert_eq!(history.losses(), [f64::INFINITY, 0.5, f64::INFINITY]);
+        assert!(history.remove(5) && !history.remove(5));
+        assert_eq!(history.len(), 2);
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_are_refused() {
+        let mut history = History::new(space());
+        assert!(history.observe(0, 0.0, &[]).is_err());
+        assert!(history.observe(0, 0.0, &[f64::INFINITY]).is_err());
+        assert!(history.is_empty());
+    }
+}

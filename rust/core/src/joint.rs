@@ -1,0 +1,509 @@
+//! Product kernels over several parameters: the multivariate estimator.
+//!
+//! A mixture with one kernel an observation, each a product over the parameters of a *group* (those
+//! that are active together): Falkner, Klein, Hutter, *BOHB* (2018), section 3.2, and Optuna's
+//! default. Unlike one mixture a parameter, it sees which values are good *together*.
+//!
+//! - Numbers: a normal kernel, truncated to the bounds. All of a parameter's kernels have the
+//!   bandwidth `0.2 * n^(-1 / (d + 4))` of the prior's width (Scott's exponent); a grid of step `q`
+//!   adds the variance `q^2 / 12` of rounding to it.
+//! - Categories: the observed one has `1 + e`, each other `e`, with `e = prior_weight / kernels`.
+//! - The prior is one more kernel.
+//!
+//! The rest's kernels are kept in columns, so that a candidate costs a pass over them with one
+//! exponential a kernel.
+
+use crate::categories::{category, sample_prior, value};
+use crate::distribution::{Discrete, Distribution, Numeric};
+use crate::math::kernel_mass;
+use crate::parzen::forgetting_weight;
+use crate::rng::Stream;
+use crate::vector::joint_sums;
+
+/// Width of kernels of one observation, in widths of the prior.
+const WIDTH: f64 = 0.2;
+
+/// Beyond so many kernels the older half is thinned out.
+pub(crate) const MAX_KERNELS: usize = 20_000;
+
+/// Bandwidths follow the number of kernels in steps of this factor, so that what depends on them
+/// need not be computed for each new trial.
+const STEPS_PER_DOUBLING: f64 = 8.0;
+
+/// One dimension of a group.
+#[derive(Debug, Clone)]
+struct Axis {
+    prior: Distribution,
+    /// Bandwidth, for numbers.
+    sigma: f64,
+}
+
+/// Kernels of one group on one side, in columns, oldest first.
+#[derive(Debug, Clone)]
+pub(crate) struct Joint {
+    axes: Vec<Axis>,
+    tids: Vec<i64>,
+    /// A column an axis: locations over the bandwidth, or categories.
+    columns: Vec<Vec<f64>>,
+    /// `-ln` of each kernel's mass within the bounds.
+    log_scales: Vec<f64>,
+    /// Number of kernels that the bandwidths are for, rounded to a step.
+    width_step: i32,
+}
+
+impl Joint {
+    pub(crate) fn new<'a>(priors: impl Iterator<Item = &'a Distribution>) -> Self {
+        let axes: Vec<Axis> = priors
+            .map(|prior| Axis {
+                prior: prior.clone(),
+                sigma: 0.0,
+            })
+            .collect();
+        let columns = vec![Vec::new(); axes.len()];
+        let mut joint = Self {
+            axes,
+            tids: Vec::new(),
+            columns,
+            log_scales: Vec::new(),
+            width_step: i32::MIN,
+        };
+        joint.fit_widths();
+        joint
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.tids.len()
+    }
+
+    /// Adds an observation; one value an axis.
+    pub(crate) fn insert(&mut self, tid: i64, values: &[f64]) {
+        let at = self.tids.partition_point(|&t| t < tid);
+        self.tids.insert(at, tid);
+        let mut log_scale = 0.0;
+        for ((axis, column), &value) in self.axes.iter().zip(&mut self.columns).zip(values) {
+            let place = axis.place(value);
+            log_scale -= axis.log_mass(place);
+            column.insert(at, place);
+        }
+        self.log_scales.insert(at, log_scale);
+        self.fit_widths();
+    }
+
+    /// Forgets an observation.
+    pub(crate) fn remove(&mut self, tid: i64) {
+        if let Ok(at) = self.tids.binary_search(&tid) {
+            self.tids.remove(at);
+            self.log_scales.remove(at);
+            for column in &mut self.columns {
+                column.remove(at);
+            }
+            self.fit_widths();
+        }
+    }
+
+    /// Sets the bandwidths for the present number of kernels, where they are for another.
+    fn fit_widths(&mut self) {
+        #[expect(clippy::cast_possible_truncation)]
+        let step = (STEPS_PER_DOUBLING * (self.len().max(1) as f64).log2()).round() as i32;
+        if step == self.width_step {
+            return;
+        }
+        self.width_step = step;
+        let n = libm::exp2(f64::from(step) / STEPS_PER_DOUBLING);
+        let relative = WIDTH * libm::pow(n, -1.0 / (self.axes.len() as f64 + 4.0));
+        for (axis, column) in self.axes.iter_mut().zip(&mut self.columns) {
+            let Distribution::Numeric(prior) = &axis.prior else {
+                continue;
+            };
+            let rounding = match prior.q {
+                Some(q) if !prior.log => q * q / 12.0,
+                _ => 0.0,
+            };
+            let old = axis.sigma;
+            let wide = relative * prior.prior_sigma;
+            axis.sigma = (wide * wide + rounding).sqrt();
+            for place in column {
+                *place *= old / axis.sigma;
+            }
+        }
+        for (k, log_scale) in self.log_scales.iter_mut().enumerate() {
+            *log_scale = -self
+                .axes
+                .iter()
+                .zip(&self.columns)
+                .map(|(a, c)| a.log_mass(c[k]))
+                .sum::<f64>();
+        }
+    }
+
+    /// The mixture of these kernels and the prior's.
+    pub(crate) fn mixture(&self, prior_weight: f64) -> Mixture<'_> {
+        let n = self.len();
+        let kept = thinned(n);
+        let mut weights: Vec<f64> = kept
+            .iter()
+            .map(|&(k, f)| f * forgetting_weight(k, n))
+            .collect();
+        let total = weights.iter().sum::<f64>() + prior_weight;
+        for weight in &mut weights {
+            *weight /= total;
+        }
+        // Each category's share in a kernel that observed another one.
+        let spread = prior_weight / (n as f64 + 1.0);
+        Mixture {
+            joint: self,
+            kept,
+            weights,
+            prior: prior_weight / total,
+            spread,
+        }
+    }
+}
+
+/// Which kernels stand for all `n`, and for how many each: all of them up to [`MAX_KERNELS`], else
+/// the newest half of that many and of the older ones every `m`-th.
+fn thinned(n: usize) -> Vec<(usize, f64)> {
+    if n <= MAX_KERNELS {
+        return (0..n).map(|k| (k, 1.0)).collect();
+    }
+    let newest = MAX_KERNELS / 2;
+    let older = n - newest;
+    let stride = older.div_ceil(MAX_KERNELS - newest);
+    // The middle of each run of `stride` stands for it; the last run may be shorter.
+    let runs = (0..older).step_by(stride).map(|start| {
+        let length = stride.min(older - start);
+        (start + length / 2, length as f64)
+    });
+    runs.chain((older..n).map(|k| (k, 1.0))).collect()
+}
+
+impl Axis {
+    /// Location over the bandwidth, or category.
+    fn place(&self, value: f64) -> f64 {
+        match &self.prior {
+            Distribution::Numeric(prior) => prior.to_kernel_space(value) / self.sigma,
+            // An unknown category matches nothing.
+            Distribution::Discrete(prior) => category(prior, value).map_or(-1.0, |c| c as f64),
+        }
+    }
+
+    /// `ln` of the mass that a kernel there has within the bounds.
+    fn log_mass(&self, place: f64) -> f64 {
+        match &self.prior {
+            Distribution::Numeric(Numeric {
+                bounds: Some((low, high)),
+                ..
+            }) => {
+                let mu = place * self.sigma;
+                let reach = 8.3 * self.sigma;
+                if *low <= mu - reach && mu + reach <= *high {
+                    return 0.0;
+                }
+                // A location outside the bounds may have no mass inside: then it counts little.
+                libm::log(kernel_mass(*low, *high, mu, self.sigma).max(1e-12))
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+/// A joint density of one group.
+pub(crate) struct Mixture<'a> {
+    joint: &'a Joint,
+    /// Kernels that are summed.
+    kept: Vec<(usize, f64)>,
+    weights: Vec<f64>,
+    /// Weight of the prior's kernel.
+    prior: f64,
+    /// Share of a category that a kernel did not observe, before normalisation.
+    spread: f64,
+}
+
+impl Mixture<'_> {
+    /// Draws one value an axis, as they are in trials.
+    pub(crate) fn sample(&self, stream: &mut Stream) -> Vec<f64> {
+        let u = stream.unit();
+        let mut left = u - self.prior;
+        if left < 0.0 || self.kept.is_empty() {
+            return self
+                .joint
+                .axes
+                .iter()
+                .map(|axis| sample_prior_axis(axis, stream))
+                .collect();
+        }
+        let mut chosen = self.kept.len() - 1;
+        for (k, weight) in self.weights.iter().enumerate() {
+            if left < *weight {
+                chosen = k;
+                break;
+            }
+            left -= weight;
+        }
+        let k = self.kept[chosen].0;
+        self.joint
+            .axes
+            .iter()
+            .zip(&self.joint.columns)
+            .map(|(axis, column)| self.sample_axis(axis, column[k], stream))
+            .collect()
+    }
+
+    fn sample_axis(&self, axis: &Axis, place: f64, stream: &mut Stream) -> f64 {
+        match &axis.prior {
+            Distribution::Numeric(prior) => {
+                sample_normal(prior, place * axis.sigma, axis.sigma, stream)
+            }
+            Distribution::Discrete(prior) => {
+                let size = prior.size() as f64;
+                if place < 0.0 || stream.unit() * (1.0 + size * self.spread) >= 1.0 {
+                    return value(prior, stream.below(prior.size()));
+                }
+                prior.low() as f64 + place
+            }
+        }
+    }
+
+    /// Log density of points, each with one value an axis.
+    pub(crate) fn log_density(&self, points: &[Vec<f64>]) -> Vec<f64> {
+        let joint = self.joint;
+        let mut matching = Vec::new();
+        let mut other = Vec::new();
+        let mut constant = 0.0;
+        let is_number: Vec<bool> = joint
+            .axes
+            .iter()
+            .map(|a| matches!(a.prior, Distribution::Numeric(_)))
+            .collect();
+        for axis in &joint.axes {
+            match &axis.prior {
+                Distribution::Numeric(_) => {
+                    constant -= libm::log(axis.sigma * (2.0 * std::f64::consts::PI).sqrt());
+                }
+                Distribution::Discrete(prior) => {
+                    let whole = 1.0 + prior.size() as f64 * self.spread;
+                    matching.push(libm::log((1.0 + self.spread) / whole));
+                    other.push(libm::log(self.spread / whole));
+                }
+            }
+        }
+        let places: Vec<Vec<f64>> = points
+            .iter()
+            .map(|point| {
+                joint
+                    .axes
+                    .iter()
+                    .zip(point)
+                    .map(|(a, &v)| a.place(v))
+                    .collect()
+            })
+            .collect();
+        let all = self.kept.len() == joint.len();
+        let picked: Vec<Vec<f64>>;
+        let picked_scales: Vec<f64>;
+        let (columns, scales): (Vec<&[f64]>, &[f64]) = if all {
+            (
+                joint.columns.iter().map(Vec::as_slice).collect(),
+                &joint.log_scales,
+            )
+        } else {
+            let pick = |from: &Vec<f64>| self.kept.iter().map(|&(k, _)| from[k]).collect();
+            picked = joint.columns.iter().map(pick).collect();
+            picked_scales = pick(&joint.log_scales);
+            (picked.iter().map(Vec::as_slice).collect(), &picked_scales)
+        };
+        let (numbers, categories): (Vec<_>, Vec<_>) =
+            (0..columns.len()).partition(|&axis| is_number[axis]);
+        let shift = scales.iter().copied().fold(0.0, f64::max);
+        let sums = joint_sums(
+            &numbers.iter().map(|&a| columns[a]).collect::<Vec<_>>(),
+            &categories.iter().map(|&a| columns[a]).collect::<Vec<_>>(),
+            (&matching, &other),
+            scales,
+            shift,
+            &self.weights,
+            &places
+                .iter()
+                .map(|p| {
+                    let pick = |axes: &[usize]| axes.iter().map(|&a| p[a]).collect::<Vec<_>>();
+                    (pick(&numbers), pick(&categories))
+                })
+                .collect::<Vec<_>>(),
+        );
+        sums.iter()
+            .zip(points)
+            .map(|(sum, point)| {
+                // The prior's kernel in the same units.
+                let prior: f64 = joint
+                    .axes
+                    .iter()
+                    .zip(point)
+                    .map(|(axis, &v)| log_prior(axis, v))
+                    .sum();
+                let kernels = libm::log(*sum) + shift + constant;
+                let prior = libm::log(self.prior) + prior;
+                let (high, low) = if kernels > prior {
+                    (kernels, prior)
+                } else {
+                    (prior, kernels)
+                };
+                high + libm::log1p(libm::exp(low - high))
+            })
+            .collect()
+    }
+}
+
+/// Log density of a value under the prior's kernel.
+fn log_prior(axis: &Axis, v: f64) -> f64 {
+    match &axis.prior {
+        Distribution::Numeric(prior) => {
+            let (mu, sigma) = (prior.prior_mu, prior.prior_sigma);
+            let z = (prior.to_kernel_space(v) - mu) / sigma;
+            let mass = prior
+                .bounds
+                .map_or(1.0, |(low, high)| kernel_mass(low, high, mu, sigma));
+            -0.5 * z * z - libm::log(sigma * (2.0 * std::f64::consts::PI).sqrt() * mass)
+        }
+        Distribution::Discrete(prior) => libm::log(prior_probability(prior, v)),
+    }
+}
+
+fn prior_probability(prior: &Discrete, v: f64) -> f64 {
+    match (prior, category(prior, v)) {
+        (_, None) => 0.0,
+        (Discrete::Range { .. }, Some(_)) => 1.0 / prior.size() as f64,
+        #[expect(clippy::cast_possible_truncation)]
+        (Discrete::Weighted { p }, Some(c)) => p[c as usize],
+    }
+}
+
+fn sample_prior_axis(axis: &Axis, stream: &mut Stream) -> f64 {
+    match &axis.prior {
+        Distribution::Numeric(prior) => {
+            sample_normal(prior, prior.prior_mu, prior.prior_sigma, stream)
+        }
+        Distribution::Discrete(prior) => value(prior, sample_prior(prior, stream)),
+    }
+}
+
+/// A normal number within the bounds, as a value.
+fn sample_normal(prior: &Numeric, mu: f64, sigma: f64, stream: &mut Stream) -> f64 {
+    for _ in 0..1_000 {
+        let x = mu + sigma * stream.normal();
+        match prior.bounds {
+            Some((low, high)) if !(low <= x && x < high) => {}
+            _ => return prior.to_value(x),
+        }
+    }
+    // The kernel lies outside the bounds.
+    let (low, high) = prior.bounds.unwrap_or((mu, mu));
+    prior.to_value(stream.uniform(low, high))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axes() -> Vec<Distribution> {
+        [
+            ("uniform", &[0.0, 1.0][..]),
+            ("randint", &[0.0, 3.0]),
+            ("normal", &[0.0, 2.0]),
+        ]
+        .map(|(name, args)| Distribution::new("p", name, args).expect("valid"))
+        .to_vec()
+    }
+
+    fn filled(n: i64) -> Joint {
+        let priors = axes();
+        let mut joint = Joint::new(priors.iter());
+        let mut stream = Stream::new(3, 3);
+        for tid in 0..n {
+            let row = [stream.unit(), stream.below(3) as f64, 2.0 * stream.normal()];
+            joint.insert(tid, &row);
+        }
+        joint
+    }
+
+    #[test]
+    fn densities_equal_the_sum_written_out() {
+        let joint = filled(150);
+        let mixture = joint.mixture(1.0);
+        let point = vec![0.01, 2.0, 0.3];
+        let got = mixture.log_density(std::slice::from_ref(&point))[0];
+        let n = joint.len();
+        let total: f64 = (0..n).map(|k| forgetting_weight(k, n)).sum::<f64>() + 1.0;
+        let spread = 1.0 / 151.0;
+        let density = |x: f64, mu: f64, sigma: f64| {
+            libm::exp(-0.5 * ((x - mu) / sigma).powi(2))
+                / (sigma * (2.0 * std::f64::consts::PI).sqrt())
+        };
+        let (s0, s2) = (joint.axes[0].sigma, joint.axes[2].sigma);
+        let mut sum = 1.0 / total
+            * (density(0.01, 0.5, 1.0) / kernel_mass(0.0, 1.0, 0.5, 1.0))
+            * (1.0 / 3.0)
+            * density(0.3, 0.0, 2.0);
+        for k in 0..n {
+            let (mu0, c, mu2) = (
+                joint.columns[0][k] * s0,
+                joint.columns[1][k],
+                joint.columns[2][k] * s2,
+            );
+            let share = if c == 2.0 { 1.0 + spread } else { spread } / (1.0 + 3.0 * spread);
+            sum += forgetting_weight(k, n) / total
+                * (density(0.01, mu0, s0) / kernel_mass(0.0, 1.0, mu0, s0))
+                * share
+                * density(0.3, mu2, s2);
+        }
+        assert!((got - sum.ln()).abs() < 1e-12, "{got} {}", sum.ln());
+    }
+
+    #[test]
+    fn columns_stay_right_when_bandwidths_change() {
+        // One by one, and at once from the end, must agree.
+        let mut grown = filled(400);
+        for tid in (300..400).rev() {
+            grown.remove(tid);
+        }
+        let fresh = filled(300);
+        let points: Vec<Vec<f64>> = (0..20)
+            .map(|i| vec![f64::from(i) / 20.0, f64::from(i % 3), f64::from(i) - 10.0])
+            .collect();
+        let (a, b) = (
+            grown.mixture(1.0).log_density(&points),
+            fresh.mixture(1.0).log_density(&points),
+        );
+        for (a, b) in a.iter().zip(&b) {
+            assert!((a - b).abs() < 1e-11, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn thinning_keeps_the_total_and_the_newest() {
+        for n in [
+            MAX_KERNELS,
+            MAX_KERNELS + 1,
+            3 * MAX_KERNELS + 17,
+            1_000_000,
+        ] {
+            let kept = thinned(n);
+            assert!(kept.len() <= MAX_KERNELS, "{n}: {}", kept.len());
+            assert_eq!(kept.iter().map(|k| k.1).sum::<f64>(), n as f64);
+            assert!(kept.windows(2).all(|w| w[0].0 < w[1].0));
+            assert_eq!(kept[kept.len() - 1], (n - 1, 1.0));
+        }
+    }
+
+    #[test]
+    fn draws_lie_in_the_space() {
+        let joint = filled(60);
+        let mixture = joint.mixture(1.0);
+        let mut stream = Stream::new(1, 1);
+        for _ in 0..2_000 {
+            let point = mixture.sample(&mut stream);
+            assert!((0.0..1.0).contains(&point[0]));
+            assert!([0.0, 1.0, 2.0].contains(&point[1]));
+            assert!(point[2].is_finite());
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What the estimator knows of one parameter, kept in step with the history.
+
+use std::collections::BTreeMap;
+use std::f64::consts::PI;
+
+use crate::bins::Bins;
+use crate::distribution::{Distribution, Numeric};
+use crate::grid::REACH;
+use crate::math::kernel_mass;
+use crate::ordered::Key;
+use crate::posterior::Posterior;
+use crate::ranks::Ranks;
+use crate::tables::{MIN_OBSERVATIONS, Tables, total_weight};
+
+/// Largest error that cutting kernels off may cause, relative to the density.
+const MAX_TRUNCATION: f64 = 1e-11;
+
+/// Sums over the rest that change a little with each trial.
+#[derive(Debug, Clone)]
+enum Sums {
+    Tables(Box<Tables>),
+    Bins(Bins),
+}
+
+/// One parameter's observations and what was derived from them so far.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    prior: Distribution,
+    ranks: Ranks,
+    /// Built when first needed, then kept.
+    sums: Option<Sums>,
+    /// The good trials' density, and the prior weight it was fitted with.
+    below: Option<(f64, Posterior)>,
+    /// `ln l` of grid values asked for before; emptied when `below` changes.
+    known_below: BTreeMap<Key, f64>,
+    /// The rest's density where there are too few for tables.
+    above: Option<(f64, Posterior)>,
+}
+
+/// Most grid values that are remembered.
+const MAX_KNOWN: usize = 4_096;
+
+impl Model {
+    pub(crate) fn new(prior: &Distribution) -> Self {
+        let ranks = Ranks::default();
+        Self {
+            prior: prior.clone(),
+            ranks,
+            sums: None,
+            below: None,
+            known_below: BTreeMap::new(),
+            above: None,
+        }
+    }
+
+    /// The value observed in a trial, if the parameter was active there.
+    pub(crate) fn value(&self, tid: i64) -> Option<f64> {
+        self.ranks.value(tid)
+    }
+
+    /// Adds an observation.
+    pub(crate) fn insert(&mut self, tid: i64, value: f64, is_below: bool) {
+        self.ranks.insert(tid, value);
+        if is_below {
+            self.ranks.set_below(tid, true);
+            self.below = None;
+        } else {
+            self.joined_rest(tid, value);
+        }
+    }
+
+    /// Forgets an observation.
+    pub(crate) fn remove(&mut self, tid: i64, is_below: bool) {
+        let Some(value) = self.ranks.value(tid) else {
+            return;
+        };
+        self.ranks.remove(tid);
+        if is_below {
+            self.ranks.set_below(tid, false);
+            self.below = None;
+            if let Some(Sums::Tables(tables)) = &mut self.sums {
+                tables.drop_snapshot(tid);
+            }
+        } else {
+            self.left_rest(tid, value);
+        }
+    }
+
+    /// Moves an observation to the other side.
+    pub(crate) fn set_below(&mut self, tid: i64, is_below: bool) {
+        let Some(value) = self.ranks.value(tid) else {
+            return;
+        };
+        self.ranks.set_below(tid, is_below);
+        self.below = None;
+        if is_below {
+            self.left_rest(tid, value);
+        } else {
+            self.joined_rest(tid, value);
+        }
+    }
+
+    fn joined_rest(&mut self, tid: i64, value: f64) {
+        self.above = None;
+        match &mut self.sums {
+            Some(Sums::Tables(tables)) => {
+                if tables.covers(value) && !tables.is_worn() {
+                    tables.insert(tid, value, &self.ranks);
+                } else {
+                    self.sums = None;
+                }
+            }
+            Some(Sums::Bins(bins)) => bins.insert(tid, value, &self.ranks),
+            None => {}
+        }
+    }
+
+    fn left_rest(&mut self, tid: i64, value: f64) {
+        self.above = None;
+        match &mut self.sums {
+            Some(Sums::Tables(tables)) => {
+                if self.ranks.n_above() < MIN_OBSERVATIONS || tables.is_worn() {
+                    self.sums = None;
+                } else {
+                    tables.remove(tid, value, &self.ranks);
+                }
+            }
+            Some(Sums::Bins(bins)) => bins.remove(tid, value, &self.ranks),
+            None => {}
+        }
+    }
+
+    /// Derives what suggestions read, where it is not known yet.
+    pub(crate) fn prepare(&mut self, prior_weight: f64) {
+        if self.below.as_ref().is_none_or(|(w, _)| *w != prior_weight) {
+            let fitted = Posterior::fit(&self.prior, &self.ranks.side(true), prior_weight);
+            self.below = Some((prior_weight, fitted));
+            self.known_below.clear();
+        }
+        match &self.prior {
+            Distribution::Discrete(prior) => {
+                if self.sums.is_none() {
+                    self.sums = Some(Sums::Bins(Bins::build(prior, &self.ranks)));
+                }
+            }
+            Distribution::Numeric(prior) if self.ranks.n_above() >= MIN_OBSERVATIONS => {
+                if self.sums.is_none() {
+                    let tables = Tables::build(prior, &self.ranks);
+                    self.sums = Some(Sums::Tables(Box::new(tables)));
+                }
+            }
+            Distribution::Numeric(_) => {
+                if self.above.as_ref().is_none_or(|(w, _)| *w != prior_weight) {
+                    self.above = Some((prior_weight, self.fit_above(prior_weight)));
+                }
+            }
+        }
+    }
+
+    fn fit_above(&self, prior_weight: f64) -> Posterior {
+        Posterior::fit(&self.prior, &self.ranks.side(false), prior_weight)
+    }
+
+    /// The good trials' density. [`Self::prepare`] must have been called.
+    pub(crate) fn below(&self) -> &Posterior {
+        &self.below.as_ref().expect("prepared").1
+    }
+
+    /// Log density of values under the good trials. [`Self::prepare`] must have been called.
+    pub(crate) fn log_below(&mut self, values: &[f64]) -> Vec<f64> {
+        let below = &self.below.as_ref().expect("prepared").1;
+        if !self.is_grid() {
+            return log_densities(below, values);
+        }
+        if self.known_below.len() > MAX_KNOWN {
+            self.known_below.clear();
+        }
+        let known = &mut self.known_below;
+        let mut density = |v| {
+            *known
+                .entry(Key::new(v, 0))
+                .or_insert_with(|| below.log_density(v))
+        };
+        values.iter().map(|&v| density(v)).collect()
+    }
+
+    /// Whether values repeat, so that remembering their densities pays.
+    fn is_grid(&self) -> bool {
+        matches!(
+            self.prior,
+            Distribution::Numeric(Numeric { q: Some(_), .. })
+        )
+    }
+
+    /// Log density of values under the rest. [`Self::prepare`] must have been called.
+    pub(crate) fn log_above(&self, values: &[f64], prior_weight: f64) -> Vec<f64> {
+        match (&self.sums, &self.prior) {
+            (Some(Sums::Bins(bins)), _) => {
+                let n = self.ranks.n_above();
+                values
+                    .iter()
+                    .map(|&v| libm::log(bins.probability(v, n, prior_weight)))
+                    .collect()
+            }
+            (Some(Sums::Tables(tables)), Distribution::Numeric(prior)) => {
+                self.log_above_from(tables, prior, values, prior_weight)
+            }
+            _ => match &self.above {
+                Some((w, fitted)) if *w == prior_weight => {
+                    each_once(values, |v| fitted.log_density(v))
+                }
+                _ => {
+                    let fitted = self.fit_above(prior_weight);
+                    each_once(values, |v| fitted.log_density(v))
+                }
+            },
+        }
+    }
+
+    fn log_above_from(
+        &self,
+        tables: &Tables,
+        prior: &Numeric,
+        values: &[f64],
+        prior_weight: f64,
+    ) -> Vec<f64> {
+        let n = self.ranks.n_above();
+        let observed = total_weight(n);
+        let total = observed + prior_weight;
+        let (mu, sigma) = (prior.prior_mu, prior.prior_sigma);
+        let log_norm = match prior.bounds {
+            // As in `Mixture::log_density`, off the grid a logarithmic prior is not normalised.
+            Some((low, high)) if !prior.log || prior.q.is_some() => {
+                let accepted =
+                    tables.accepted(n) + prior_weight * kernel_mass(low, high, mu, sigma);
+                libm::log(accepted)
+            }
+            _ => libm::log(total),
+        };
+        let mut direct: Option<Posterior> = None;
+        // What kernels beyond their reach would add, at most.
+        let cut = observed * libm::exp(-0.5 * REACH * REACH) / tables.floor();
+        each_once(values, |value| {
+            let x = prior.to_kernel_space(value);
+            let (own, cut, constant) = if prior.q.is_some() {
+                let (lower, upper) = prior.cell(value);
+                let own = prior_weight * kernel_mass(lower, upper, mu, sigma);
+                (own, cut * (upper - lower), 0.0)
+            } else {
+                let z = (x - mu) / sigma;
+                let own = prior_weight / sigma * libm::exp(-0.5 * z * z);
+                let jacobian = if prior.log { x } else { 0.0 };
+                (own, cut, 0.5 * libm::log(2.0 * PI) + jacobian)
+            };
+            if let Some(sum) = tables.sum(value, n) {
+                let density = sum.max(0.0) + own;
+                if cut <= MAX_TRUNCATION * density {
+                    return libm::log(density) - log_norm - constant;
+                }
+            }
+            direct
+                .get_or_insert_with(|| self.fit_above(prior_weight))
+                .log_density(value)
+        })
+    }
+}
+
+/// The log densities of values; one that occurs again is looked up.
+fn each_once(values: &[f64], mut log_density: impl FnMut(f64) -> f64) -> Vec<f64> {
+    let mut known: Vec<(f64, f64)> = Vec::with_capacity(values.len());
+    for &value in values {
+        let seen = known.iter().find(|k| k.0 == value).map(|k| k.1);
+        known.push((value, seen.unwrap_or_else(|| log_density(value))));
+    }
+    known.into_iter().map(|k| k.1).collect()
+}
+
+fn log_densities(posterior: &Posterior, values: &[f64]) -> Vec<f64> {
+    values.iter().map(|&v| posterior.log_density(v)).collect()
+}

@@ -1,0 +1,55 @@
+//! Sorting keys for floats that are never NaN.
+
+/// A float and a trial id, ordered by the float and then by the id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    bits: i64,
+    /// The trial.
+    pub(crate) tid: i64,
+}
+
+impl Key {
+    /// The key of `value` (not NaN) in trial `tid`; `-0.0` and `0.0` are equal.
+    pub(crate) fn new(value: f64, tid: i64) -> Self {
+        debug_assert!(!value.is_nan());
+        let bits = (value + 0.0).to_bits().cast_signed();
+        // The order of `f64::total_cmp`, as an integer.
+        Self {
+            bits: bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed(),
+            tid,
+        }
+    }
+
+    /// The float.
+    pub(crate) fn value(self) -> f64 {
+        let bits = self.bits ^ ((self.bits >> 63).cast_unsigned() >> 1).cast_signed();
+        f64::from_bits(bits.cast_unsigned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_sort_as_their_floats_do_and_give_them_back() {
+        let values = [
+            f64::NEG_INFINITY,
+            -2.5,
+            -1e-300,
+            0.0,
+            1e-300,
+            0.5,
+            3.0,
+            f64::INFINITY,
+        ];
+        for pair in values.windows(2) {
+            assert!(Key::new(pair[0], 9) < Key::new(pair[1], 0));
+        }
+        for value in values {
+            assert_eq!(Key::new(value, 1).value(), value);
+        }
+        assert!(Key::new(1.0, 1) < Key::new(1.0, 2));
+        assert_eq!(Key::new(-0.0, 1), Key::new(0.0, 1));
+    }
+}

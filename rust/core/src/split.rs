@@ -1,0 +1,162 @@
+//! The split of the trials into the good ones and the rest, kept as trials come and go.
+
+use std::collections::BTreeSet;
+
+use crate::groups::{Group, groups};
+use crate::model::Model;
+use crate::ordered::Key;
+use crate::space::Space;
+use crate::tpe::n_below;
+
+/// Both sides, ordered by loss, and one model a parameter.
+#[derive(Debug, Clone)]
+pub(crate) struct Split {
+    /// The setting it was made for.
+    pub(crate) gamma: f64,
+    below: Vec<Key>,
+    above: BTreeSet<Key>,
+    models: Vec<Model>,
+    /// Made when the multivariate estimator is first asked for.
+    groups: Option<Vec<Group>>,
+}
+
+impl Split {
+    pub(crate) fn new(space: &Space, gamma: f64) -> Self {
+        let models = space
+            .parameters()
+            .iter()
+            .map(|p| Model::new(&p.distribution))
+            .collect();
+        Self {
+            gamma,
+            below: Vec::new(),
+            above: BTreeSet::new(),
+            models,
+            groups: None,
+        }
+    }
+
+    pub(crate) fn models_mut(&mut self) -> &mut [Model] {
+        &mut self.models
+    }
+
+    /// The models, and the groups with the trials they stand for: made if they are not there.
+    pub(crate) fn groups(&mut self, space: &Space) -> (&mut [Group], &[Model], &[Key]) {
+        let groups = self.groups.get_or_insert_with(|| {
+            let mut tids: Vec<i64> = self.above.iter().map(|key| key.tid).collect();
+            tids.sort_unstable();
+            let mut groups = groups(space);
+            for group in &mut groups {
+                for &tid in &tids {
+                    group.change_above(tid, true, &self.models);
+                }
+            }
+            groups
+        });
+        (groups, &self.models, &self.below)
+    }
+
+    /// Tells the groups that a trial joined or left a side.
+    fn tell_groups(&mut self, tid: i64, is_below: bool, joins: bool) {
+        for group in self.groups.iter_mut().flatten() {
+            if is_below {
+                group.below_changed();
+            } else {
+                group.change_above(tid, joins, &self.models);
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.below.len() + self.above.len()
+    }
+
+    /// Adds a trial; `row` has NaN where a parameter was inactive.
+    pub(crate) fn insert(&mut self, tid: i64, loss: f64, row: &[f64]) {
+        let key = Key::new(loss, tid);
+        let is_below = if self.below.len() < n_below(self.gamma, self.len() + 1) {
+            self.above.first().is_none_or(|best| key < *best)
+        } else {
+            self.below.last().is_some_and(|worst| key < *worst)
+        };
+        if is_below {
+            let at = self.below.partition_point(|k| *k < key);
+            self.below.insert(at, key);
+        } else {
+            self.above.insert(key);
+        }
+        for (model, &value) in self.models.iter_mut().zip(row) {
+            if !value.is_nan() {
+                model.insert(tid, value, is_below);
+            }
+        }
+        self.tell_groups(tid, is_below, true);
+        self.balance();
+    }
+
+    /// Forgets a trial.
+    pub(crate) fn remove(&mut self, tid: i64, loss: f64) {
+        let is_below = self.take(Key::new(loss, tid));
+        for model in &mut self.models {
+            model.remove(tid, is_below);
+        }
+        self.tell_groups(tid, is_below, false);
+        self.balance();
+    }
+
+    /// A trial's loss has changed.
+    pub(crate) fn change_loss(&mut self, tid: i64, old: f64, new: f64) {
+        let was_below = self.take(Key::new(old, tid));
+        let key = Key::new(new, tid);
+        // Its own place is free now: compare as if it came in anew, but move it only once.
+        let is_below = if self.below.len() < n_below(self.gamma, self.len() + 1) {
+            self.above.first().is_none_or(|best| key < *best)
+        } else {
+            self.below.last().is_some_and(|worst| key < *worst)
+        };
+        if is_below {
+            let at = self.below.partition_point(|k| *k < key);
+            self.below.insert(at, key);
+        } else {
+            self.above.insert(key);
+        }
+        if is_below != was_below {
+            self.move_trial(tid, is_below);
+        }
+        self.balance();
+    }
+
+    /// Takes a key out; returns whether it was among the good ones.
+    fn take(&mut self, key: Key) -> bool {
+        if let Ok(at) = self.below.binary_search(&key) {
+            self.below.remove(at);
+            return true;
+        }
+        self.above.remove(&key);
+        false
+    }
+
+    fn move_trial(&mut self, tid: i64, is_below: bool) {
+        for model in &mut self.models {
+            model.set_below(tid, is_below);
+        }
+        self.tell_groups(tid, !is_below, false);
+        self.tell_groups(tid, is_below, true);
+    }
+
+    fn balance(&mut self) {
+        let target = n_below(self.gamma, self.len());
+        while self.below.len() > target
+            && let Some(worst) = self.below.pop()
+        {
+            self.above.insert(worst);
+            self.move_trial(worst.tid, false);
+        }
+        while self.below.len() < target
+            && let Some(best) = self.above.pop_first()
+        {
+            self.below.push(best);
+            self.move_trial(best.tid, true);
+        }
+    }
+}

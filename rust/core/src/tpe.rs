@@ -1,0 +1,310 @@
+//! The tree-structured Parzen estimator.
+//!
+//! Bergstra et al. (2011), section 4: split the trials by loss into the best few and the rest, fit
+//! `l(x)` to the first and `g(x)` to the second, draw candidates from `l` and take the one with
+//! the largest `l(x) / g(x)`, which maximises the expected improvement (their equation 3).
+
+use crate::error::{Error, Result};
+use crate::history::History;
+use crate::posterior::Posterior;
+use crate::rng::Stream;
+
+/// At most so many trials count as good, however long the search.
+pub const MAX_BELOW: usize = 25;
+
+/// Settings of the estimator; the defaults are Hyperopt's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Weight of the prior's kernel, relative to an observation.
+    pub prior_weight: f64,
+    /// Candidates drawn a parameter.
+    pub n_candidates: usize,
+    /// `ceil(gamma * sqrt(n))` trials count as good.
+    pub gamma: f64,
+    /// Product kernels over the parameters that are active together, instead of a mixture a
+    /// parameter.
+    pub multivariate: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            prior_weight: 1.0,
+            n_candidates: 24,
+            gamma: 0.25,
+            multivariate: false,
+        }
+    }
+}
+
+impl Settings {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] that names the setting, the rule and the value.
+    pub fn check(&self) -> Result<()> {
+        let positive = |name, value: f64| {
+            if value.is_finite() && value > 0.0 {
+                Ok(())
+            } else {
+                Err(Error::Setting {
+                    name,
+                    reason: format!("must be positive; got {value}"),
+                })
+            }
+        };
+        positive("prior_weight", self.prior_weight)?;
+        positive("gamma", self.gamma)?;
+        if self.n_candidates == 0 {
+            return Err(Error::Setting {
+                name: "n_candidates",
+                reason: "must be at least 1; got 0".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// How many of `n` trials count as good.
+#[must_use]
+pub fn n_below(gamma: f64, n: usize) -> usize {
+    let count = (gamma * (n as f64).sqrt()).ceil().min(MAX_BELOW as f64);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let count = count as usize;
+    count.min(n)
+}
+
+/// Which side of the split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The good trials.
+    Below,
+    /// The rest, running and failed trials among them.
+    Above,
+}
+
+/// For each trial of the history, whether it is among the good ones. Equal losses: the older wins.
+#[must_use]
+pub fn split(history: &History, settings: &Settings) -> Vec<bool> {
+    let losses = history.losses();
+    let n_below = n_below(settings.gamma, losses.len());
+    let mut order: Vec<usize> = (0..losses.len()).collect();
+    order.sort_by(|&a, &b| losses[a].total_cmp(&losses[b]));
+    let mut good = vec![false; losses.len()];
+    for &index in &order[..n_below] {
+        good[index] = true;
+    }
+    good
+}
+
+/// The density of one parameter on one side, fitted from nothing.
+///
+/// Suggestions do not use it: they read sums that are kept as the history grows. It is what those
+/// sums must equal.
+///
+/// # Errors
+///
+/// [`Error::UnknownParameter`] where there is no parameter of that number, [`Error::Setting`]
+/// where a setting is out of range.
+pub fn posterior(
+    history: &History,
+    parameter: usize,
+    side: Side,
+    settings: &Settings,
+) -> Result<Posterior> {
+    settings.check()?;
+    if parameter >= history.space().len() {
+        return Err(Error::UnknownParameter(format!("number {parameter}")));
+    }
+    Ok(fit(
+        history,
+        &split(history, settings),
+        parameter,
+        side,
+        settings,
+    ))
+}
+
+fn fit(
+    history: &History,
+    good: &[bool],
+    parameter: usize,
+    side: Side,
+    settings: &Settings,
+) -> Posterior {
+    let values: Vec<f64> = history
+        .column(parameter)
+        .iter()
+        .zip(good)
+        .filter(|&(value, &good)| !value.is_nan() && good == (side == Side::Below))
+        .map(|(&value, _)| value)
+        .collect();
+    let prior = &history.space().parameters()[parameter].distribution;
+    Posterior::fit(prior, &values, settings.prior_weight)
+}
+
+/// How the value of one parameter was chosen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    /// Position of the parameter in the space.
+    pub parameter: usize,
+    /// Values drawn from `l`.
+    pub candidates: Vec<f64>,
+    /// `ln l` of each candidate.
+    pub log_below: Vec<f64>,
+    /// `ln g` of each candidate.
+    pub log_above: Vec<f64>,
+    /// Position of the winner among the candidates.
+    pub chosen: usize,
+}
+
+/// Log density of values of one parameter on one side, as suggestions see it.
+///
+/// # Errors
+///
+/// [`Error::UnknownParameter`] where there is no parameter of that number, [`Error::Setting`]
+/// where a setting is out of range.
+pub fn log_density(
+    history: &mut History,
+    parameter: usize,
+    side: Side,
+    values: &[f64],
+    settings: &Settings,
+) -> Result<Vec<f64>> {
+    settings.check()?;
+    let split = history.split(settings.gamma);
+    let Some(model) = split.models_mut().get_mut(parameter) else {
+        return Err(Error::UnknownParameter(format!("number {parameter}")));
+    };
+    model.prepare(settings.prior_weight);
+    Ok(match side {
+        Side::Below => values
+            .iter()
+            .map(|&v| model.below().log_density(v))
+            .collect(),
+        Side::Above => model.log_above(values, settings.prior_weight),
+    })
+}
+
+/// Suggests a point for trial `tid`, with how each value was chosen.
+///
+/// # Errors
+///
+/// [`Error::Setting`] where a setting is out of range.
+pub fn explain(
+    history: &mut History,
+    seed: u64,
+    tid: i64,
+    settings: &Settings,
+) -> Result<(Vec<f64>, Vec<Choice>)> {
+    settings.check()?;
+    let space = history.space().clone();
+    let split = history.split(settings.gamma);
+    let mut stream = Stream::new(seed, tid);
+    let mut row = vec![f64::NAN; space.len()];
+    let mut choices = Vec::new();
+    for (index, parameter) in space.parameters().iter().enumerate() {
+        if !parameter.is_active(&row) {
+            continue;
+        }
+        let model = &mut split.models_mut()[index];
+        model.prepare(settings.prior_weight);
+        let below = model.below();
+        let candidates: Vec<f64> = (0..settings.n_candidates)
+            .map(|_| below.sample(&mut stream))
+            .collect();
+        let log_below = model.log_below(&candidates);
+        let log_above = model.log_above(&candidates, settings.prior_weight);
+        let chosen = argmax_ratio(&log_below, &log_above);
+        row[index] = candidates[chosen];
+        choices.push(Choice {
+            parameter: index,
+            candidates,
+            log_below,
+            log_above,
+            chosen,
+        });
+    }
+    Ok((row, choices))
+}
+
+/// Suggests a point for trial `tid` by product kernels, group by group.
+fn suggest_jointly(
+    history: &mut History,
+    seed: u64,
+    tid: i64,
+    settings: &Settings,
+) -> Result<Vec<f64>> {
+    settings.check()?;
+    let space = history.space().clone();
+    let (groups, models, good) = history.split(settings.gamma).groups(&space);
+    let mut stream = Stream::new(seed, tid);
+    let mut row = vec![f64::NAN; space.len()];
+    for group in groups {
+        if !space.parameters()[group.parameters[0]].is_active(&row) {
+            continue;
+        }
+        let (below, above) = group.sides(good.iter().map(|key| key.tid), models, &space);
+        let (below, above) = (
+            below.mixture(settings.prior_weight),
+            above.mixture(settings.prior_weight),
+        );
+        let candidates: Vec<Vec<f64>> = (0..settings.n_candidates)
+            .map(|_| below.sample(&mut stream))
+            .collect();
+        let chosen = argmax_ratio(
+            &below.log_density(&candidates),
+            &above.log_density(&candidates),
+        );
+        for (&parameter, &value) in group.parameters.iter().zip(&candidates[chosen]) {
+            row[parameter] = value;
+        }
+    }
+    Ok(row)
+}
+
+/// First position of the largest `log_below - log_above`; NaN never wins.
+fn argmax_ratio(log_below: &[f64], log_above: &[f64]) -> usize {
+    let mut best = (0, f64::NEG_INFINITY);
+    for (index, (b, a)) in log_below.iter().zip(log_above).enumerate() {
+        let score = b - a;
+        if score > best.1 {
+            best = (index, score);
+        }
+    }
+    best.0
+}
+
+/// Suggests one point a trial id. Each id sees the ids before it as running trials, so the result
+/// is that of one call an id.
+///
+/// # Errors
+///
+/// [`Error::Setting`] where a setting is out of range.
+pub fn suggest(
+    history: &mut History,
+    tids: &[i64],
+    seed: u64,
+    settings: &Settings,
+) -> Result<Vec<Vec<f64>>> {
+    let mut rows = Vec::with_capacity(tids.len());
+    let mut pending = Vec::new();
+    for (position, &tid) in tids.iter().enumerate() {
+        let row = if settings.multivariate {
+            suggest_jointly(history, seed, tid, settings)?
+        } else {
+            explain(history, seed, tid, settings)?.0
+        };
+        if position + 1 < tids.len() && !history.contains(tid) {
+            history.observe(tid, f64::INFINITY, &row)?;
+            pending.push(tid);
+        }
+        rows.push(row);
+    }
+    // The caller decides what becomes of them.
+    for tid in pending.into_iter().rev() {
+        history.remove(tid);
+    }
+    Ok(rows)
+}

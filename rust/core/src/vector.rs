@@ -1,0 +1,315 @@
+//! Loops over arrays of numbers, compiled for the widest vectors the machine has.
+//!
+//! Every variant does the same operations in the same order (no fused multiply-add, fixed lanes),
+//! so a result does not depend on the machine it was computed on.
+
+use std::sync::LazyLock;
+
+use pulp::Arch;
+
+static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
+
+/// Lanes that a sum is split into, whatever the machine's vectors are.
+const LANES: usize = 8;
+
+/// `1.5 * 2^52`: adding it rounds a small number to a whole one, held in the low bits.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
+const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+
+/// Smallest exponent whose power is a normal number.
+const MIN_EXPONENT: f64 = -708.0;
+
+/// `exp(x)` for `x <= 0`, to about 2 ulp; zero under `exp(-708)`.
+///
+/// Cody-Waite reduction to `|r| <= ln(2)/2` and a Taylor polynomial of degree 12, whose remainder
+/// there is below 2e-16. Branch-free, so that loops over it become vector code.
+#[expect(
+    clippy::inline_always,
+    reason = "else the callers' loops cannot become vector code"
+)]
+#[inline(always)]
+#[must_use]
+pub(crate) fn exp_negative(x: f64) -> f64 {
+    let clamped = if x < MIN_EXPONENT { MIN_EXPONENT } else { x };
+    let rounded = clamped * std::f64::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
+    let r = (clamped - n * LN_2_HIGH) - n * LN_2_LOW;
+    let r2 = r * r;
+    let r4 = r2 * r2;
+    // Estrin's scheme: short dependency chains.
+    let p01 = 1.0 + r;
+    let p23 = 1.0 / 2.0 + r * (1.0 / 6.0);
+    let p45 = 1.0 / 24.0 + r * (1.0 / 120.0);
+    let p67 = 1.0 / 720.0 + r * (1.0 / 5_040.0);
+    let p89 = 1.0 / 40_320.0 + r * (1.0 / 362_880.0);
+    let pab = 1.0 / 3_628_800.0 + r * (1.0 / 39_916_800.0);
+    let pc = 1.0 / 479_001_600.0;
+    let low = (p01 + r2 * p23) + r4 * (p45 + r2 * p67);
+    let high = (p89 + r2 * pab) + r4 * pc;
+    let p = low + (r4 * r4) * high;
+    // Multiply by 2^n: the low bits of `rounded` hold n.
+    let power = f64::from_bits(p.to_bits().wrapping_add(rounded.to_bits() << 52));
+    if x < MIN_EXPONENT { 0.0 } else { power }
+}
+
+/// `sum_k scales[k] * exp(-0.5 * ((x - mus[k]) * inverses[k])^2)`.
+///
+/// `scales` are weights over bandwidths, `inverses` one over bandwidths.
+#[must_use]
+pub(crate) fn mixture_sum(x: f64, scales: &[f64], mus: &[f64], inverses: &[f64]) -> f64 {
+    ARCH.dispatch(
+        #[inline(always)]
+        || {
+            let mut lanes = [0.0; LANES];
+            let (s, s_rest) = scales.as_chunks::<LANES>();
+            let (m, m_rest) = mus.as_chunks::<LANES>();
+            let (i, i_rest) = inverses.as_chunks::<LANES>();
+            for ((s, m), i) in s.iter().zip(m).zip(i) {
+                for lane in 0..LANES {
+                    let z = (x - m[lane]) * i[lane];
+                    lanes[lane] += s[lane] * exp_negative(-0.5 * z * z);
+                }
+            }
+            for (lane, ((s, m), i)) in s_rest.iter().zip(m_rest).zip(i_rest).enumerate() {
+                let z = (x - m) * i;
+                lanes[lane] += s * exp_negative(-0.5 * z * z);
+            }
+            ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5]))
+                + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]))
+        },
+    )
+}
+
+/// Steps after which [`add_gaussian`] starts its recurrence anew.
+const RESTART: usize = 32;
+
+/// Adds `scale * exp(-0.5 * (z + j * step)^2)` to `out[j]`.
+///
+/// A Gaussian on equispaced points needs no exponentials: with lanes `h = LANES * step` apart, the
+/// ratio of neighbours is `r_j = exp(-h * (z_j + h / 2))`, and the ratio of ratios `exp(-h^2)` is
+/// constant. Rounding grows with the square of the steps, hence the restarts.
+pub(crate) fn add_gaussian(out: &mut [f64], z: f64, step: f64, scale: f64) {
+    ARCH.dispatch(
+        #[inline(always)]
+        || {
+            let h = step * LANES as f64;
+            let shrink = libm::exp(-h * h);
+            for (block, chunk) in out.chunks_mut(LANES * RESTART).enumerate() {
+                let start = z + (block * LANES * RESTART) as f64 * step;
+                let mut value = [0.0; LANES];
+                let mut ratio = [0.0; LANES];
+                for lane in 0..LANES {
+                    let at = start + lane as f64 * step;
+                    value[lane] = scale * exp_negative(-0.5 * at * at);
+                    ratio[lane] = exp_any(-h * (at + 0.5 * h));
+                }
+                let mut rows = chunk.chunks_exact_mut(LANES);
+                for row in &mut rows {
+                    for lane in 0..LANES {
+                        row[lane] += value[lane];
+                        value[lane] *= ratio[lane];
+                        ratio[lane] *= shrink;
+                    }
+                }
+                for (out, value) in rows.into_remainder().iter_mut().zip(value) {
+                    *out += value;
+                }
+            }
+        },
+    );
+}
+
+/// `exp(x)` for `|x| <= 700`.
+#[expect(clippy::inline_always, reason = "as for `exp_negative`")]
+#[inline(always)]
+fn exp_any(x: f64) -> f64 {
+    let small = exp_negative(if x < 0.0 { x } else { -x });
+    if x < 0.0 { small } else { 1.0 / small }
+}
+
+/// Points that an interpolation reads.
+pub(crate) const WINDOW: usize = 18;
+
+/// The interpolant of `sum_t factors[t] * tables[t]` at `offset` from the first of equispaced
+/// points, with the barycentric weights of those.
+///
+/// # Panics
+///
+/// Where a table does not have [`WINDOW`] points.
+#[must_use]
+pub(crate) fn interpolate(
+    offset: f64,
+    tables: [&[f64]; 3],
+    factors: [f64; 3],
+    weights: &[f64; WINDOW],
+) -> f64 {
+    const PARTS: usize = 6;
+    let [a, b, c] = tables.map(|t| t.first_chunk::<WINDOW>().expect("a whole window"));
+    if offset == offset.floor() {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let j = offset as usize;
+        return (factors[0] * a[j] + factors[1] * b[j]) + factors[2] * c[j];
+    }
+    ARCH.dispatch(
+        #[inline(always)]
+        || {
+            let mut over = [0.0; PARTS];
+            let mut under = [0.0; PARTS];
+            for base in (0..WINDOW).step_by(PARTS) {
+                for part in 0..PARTS {
+                    let j = base + part;
+                    let weight = weights[j] / (offset - j as f64);
+                    let value = (factors[0] * a[j] + factors[1] * b[j]) + factors[2] * c[j];
+                    over[part] += weight * value;
+                    under[part] += weight;
+                }
+            }
+            let sum = |p: [f64; PARTS]| ((p[0] + p[3]) + (p[1] + p[4])) + (p[2] + p[5]);
+            sum(over) / sum(under)
+        },
+    )
+}
+
+/// Candidates whose sums are taken in one pass over the kernels.
+const BLOCK: usize = 4;
+
+/// For each point: `sum_k weights[k] * exp(log_scales[k] - shift - 0.5 * |x - numbers[.][k]|^2 +
+/// sum_c ln p_c)`, where `ln p_c` is `matching[c]` if the point has the kernel's category, else
+/// `other[c]`. `shift` is at least every log scale.
+///
+/// Columns have one entry a kernel; a point is its numbers and its categories.
+#[must_use]
+pub(crate) fn joint_sums(
+    numbers: &[&[f64]],
+    categories: &[&[f64]],
+    (matching, other): (&[f64], &[f64]),
+    log_scales: &[f64],
+    shift: f64,
+    weights: &[f64],
+    points: &[(Vec<f64>, Vec<f64>)],
+) -> Vec<f64> {
+    let mut sums = Vec::with_capacity(points.len());
+    for block in points.chunks(BLOCK) {
+        // A short block repeats its last point; what is too many is cut off.
+        let at = |i: usize| &block[i.min(block.len() - 1)];
+        let block_numbers: Vec<[f64; BLOCK]> = (0..numbers.len())
+            .map(|d| std::array::from_fn(|i| at(i).0[d]))
+            .collect();
+        let block_categories: Vec<[f64; BLOCK]> = (0..categories.len())
+            .map(|d| std::array::from_fn(|i| at(i).1[d]))
+            .collect();
+        let block_sums = ARCH.dispatch(
+            #[inline(always)]
+            || {
+                let mut lanes = [[0.0; LANES]; BLOCK];
+                let kernels = weights.len();
+                let mut first = 0;
+                while first < kernels {
+                    let width = LANES.min(kernels - first);
+                    let mut exponents = [[0.0; LANES]; BLOCK];
+                    let mut own = [-shift; LANES];
+                    for (lane, own) in own.iter_mut().enumerate().take(width) {
+                        *own += log_scales[first + lane];
+                    }
+                    for (column, x) in numbers.iter().zip(&block_numbers) {
+                        let mu: [f64; LANES] = load(column, first, width);
+                        for i in 0..BLOCK {
+                            for lane in 0..LANES {
+                                let z = x[i] - mu[lane];
+                                exponents[i][lane] += z * z;
+                            }
+                        }
+                    }
+                    for exponent in &mut exponents {
+                        for lane in 0..LANES {
+                            exponent[lane] = own[lane] - 0.5 * exponent[lane];
+                        }
+                    }
+                    for (d, (column, x)) in categories.iter().zip(&block_categories).enumerate() {
+                        let c: [f64; LANES] = load(column, first, width);
+                        for i in 0..BLOCK {
+                            for lane in 0..LANES {
+                                exponents[i][lane] += if x[i] == c[lane] {
+                                    matching[d]
+                                } else {
+                                    other[d]
+                                };
+                            }
+                        }
+                    }
+                    let w: [f64; LANES] = load(weights, first, width);
+                    for i in 0..BLOCK {
+                        for lane in 0..LANES {
+                            lanes[i][lane] += w[lane] * exp_negative(exponents[i][lane]);
+                        }
+                    }
+                    first += LANES;
+                }
+                lanes.map(|l| ((l[0] + l[4]) + (l[1] + l[5])) + ((l[2] + l[6]) + (l[3] + l[7])))
+            },
+        );
+        sums.extend_from_slice(&block_sums[..block.len()]);
+    }
+    sums
+}
+
+/// `width` entries from `first` on, and zeros.
+#[expect(clippy::inline_always, reason = "as for `exp_negative`")]
+#[inline(always)]
+fn load(column: &[f64], first: usize, width: usize) -> [f64; LANES] {
+    if width == LANES {
+        return *column[first..].first_chunk().expect("a whole chunk");
+    }
+    let mut out = [0.0; LANES];
+    out[..width].copy_from_slice(&column[first..first + width]);
+    out
+}
+
+/// `out[j] += scale * values[j]`.
+pub(crate) fn add_scaled(out: &mut [f64], scale: f64, values: &[f64]) {
+    ARCH.dispatch(
+        #[inline(always)]
+        || {
+            for (o, v) in out.iter_mut().zip(values) {
+                *o += scale * v;
+            }
+        },
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponential_is_accurate_over_its_whole_range() {
+        let mut worst = 0.0_f64;
+        for i in 0..200_000 {
+            let x = -f64::from(i) * 0.003_5;
+            worst = worst.max((exp_negative(x) / libm::exp(x) - 1.0).abs());
+        }
+        assert!(worst < 5e-16, "{worst:e}");
+        assert_eq!(exp_negative(0.0), 1.0);
+        assert_eq!(exp_negative(-800.0), 0.0);
+        assert_eq!(exp_negative(f64::NEG_INFINITY), 0.0);
+    }
+
+    #[test]
+    fn a_sum_does_not_depend_on_the_vectors_of_the_machine() {
+        let mus: Vec<f64> = (0..77).map(|i| f64::from(i) * 0.013).collect();
+        let scales: Vec<f64> = (0..77).map(|i| 1.0 / f64::from(i + 1)).collect();
+        let inverses: Vec<f64> = (0..77).map(|i| f64::from(i % 9 + 1) * 3.0).collect();
+        let mut lanes = [0.0; LANES];
+        for k in 0..77 {
+            let z = (0.4 - mus[k]) * inverses[k];
+            lanes[k % LANES] += scales[k] * exp_negative(-0.5 * z * z);
+        }
+        let scalar = ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5]))
+            + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+        assert_eq!(
+            mixture_sum(0.4, &scales, &mus, &inverses).to_bits(),
+            scalar.to_bits()
+        );
+    }
+}

@@ -1,0 +1,336 @@
+//! The kept sums against densities fitted from nothing, under sequences that try to break them.
+//!
+//! Contract: every density of the rest agrees with the direct sum to 1e-9 relative.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use sparktune_core::tpe::{self, Settings, Side};
+use sparktune_core::{Distribution, History, Parameter, Space, Stream};
+
+const TOLERANCE: f64 = 1e-9;
+
+/// Every kind of prior, with coarse and fine grids of values.
+const PRIORS: [(&str, &[f64]); 16] = [
+    ("uniform", &[-2.0, 3.0]),
+    ("loguniform", &[-9.0, 1.5]),
+    ("normal", &[1.0, 2.5]),
+    ("lognormal", &[0.5, 1.0]),
+    ("quniform", &[0.0, 20.0, 0.5]),
+    ("quniform", &[0.0, 1000.0, 1.0]),
+    ("quniform", &[0.0, 1.0, 1e-6]),
+    ("quniform", &[0.3, 7.7, 2.0]),
+    ("qloguniform", &[-1.0, 5.0, 2.0]),
+    ("qloguniform", &[0.0, 11.0, 1.0]),
+    ("qnormal", &[0.0, 6.0, 1.0]),
+    ("qnormal", &[0.0, 1.0, 1e-4]),
+    ("qlognormal", &[1.0, 1.0, 0.5]),
+    ("randint", &[0.0, 9.0]),
+    ("randint", &[-5.0, 1e12]),
+    ("categorical", &[0.1, 0.2, 0.7]),
+];
+
+fn space() -> Arc<Space> {
+    let parameters = PRIORS
+        .iter()
+        .enumerate()
+        .map(|(i, (name, args))| Parameter {
+            label: format!("p{i}"),
+            distribution: Distribution::new("p", name, args).expect("valid"),
+            conditions: vec![vec![]],
+        })
+        .collect();
+    Arc::new(Space::new(parameters).expect("valid"))
+}
+
+/// A value of the prior's support from a position in `[0, 1]` (which may be a bound).
+fn value_at(distribution: &Distribution, u: f64) -> f64 {
+    match distribution {
+        Distribution::Numeric(prior) => {
+            let (low, high) = prior.bounds.unwrap_or((
+                prior.prior_mu - 3.5 * prior.prior_sigma,
+                prior.prior_mu + 3.5 * prior.prior_sigma,
+            ));
+            prior.to_value(low + (high - low) * u)
+        }
+        Distribution::Discrete(prior) => {
+            let size = prior.size() as f64;
+            prior.low() as f64 + (u * size).floor().min(size - 1.0)
+        }
+    }
+}
+
+fn row(space: &Space, u: f64) -> Vec<f64> {
+    space
+        .parameters()
+        .iter()
+        .map(|p| value_at(&p.distribution, u))
+        .collect()
+}
+
+/// Compares both sides of every parameter at probes all over the support and at observations.
+fn assert_exact(history: &mut History, settings: &Settings, what: &str) {
+    let space = history.space().clone();
+    for (index, parameter) in space.parameters().iter().enumerate() {
+        let mut probes: Vec<f64> = (0..=60)
+            .map(|i| value_at(&parameter.distribution, f64::from(i) / 60.0))
+            .collect();
+        let seen = history.column(index);
+        let stride = (seen.len() / 40).max(1);
+        probes.extend(seen.iter().step_by(stride).filter(|v| !v.is_nan()));
+        for side in [Side::Below, Side::Above] {
+            let direct = tpe::posterior(history, index, side, settings).expect("fits");
+            let kept = tpe::log_density(history, index, side, &probes, settings).expect("fits");
+            for (&probe, &kept) in probes.iter().zip(&kept) {
+                let exact = direct.log_density(probe);
+                assert!(
+                    (kept - exact).abs() <= TOLERANCE || (kept == exact),
+                    "{what}: {} {:?} at {probe}: kept {kept}, direct {exact}, N={}",
+                    PRIORS[index].0,
+                    side,
+                    history.len(),
+                );
+            }
+        }
+    }
+}
+
+fn filled(positions: &[f64], losses: impl Fn(usize) -> f64) -> History {
+    let space = space();
+    let mut history = History::new(space.clone());
+    let settings = Settings::default();
+    for (tid, &u) in positions.iter().enumerate() {
+        // From the start, so that everything is kept and nothing is built late.
+        if tid == 30 {
+            tpe::suggest(&mut history, &[0], 1, &settings).expect("suggests");
+        }
+        history
+            .observe(id(tid), losses(tid), &row(&space, u))
+            .expect("fits");
+    }
+    history
+}
+
+fn id(position: usize) -> i64 {
+    i64::try_from(position).expect("small")
+}
+
+fn uniform_positions(n: usize, seed: u64) -> Vec<f64> {
+    let mut stream = Stream::new(seed, 0);
+    (0..n).map(|_| stream.unit()).collect()
+}
+
+#[test]
+fn random_searches() {
+    for n in [99, 100, 125, 126, 127, 150, 500, 3_000] {
+        let us = uniform_positions(n, 1);
+        let mut history = filled(&us, |i| (us[i] - 0.3).abs());
+        assert_exact(&mut history, &Settings::default(), "random");
+        let settings = Settings {
+            prior_weight: 1e-4,
+            ..Settings::default()
+        };
+        assert_exact(&mut history, &settings, "light prior");
+        let settings = Settings {
+            gamma: 2.0,
+            ..Settings::default()
+        };
+        assert_exact(&mut history, &settings, "large gamma");
+    }
+}
+
+#[test]
+fn searches_that_get_better_and_better() {
+    // Each trial is the best so far: each enters the good side and pushes an old one out.
+    let us = uniform_positions(2_000, 2);
+    let mut history = filled(&us, |i| -(i as f64));
+    assert_exact(&mut history, &Settings::default(), "improving");
+}
+
+#[test]
+fn searches_that_get_worse() {
+    let us = uniform_positions(2_000, 3);
+    let mut history = filled(&us, |i| i as f64);
+    assert_exact(&mut history, &Settings::default(), "worsening");
+}
+
+#[test]
+fn clusters_duplicates_bounds_and_tiny_gaps() {
+    let mut stream = Stream::new(4, 4);
+    let n = 3_000;
+    let shapes: [(&str, Vec<f64>); 6] = [
+        ("one point", vec![0.25; n]),
+        (
+            "two points",
+            (0..n).map(|i| if i % 2 == 0 { 0.1 } else { 0.9 }).collect(),
+        ),
+        (
+            "bounds",
+            (0..n).map(|i| f64::from(u8::from(i % 3 == 0))).collect(),
+        ),
+        (
+            "cluster",
+            (0..n).map(|_| 0.5 + 1e-5 * stream.unit()).collect(),
+        ),
+        (
+            "tiny gaps",
+            (0..n).map(|i| 0.5 + 1e-12 * i as f64).collect(),
+        ),
+        ("one-sided", (0..n).map(|_| 0.03 * stream.unit()).collect()),
+    ];
+    for (what, us) in shapes {
+        let mut history = filled(&us, |i| ((i * 7_919) % n) as f64);
+        assert_exact(&mut history, &Settings::default(), what);
+    }
+}
+
+#[test]
+fn long_histories() {
+    let us = uniform_positions(100_000, 5);
+    // Concentrated, as a search is.
+    let us: Vec<f64> = us
+        .iter()
+        .map(|u| 0.6 + 0.4 * (u - 0.5).powi(3) * 4.0)
+        .collect();
+    let mut history = filled(&us, |i| (us[i] - 0.61).abs());
+    assert_exact(&mut history, &Settings::default(), "long");
+}
+
+#[test]
+fn drifting_far_outside_an_unbounded_prior() {
+    let space = space();
+    let mut history = History::new(space.clone());
+    for tid in 0..600 {
+        let mut values = row(&space, 0.5);
+        values[2] = 1.0 + tid as f64 * 0.7; // normal(1, 2.5): up to 168 sigma away
+        history.observe(tid, -(tid as f64), &values).expect("fits");
+        if tid % 100 == 50 {
+            tpe::suggest(&mut history, &[tid], 3, &Settings::default()).expect("suggests");
+            assert_exact(&mut history, &Settings::default(), "drift");
+        }
+    }
+}
+
+#[test]
+fn a_batch_equals_calls_between_which_the_earlier_ids_run() {
+    for multivariate in [false, true] {
+        let settings = Settings {
+            multivariate,
+            ..Settings::default()
+        };
+        let us = uniform_positions(300, 9);
+        let mut history = filled(&us, |i| us[i].cos());
+        let tids: Vec<i64> = (300..340).collect();
+        let batch = tpe::suggest(&mut history, &tids, 8, &settings).expect("suggests");
+        for (&tid, expected) in tids.iter().zip(&batch) {
+            let one = tpe::suggest(&mut history, &[tid], 8, &settings).expect("suggests");
+            assert_eq!(
+                &one[0], expected,
+                "trial {tid}, multivariate {multivariate}"
+            );
+            history.observe(tid, f64::INFINITY, &one[0]).expect("fits");
+        }
+    }
+}
+
+/// One step of a search, as Python drives it.
+#[derive(Debug, Clone)]
+enum Step {
+    Suggest(u8),
+    New(f64),
+    Finish { which: u16, loss: f64 },
+    Fail(u16),
+    Cancel(u16),
+    Change { which: u16, u: f64 },
+    OutOfOrder { tid: i16, u: f64, loss: f64 },
+}
+
+fn positions() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        4 => 0.0..=1.0,
+        2 => prop::sample::select(vec![0.0, 0.25, 0.5, 0.5 + 1e-12, 1.0]),
+        2 => 0.49..0.51,
+    ]
+}
+
+fn losses() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        5 => -10.0..10.0,
+        1 => prop::sample::select(vec![0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY]),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        1 => any::<u8>().prop_map(Step::Suggest),
+        6 => positions().prop_map(Step::New),
+        6 => (any::<u16>(), losses()).prop_map(|(which, loss)| Step::Finish { which, loss }),
+        1 => any::<u16>().prop_map(Step::Fail),
+        1 => any::<u16>().prop_map(Step::Cancel),
+        1 => (any::<u16>(), positions()).prop_map(|(which, u)| Step::Change { which, u }),
+        1 => (any::<i16>(), positions(), losses())
+            .prop_map(|(tid, u, loss)| Step::OutOfOrder { tid, u, loss }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(
+        std::env::var("PROPTEST_CASES").ok().and_then(|c| c.parse().ok()).unwrap_or(24)
+    ))]
+
+    #[test]
+    fn any_sequence_equals_a_rebuild(
+        warm in 0usize..400,
+        steps in prop::collection::vec(step(), 1..160),
+    ) {
+        let space = space();
+        let settings = Settings::default();
+        let us = uniform_positions(warm, 11);
+        let mut history = filled(&us, |i| us[i].sin());
+        let mut next = id(warm);
+        let pick = |history: &History, which: u16| {
+            let tids = history.tids();
+            // Mostly the newest, as in life.
+            let back = usize::from(which) % (tids.len().min(40) + 1);
+            let at = if which.is_multiple_of(5) { usize::from(which) % tids.len() } else { tids.len() - 1 - back.min(tids.len() - 1) };
+            (tids[at], history.losses()[at], (0..16).map(|p| history.column(p)[at]).collect::<Vec<_>>())
+        };
+        for step in &steps {
+            match *step {
+                Step::Suggest(k) => {
+                    let tids: Vec<i64> = (0..=i64::from(k % 5)).map(|i| next + i).collect();
+                    let before = history.clone();
+                    let rows = tpe::suggest(&mut history, &tids, 5, &settings).expect("suggests");
+                    prop_assert!(rows.iter().flatten().all(|v| v.is_finite()));
+                    prop_assert_eq!(history.tids(), before.tids());
+                }
+                Step::New(u) => {
+                    history.observe(next, f64::INFINITY, &row(&space, u)).expect("fits");
+                    next += 1;
+                }
+                _ if history.is_empty() => {}
+                Step::Finish { which, loss } => {
+                    let (tid, _, values) = pick(&history, which);
+                    history.observe(tid, loss, &values).expect("fits");
+                }
+                Step::Fail(which) => {
+                    let (tid, _, values) = pick(&history, which);
+                    history.observe(tid, f64::INFINITY, &values).expect("fits");
+                }
+                Step::Cancel(which) => {
+                    let (tid, _, _) = pick(&history, which);
+                    prop_assert!(history.remove(tid));
+                }
+                Step::Change { which, u } => {
+                    let (tid, loss, _) = pick(&history, which);
+                    history.observe(tid, loss, &row(&space, u)).expect("fits");
+                }
+                Step::OutOfOrder { tid, u, loss } => {
+                    history.observe(i64::from(tid), loss, &row(&space, u)).expect("fits");
+                    next = next.max(i64::from(tid) + 1);
+                }
+            }
+        }
+        assert_exact(&mut history, &settings, "sequence");
+    }
+}

@@ -1,0 +1,39 @@
+//! The one door between Python and the core, and what passes through it.
+
+use numpy::{PyArray1, PyArray2, PyArrayMethods, ToPyArray};
+use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::prelude::*;
+use sparktune_core::Error;
+
+/// Runs `work` without the GIL and converts its error.
+pub(crate) fn enter<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> sparktune_core::Result<T> + Send,
+) -> PyResult<T> {
+    py.detach(work).map_err(to_py_err)
+}
+
+/// Unknown labels are `KeyError`, everything else that is wrong with an argument `ValueError`.
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
+pub(crate) fn to_py_err(error: Error) -> PyErr {
+    match error {
+        Error::UnknownParameter(_) => PyKeyError::new_err(error.to_string()),
+        _ => PyValueError::new_err(error.to_string()),
+    }
+}
+
+/// Rows of equal length as an array `(len(rows), width)`.
+pub(crate) fn rows_to_array(
+    py: Python<'_>,
+    rows: Vec<Vec<f64>>,
+    width: usize,
+) -> PyResult<Bound<'_, PyArray2<f64>>> {
+    let count = rows.len();
+    let flat: Vec<f64> = rows.into_iter().flatten().collect();
+    PyArray1::from_vec(py, flat).reshape([count, width])
+}
+
+/// A vector as an array.
+pub(crate) fn to_array<'py>(py: Python<'py>, values: &[f64]) -> Bound<'py, PyArray1<f64>> {
+    values.to_pyarray(py)
+}

@@ -1,0 +1,186 @@
+//! Suggestions, and the densities behind them.
+
+use numpy::{PyArray1, PyArray2, PyReadonlyArray1};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use sparktune_core::tpe::{self, Settings, Side};
+use sparktune_core::{Posterior, random};
+
+use crate::convert::{enter, rows_to_array, to_array};
+use crate::history::History;
+use crate::space::Space;
+
+/// `(label, candidates, log_below, log_above, chosen)` of one parameter.
+type Explained<'py> = (
+    String,
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<f64>>,
+    usize,
+);
+
+/// Weights, locations and bandwidths of a mixture.
+type Kernels<'py> = (
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<f64>>,
+    Bound<'py, PyArray1<f64>>,
+);
+
+fn side(below: bool) -> Side {
+    if below { Side::Below } else { Side::Above }
+}
+
+/// Draws points from the prior, one a trial id.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
+pub(crate) fn suggest_random<'py>(
+    py: Python<'py>,
+    space: &Space,
+    tids: Vec<i64>,
+    seed: u64,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let rows = py.detach(|| {
+        tids.iter()
+            .map(|&t| random::suggest(&space.0, seed, t))
+            .collect()
+    });
+    rows_to_array(py, rows, space.0.len())
+}
+
+/// Suggests points by the tree-structured Parzen estimator, one a trial id.
+#[pyfunction]
+#[pyo3(signature = (history, tids, seed, *, prior_weight=1.0, n_candidates=24, gamma=0.25, multivariate=false))]
+#[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
+#[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
+pub(crate) fn suggest_tpe<'py>(
+    py: Python<'py>,
+    history: &History,
+    tids: Vec<i64>,
+    seed: u64,
+    prior_weight: f64,
+    n_candidates: usize,
+    gamma: f64,
+    multivariate: bool,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let settings = Settings {
+        prior_weight,
+        n_candidates,
+        gamma,
+        multivariate,
+    };
+    let (rows, width) = enter(py, || {
+        let mut history = history.lock();
+        Ok((
+            tpe::suggest(&mut history, &tids, seed, &settings)?,
+            history.space().len(),
+        ))
+    })?;
+    rows_to_array(py, rows, width)
+}
+
+/// Suggests a point for one trial and tells how each value was chosen.
+#[pyfunction]
+#[pyo3(signature = (history, tid, seed, *, prior_weight=1.0, n_candidates=24, gamma=0.25))]
+pub(crate) fn explain<'py>(
+    py: Python<'py>,
+    history: &History,
+    tid: i64,
+    seed: u64,
+    prior_weight: f64,
+    n_candidates: usize,
+    gamma: f64,
+) -> PyResult<(Bound<'py, PyArray1<f64>>, Vec<Explained<'py>>)> {
+    let settings = Settings {
+        prior_weight,
+        n_candidates,
+        gamma,
+        ..Settings::default()
+    };
+    let (row, choices, space) = enter(py, || {
+        let mut history = history.lock();
+        let (row, choices) = tpe::explain(&mut history, seed, tid, &settings)?;
+        Ok((row, choices, history.space().clone()))
+    })?;
+    let explained = choices
+        .into_iter()
+        .map(|c| {
+            (
+                space.parameters()[c.parameter].label.clone(),
+                to_array(py, &c.candidates),
+                to_array(py, &c.log_below),
+                to_array(py, &c.log_above),
+                c.chosen,
+            )
+        })
+        .collect();
+    Ok((to_array(py, &row), explained))
+}
+
+fn fit(
+    py: Python<'_>,
+    history: &History,
+    label: &str,
+    below: bool,
+    settings: Settings,
+) -> PyResult<Posterior> {
+    enter(py, || {
+        let history = history.lock();
+        let parameter = history.space().index_of(label)?;
+        tpe::posterior(&history, parameter, side(below), &settings)
+    })
+}
+
+/// Weights, locations and bandwidths of a numeric parameter's mixture, sorted by location.
+#[pyfunction]
+#[pyo3(signature = (history, label, *, below, prior_weight=1.0, gamma=0.25))]
+pub(crate) fn parzen<'py>(
+    py: Python<'py>,
+    history: &History,
+    label: &str,
+    below: bool,
+    prior_weight: f64,
+    gamma: f64,
+) -> PyResult<Kernels<'py>> {
+    let settings = Settings {
+        prior_weight,
+        gamma,
+        ..Settings::default()
+    };
+    match fit(py, history, label, below, settings)? {
+        Posterior::Mixture(m) => Ok((
+            to_array(py, &m.weights),
+            to_array(py, &m.mus),
+            to_array(py, &m.sigmas),
+        )),
+        Posterior::Categories(_) => Err(PyTypeError::new_err(format!(
+            "parameter {label:?} has no kernels: its values are categories"
+        ))),
+    }
+}
+
+/// Log density (or log probability) of values under the posterior of one side.
+#[pyfunction]
+#[pyo3(signature = (history, label, values, *, below, prior_weight=1.0, gamma=0.25))]
+#[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
+pub(crate) fn log_density<'py>(
+    py: Python<'py>,
+    history: &History,
+    label: &str,
+    values: PyReadonlyArray1<'py, f64>,
+    below: bool,
+    prior_weight: f64,
+    gamma: f64,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let settings = Settings {
+        prior_weight,
+        gamma,
+        ..Settings::default()
+    };
+    let values: Vec<f64> = values.as_array().to_vec();
+    let densities = enter(py, || {
+        let mut history = history.lock();
+        let parameter = history.space().index_of(label)?;
+        tpe::log_density(&mut history, parameter, side(below), &values, &settings)
+    })?;
+    Ok(to_array(py, &densities))
+}
