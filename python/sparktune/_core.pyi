@@ -1,0 +1,82 @@
+"""Types of the Rust extension module."""
+
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "History",
+    "Space",
+    "__version__",
+    "explain",
+    "log_density",
+    "parzen",
+    "suggest_random",
+    "suggest_tpe",
+]
+
+_FloatArray = npt.NDArray[np.float64]
+
+__version__: str
+
+@final
+class Space:
+    """A flat search space."""
+
+    def __new__(
+        cls,
+        params: Sequence[tuple[str, str, Sequence[float], Sequence[Sequence[tuple[int, int]]]]],
+    ) -> Space: ...
+    def __len__(self) -> int: ...
+    @property
+    def labels(self) -> list[str]: ...
+
+@final
+class History:
+    """Columns of observed trials."""
+
+    def __new__(cls, space: Space) -> History: ...
+    def __len__(self) -> int: ...
+    def observe(self, tid: int, loss: float, row: Sequence[float]) -> None: ...
+    def extend(self, tids: Sequence[int], losses: Sequence[float], rows: _FloatArray) -> None: ...
+    def remove(self, tid: int) -> bool: ...
+
+def suggest_random(space: Space, tids: Sequence[int], seed: int) -> _FloatArray: ...
+def suggest_tpe(
+    history: History,
+    tids: Sequence[int],
+    seed: int,
+    *,
+    prior_weight: float = 1.0,
+    n_candidates: int = 24,
+    gamma: float = 0.25,
+    multivariate: bool = False,
+) -> _FloatArray: ...
+def explain(
+    history: History,
+    tid: int,
+    seed: int,
+    *,
+    prior_weight: float = 1.0,
+    n_candidates: int = 24,
+    gamma: float = 0.25,
+) -> tuple[_FloatArray, list[tuple[str, _FloatArray, _FloatArray, _FloatArray, int]]]: ...
+def parzen(
+    history: History,
+    label: str,
+    *,
+    below: bool,
+    prior_weight: float = 1.0,
+    gamma: float = 0.25,
+) -> tuple[_FloatArray, _FloatArray, _FloatArray]: ...
+def log_density(
+    history: History,
+    label: str,
+    values: _FloatArray,
+    *,
+    below: bool,
+    prior_weight: float = 1.0,
+    gamma: float = 0.25,
+) -> _FloatArray: ...

@@ -1,0 +1,57 @@
+"""Hyperopt's module name for `sparktune.expr`; everything here is re-exported."""
+
+from __future__ import annotations
+
+from sparktune.expr import (
+    Apply,
+    GarbageCollected,
+    Lambda,
+    Literal,
+    MissingArgument,
+    PyllImportError,
+    SymbolTable,
+    SymbolTableEntry,
+    UndefinedValue,
+    apply,
+    as_apply,
+    clone,
+    clone_merge,
+    dfs,
+    p0,
+    p1,
+    p2,
+    p3,
+    p4,
+    partial,
+    rec_eval,
+    scope,
+    toposort,
+)
+from sparktune.program import bincount
+
+__all__ = [
+    "Apply",
+    "GarbageCollected",
+    "Lambda",
+    "Literal",
+    "MissingArgument",
+    "PyllImportError",
+    "SymbolTable",
+    "SymbolTableEntry",
+    "UndefinedValue",
+    "apply",
+    "as_apply",
+    "bincount",
+    "clone",
+    "clone_merge",
+    "dfs",
+    "p0",
+    "p1",
+    "p2",
+    "p3",
+    "p4",
+    "partial",
+    "rec_eval",
+    "scope",
+    "toposort",
+]

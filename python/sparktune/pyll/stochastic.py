@@ -1,0 +1,41 @@
+"""Hyperopt's module name for `sparktune.stochastic`; everything here is re-exported."""
+
+from __future__ import annotations
+
+from sparktune.stochastic import (
+    categorical,
+    implicit_stochastic,
+    implicit_stochastic_symbols,
+    lognormal,
+    loguniform,
+    normal,
+    qlognormal,
+    qloguniform,
+    qnormal,
+    quniform,
+    randint,
+    randint_via_categorical,
+    recursive_set_rng_kwarg,
+    rng_from_seed,
+    sample,
+    uniform,
+)
+
+__all__ = [
+    "categorical",
+    "implicit_stochastic",
+    "implicit_stochastic_symbols",
+    "lognormal",
+    "loguniform",
+    "normal",
+    "qlognormal",
+    "qloguniform",
+    "qnormal",
+    "quniform",
+    "randint",
+    "randint_via_categorical",
+    "recursive_set_rng_kwarg",
+    "rng_from_seed",
+    "sample",
+    "uniform",
+]
