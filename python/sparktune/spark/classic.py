@@ -1,0 +1,129 @@
+"""Trials as Spark jobs of one task, by way of the RDD API: the back end for classic sessions."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from sparktune.spark import cluster
+from sparktune.spark.cargo import ByValue, Cargo, pickled_by_value
+from sparktune.spark.dispatch import BackendLost, JobFailed
+from sparktune.spark.task import run_task
+
+__all__ = ["ClassicBackend"]
+
+logger = logging.getLogger("sparktune.spark")
+
+
+class ClassicBackend:
+    """Runs each trial as one Spark job with one task; a `sparktune.spark.dispatch.Backend`.
+
+    Parameters
+    ----------
+    spark : pyspark.sql.SparkSession
+        A classic session. It is not stopped.
+    cargo : Cargo
+        What all trials share; broadcast here, once.
+    resource_profile : pyspark.resource.ResourceProfile, optional
+        What each task needs.
+    """
+
+    def __init__(self, spark: Any, cargo: Cargo, resource_profile: Any = None) -> None:
+        self._sc = spark.sparkContext
+        self._resource_profile = resource_profile
+        # Tags belong to a thread of the JVM. Without pinned threads, Python's threads share those.
+        self._pinned = cluster.has_pinned_threads(self._sc)
+        self._broadcast = self._sc.broadcast(cargo.data)
+        # pyspark pickles this with each job, and so learns which broadcast variables the job needs.
+        self._task = functools.partial(
+            ByValue(pickled_by_value(run_task)),
+            self._broadcast,
+            cargo.key,
+            keep=cargo.broadcasts,
+        )
+
+    def thread_body(self, body: Callable[[], None]) -> Callable[[], None]:
+        """Give the thread the local properties of the caller's, such as the scheduler pool.
+
+        With the caller's job group too, what cancels that (a notebook's stop button) stops trials.
+        """
+        if not self._pinned:
+            return body
+        try:
+            # A copy for each thread: what one sets must not show in another.
+            properties = self._sc._jsc.sc().getLocalProperties().clone()
+        except Exception:
+            logger.debug("Local properties could not be read.", exc_info=True)
+            return body
+
+        def with_properties() -> None:
+            try:
+                self._sc._jsc.sc().setLocalProperties(properties)
+            except Exception:
+                logger.debug("Local properties could not be set.", exc_info=True)
+            body()
+
+        return with_properties
+
+    def submit(self, tag: str, payload: bytes, description: str) -> bytes:
+        """Run one trial and return its answer; see `Backend`."""
+        try:
+            rdd = self._sc.parallelize([payload], 1)
+            if self._resource_profile is not None:
+                rdd = rdd.withResources(self._resource_profile)
+            rdd = rdd.mapPartitions(self._task)
+            if not self._pinned:
+                return bytes(rdd.collectWithJobGroup(tag, description, True)[0])
+            # The description stays until the thread's next trial; the thread is the search's own.
+            self._sc.setJobDescription(description)
+            self._sc.addJobTag(tag)
+            try:
+                return bytes(rdd.collect()[0])
+            finally:
+                self._sc.removeJobTag(tag)
+        except Exception as error:
+            if cluster.is_stopped(self._sc):
+                raise BackendLost(
+                    "The Spark session was stopped during the search, so no trial can run; "
+                    "trials that had finished are kept."
+                ) from error
+            logger.debug("The job of a trial failed.", exc_info=True)
+            # Not `from error`: its stack is Java's, hundreds of lines in each failed trial.
+            raise JobFailed(f"The Spark job of the trial failed: {_reason(error)}") from None
+
+    def cancel(self, tag: str) -> None:
+        """Cancel the job of a trial."""
+        if cluster.is_stopped(self._sc):
+            return
+        if self._pinned:
+            self._sc.cancelJobsWithTag(tag)
+        else:
+            self._sc.cancelJobGroup(tag)
+
+    def slots(self) -> int | None:
+        """Return how many tasks the cluster can run at once; None if unknown."""
+        return cluster.task_slots(self._sc)
+
+    def close(self) -> None:
+        """Remove the broadcast variable; the session stays as it was."""
+        try:
+            if not cluster.is_stopped(self._sc):
+                self._broadcast.destroy()
+        except Exception:
+            logger.debug("The broadcast variable could not be removed.", exc_info=True)
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first lines of what Spark says, without the Java stack."""
+    java = getattr(error, "java_exception", None)
+    text = str(error)
+    if java is not None:
+        try:
+            text = str(java.getMessage())
+        except Exception:
+            text = str(error)
+    lines = [line.strip() for line in text.splitlines()]
+    kept = [line for line in lines if line and not line.startswith(("at ", "Driver stacktrace"))]
+    return " ".join(kept)[:1000] or type(error).__name__

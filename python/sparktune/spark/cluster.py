@@ -1,0 +1,212 @@
+"""What a search must know of the cluster, and the number of trials it runs at once."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sparktune.exceptions import InvalidArgumentType
+
+__all__ = [
+    "MAX_PARALLELISM",
+    "Cluster",
+    "check_parallelism",
+    "decide_parallelism",
+    "has_pinned_threads",
+    "is_stopped",
+    "read_cluster",
+    "task_slots",
+]
+
+logger = logging.getLogger("sparktune.spark")
+
+MAX_PARALLELISM = 128
+"""The most trials at once. More would leave the sampler guessing, and the driver's threads busy."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What a Spark session says of its cluster.
+
+    Attributes
+    ----------
+    local : bool
+        Whether tasks run inside the driver's process tree (``local[...]``).
+    executors : int or None
+        Executors other than the driver; None if unknown.
+    slots : int or None
+        Tasks that can run at once; None if unknown.
+    default_parallelism : int
+        Spark's ``defaultParallelism``.
+    dynamic : bool
+        Whether executors come and go (dynamic allocation).
+    """
+
+    local: bool
+    executors: int | None
+    slots: int | None
+    default_parallelism: int
+    dynamic: bool = False
+
+
+def read_cluster(spark: Any) -> Cluster:
+    """Read what is known of the cluster of a classic session.
+
+    Parameters
+    ----------
+    spark : pyspark.sql.SparkSession
+        A classic session.
+    """
+    sc = spark.sparkContext
+    master = str(sc.master)
+    return Cluster(
+        # local-cluster[...] is a cluster with executors of its own.
+        local=master == "local" or master.startswith("local["),
+        executors=_executors(sc),
+        slots=task_slots(sc),
+        default_parallelism=int(sc.defaultParallelism),
+        dynamic=str(sc.getConf().get("spark.dynamicAllocation.enabled", "false")).lower() == "true",
+    )
+
+
+def task_slots(sc: Any) -> int | None:
+    """Return how many tasks of the default kind can run at once, None if Spark does not say.
+
+    Parameters
+    ----------
+    sc : pyspark.SparkContext
+        The context.
+    """
+    try:
+        jsc = sc._jsc.sc()  # Spark has no public way to ask
+        profile = jsc.resourceProfileManager().defaultResourceProfile()
+        slots = int(jsc.maxNumConcurrentTasks(profile))
+    except Exception:
+        logger.debug("The number of task slots could not be read.", exc_info=True)
+        return None
+    return slots if slots > 0 else None
+
+
+def _executors(sc: Any) -> int | None:
+    try:
+        # The driver is in the list too.
+        executors = len(list(sc._jsc.sc().statusTracker().getExecutorInfos())) - 1
+    except Exception:
+        logger.debug("The number of executors could not be read.", exc_info=True)
+        return None
+    return executors if executors > 0 else None
+
+
+def is_stopped(sc: Any) -> bool:
+    """Return whether a context can run no more jobs.
+
+    Parameters
+    ----------
+    sc : pyspark.SparkContext
+        The context.
+    """
+    try:
+        return sc._jsc is None or bool(sc._jsc.sc().isStopped())
+    except Exception:  # the JVM is gone
+        return True
+
+
+def has_pinned_threads(sc: Any) -> bool:
+    """Return whether each Python thread has its own thread in the JVM (PYSPARK_PIN_THREAD).
+
+    Parameters
+    ----------
+    sc : pyspark.SparkContext
+        The context.
+    """
+    from py4j.clientserver import ClientServer
+
+    return isinstance(sc._gateway, ClientServer)
+
+
+def check_parallelism(parallelism: Any) -> int | None:
+    """Return the `parallelism` argument of `SparkTrials` if its type is right.
+
+    Parameters
+    ----------
+    parallelism : int or None
+        What the user gave.
+
+    Raises
+    ------
+    InvalidArgumentType
+        If it is neither an int nor None.
+    """
+    if parallelism is None:
+        return None
+    if isinstance(parallelism, (bool, np.bool_)) or not isinstance(parallelism, (int, np.integer)):
+        raise InvalidArgumentType(
+            "`parallelism` of SparkTrials must be an int, or None for Spark's own number; "
+            f"got {parallelism!r} ({type(parallelism).__name__})."
+        )
+    return int(parallelism)
+
+
+def decide_parallelism(requested: int | None, cluster: Cluster) -> int:
+    """Return how many trials run at once, and log why.
+
+    Parameters
+    ----------
+    requested : int or None
+        What the user asked for. None, zero and less: the number of executors, in local mode that
+        of task slots.
+    cluster : Cluster
+        What there is.
+
+    Returns
+    -------
+    int
+        From 1 to `MAX_PARALLELISM`. Never more than the cluster can run at once, unless that is
+        unknown or may grow.
+    """
+    if requested is None or requested <= 0:
+        if requested is not None:
+            logger.warning(
+                "`parallelism` must be greater than 0; got %d. Taking Spark's own number instead.",
+                requested,
+            )
+        if cluster.local:
+            parallelism, why = cluster.slots or cluster.default_parallelism, "the task slots"
+        elif cluster.executors is not None:
+            parallelism, why = cluster.executors, "the number of executors"
+        else:
+            parallelism, why = cluster.default_parallelism, "Spark's default parallelism"
+        parallelism = max(1, parallelism)
+        logger.info("Running up to %d trials at once: %s.", parallelism, why)
+    else:
+        parallelism = requested
+    if parallelism > MAX_PARALLELISM:
+        logger.warning(
+            "`parallelism` must be at most %d; got %d. Running up to %d trials at once.",
+            MAX_PARALLELISM,
+            parallelism,
+            MAX_PARALLELISM,
+        )
+        parallelism = MAX_PARALLELISM
+    slots = cluster.slots
+    if slots is None or parallelism <= slots:
+        return parallelism
+    if cluster.dynamic:
+        logger.warning(
+            "The cluster can run %d tasks at once now, fewer than the %d trials asked for. "
+            "Trials wait until dynamic allocation adds executors.",
+            slots,
+            parallelism,
+        )
+        return parallelism
+    logger.warning(
+        "The cluster can run %d tasks at once, fewer than the %d trials asked for. "
+        "Running up to %d trials at once.",
+        slots,
+        parallelism,
+        slots,
+    )
+    return slots
