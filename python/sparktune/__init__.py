@@ -1,0 +1,112 @@
+"""Hyperparameter tuning for Python models, on one machine or on Spark.
+
+The public names are Hyperopt's: code written for it runs with the import changed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sparktune import anneal, exceptions, hp, mix, rand, tpe
+from sparktune._core import __version__
+from sparktune.documents import (
+    JOB_STATE_CANCEL,
+    JOB_STATE_DONE,
+    JOB_STATE_ERROR,
+    JOB_STATE_NEW,
+    JOB_STATE_RUNNING,
+    JOB_STATES,
+    STATUS_FAIL,
+    STATUS_NEW,
+    STATUS_OK,
+    STATUS_RUNNING,
+    STATUS_STRINGS,
+    STATUS_SUSPENDED,
+)
+from sparktune.domain import Ctrl, Domain
+from sparktune.early_stop import no_progress_loss
+from sparktune.fmin import (
+    FMinIter,
+    fmin,
+    fmin_pass_expr_memo_ctrl,
+    generate_trials_to_calculate,
+    partial,
+    space_eval,
+)
+from sparktune.install import install_as_hyperopt
+from sparktune.left_out import LEFT_OUT, refuse
+from sparktune.logs import follow_hyperopt
+from sparktune.trials import Trials, trials_from_docs
+
+if TYPE_CHECKING:
+    from sparktune.spark.trials import SparkTrials
+
+__all__ = [
+    "JOB_STATES",
+    "JOB_STATE_CANCEL",
+    "JOB_STATE_DONE",
+    "JOB_STATE_ERROR",
+    "JOB_STATE_NEW",
+    "JOB_STATE_RUNNING",
+    "STATUS_FAIL",
+    "STATUS_NEW",
+    "STATUS_OK",
+    "STATUS_RUNNING",
+    "STATUS_STRINGS",
+    "STATUS_SUSPENDED",
+    "Ctrl",
+    "Domain",
+    "FMinIter",
+    "SparkTrials",
+    "Trials",
+    "__version__",
+    "anneal",
+    "exceptions",
+    "fmin",
+    "fmin_pass_expr_memo_ctrl",
+    "generate_trials_to_calculate",
+    "hp",
+    "install_as_hyperopt",
+    "mix",
+    "no_progress_loss",
+    "partial",
+    "rand",
+    "space_eval",
+    "tpe",
+    "trials_from_docs",
+]
+
+_LAZY_MODULES = frozenset(
+    [
+        "base",
+        "criteria",
+        "early_stop",
+        "plotting",
+        "progress",
+        "pyll",
+        "pyll_utils",
+        "spark",
+        "utils",
+    ]
+)
+
+follow_hyperopt()
+
+
+def __getattr__(name: str) -> Any:
+    # What needs Spark or a plotting library is imported when it is asked for.
+    if name == "SparkTrials":
+        from sparktune.spark.trials import SparkTrials
+
+        return SparkTrials
+    if name in _LAZY_MODULES:
+        import importlib
+
+        return importlib.import_module(f"sparktune.{name}")
+    if name in LEFT_OUT:
+        raise refuse(name)
+    raise AttributeError(f"module 'sparktune' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_LAZY_MODULES})

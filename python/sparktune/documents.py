@@ -1,0 +1,386 @@
+"""Trial documents: their states, statuses and keys, and what counts as a result.
+
+A trial is a plain dict with the keys that Hyperopt writes, so that code which reads or builds
+documents by hand keeps working. Everything here is a function of documents; nothing keeps state.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from sparktune.exceptions import InvalidLoss, InvalidResult, InvalidResultStatus
+
+__all__ = [
+    "JOB_STATES",
+    "JOB_STATE_CANCEL",
+    "JOB_STATE_DONE",
+    "JOB_STATE_ERROR",
+    "JOB_STATE_NEW",
+    "JOB_STATE_RUNNING",
+    "JOB_VALID_STATES",
+    "STATUS_FAIL",
+    "STATUS_NEW",
+    "STATUS_OK",
+    "STATUS_RUNNING",
+    "STATUS_STRINGS",
+    "STATUS_SUSPENDED",
+    "TRIAL_KEYS",
+    "TRIAL_MISC_KEYS",
+    "SONify",
+    "Trial",
+    "coarse_utcnow",
+    "finite_loss",
+    "miscs_to_idxs_vals",
+    "miscs_update_idxs_vals",
+    "new_trial_doc",
+    "normalize_result",
+    "spec_from_misc",
+    "split_attachments",
+]
+
+Trial: TypeAlias = dict[str, Any]
+
+# What an objective says about its own result.
+STATUS_NEW = "new"
+STATUS_RUNNING = "running"
+STATUS_SUSPENDED = "suspended"
+STATUS_OK = "ok"
+STATUS_FAIL = "fail"
+STATUS_STRINGS = (STATUS_NEW, STATUS_RUNNING, STATUS_SUSPENDED, STATUS_OK, STATUS_FAIL)
+
+# What the search says about a trial.
+JOB_STATE_NEW = 0
+JOB_STATE_RUNNING = 1
+JOB_STATE_DONE = 2
+JOB_STATE_ERROR = 3
+JOB_STATE_CANCEL = 4
+JOB_STATES = [
+    JOB_STATE_NEW,
+    JOB_STATE_RUNNING,
+    JOB_STATE_DONE,
+    JOB_STATE_ERROR,
+    JOB_STATE_CANCEL,
+]
+# Trials in these states are in `Trials.trials` and are seen by the sampler.
+JOB_VALID_STATES = {JOB_STATE_NEW, JOB_STATE_RUNNING, JOB_STATE_DONE}
+
+TRIAL_KEYS = [
+    "tid",
+    "spec",
+    "result",
+    "misc",
+    "state",
+    "owner",
+    "book_time",
+    "refresh_time",
+    "exp_key",
+]
+TRIAL_MISC_KEYS = ["tid", "cmd", "idxs", "vals"]
+
+
+def coarse_utcnow() -> datetime.datetime:
+    """Return the present time in UTC, without a zone, cut to milliseconds.
+
+    Returns
+    -------
+    datetime.datetime
+        What `book_time` and `refresh_time` of a trial hold.
+    """
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def new_trial_doc(
+    tid: int,
+    spec: Any,
+    result: dict[str, Any],
+    misc: dict[str, Any],
+    exp_key: Any = None,
+) -> Trial:
+    """Return the document of a trial that has not started.
+
+    Parameters
+    ----------
+    tid : int
+        The trial's id.
+    spec : Any
+        Always None for the suggesters of this package.
+    result, misc : dict
+        Kept as they are, not copied.
+    exp_key : Any, optional
+        The experiment the trial belongs to.
+    """
+    return {
+        "state": JOB_STATE_NEW,
+        "tid": tid,
+        "spec": spec,
+        "result": result,
+        "misc": misc,
+        "exp_key": exp_key,
+        "owner": None,
+        "version": 0,
+        "book_time": None,
+        "refresh_time": None,
+    }
+
+
+def miscs_update_idxs_vals(
+    miscs: Sequence[dict[str, Any]],
+    idxs: Mapping[str, Sequence[int]],
+    vals: Mapping[str, Sequence[Any]],
+    assert_all_vals_used: bool = True,
+    idxs_map: Mapping[int, int] | None = None,
+) -> Sequence[dict[str, Any]]:
+    """Write columns of values into the `misc` of each trial.
+
+    Parameters
+    ----------
+    miscs : sequence of dict
+        One `misc` a trial, each with its `tid`; changed in place.
+    idxs : mapping of label to sequence of int
+        The ids of the trials in which the label is active.
+    vals : mapping of label to sequence
+        The values, in the order of `idxs`.
+    assert_all_vals_used : bool, default True
+        Whether an id without a `misc` is an error (True) or ignored.
+    idxs_map : mapping of int to int, optional
+        Replaces ids of `idxs` before they are looked up.
+
+    Returns
+    -------
+    sequence of dict
+        `miscs`.
+
+    Raises
+    ------
+    ValueError
+        If `idxs` and `vals` do not have the same labels and lengths.
+    KeyError
+        If an id has no `misc` and `assert_all_vals_used` is True.
+    """
+    if set(idxs) != set(vals):
+        raise ValueError(
+            f"`idxs` and `vals` must have the same labels; got {sorted(idxs)} and {sorted(vals)}."
+        )
+    renamed = idxs_map or {}
+    by_tid = {misc["tid"]: misc for misc in miscs}
+    for misc in miscs:
+        misc["idxs"] = {label: [] for label in idxs}
+        misc["vals"] = {label: [] for label in idxs}
+    for label, tids in idxs.items():
+        values = vals[label]
+        if len(tids) != len(values):
+            raise ValueError(
+                f"`idxs` and `vals` of {label!r} must be equally long; "
+                f"got {len(tids)} and {len(values)}."
+            )
+        for given, value in zip(tids, values, strict=True):
+            tid = renamed.get(given, given)
+            if assert_all_vals_used or tid in by_tid:
+                by_tid[tid]["idxs"][label] = [tid]
+                by_tid[tid]["vals"][label] = [value]
+    return miscs
+
+
+def miscs_to_idxs_vals(
+    miscs: Sequence[Mapping[str, Any]], keys: Iterable[str] | None = None
+) -> tuple[dict[str, list[int]], dict[str, list[Any]]]:
+    """Gather the values of all trials as columns; the inverse of `miscs_update_idxs_vals`.
+
+    Parameters
+    ----------
+    miscs : sequence of dict
+        One `misc` a trial.
+    keys : iterable of str, optional
+        The labels; by default all that a trial has.
+
+    Returns
+    -------
+    idxs, vals : dict of str to list
+        For each label the ids of the trials in which it is active, and its values there.
+
+    Raises
+    ------
+    ValueError
+        If there is no trial and no `keys`, or a trial's `idxs` contradict its `vals`.
+    """
+    if keys is None:
+        if not miscs:
+            raise ValueError("The labels cannot be inferred without a trial; pass `keys`.")
+        # Points that users gave may lack labels, even in the first trial.
+        keys = dict.fromkeys(label for misc in miscs for label in misc["idxs"])
+    idxs: dict[str, list[int]] = {label: [] for label in keys}
+    vals: dict[str, list[Any]] = {label: [] for label in idxs}
+    for misc in miscs:
+        for label in idxs:
+            tids, values = misc["idxs"].get(label, ()), misc["vals"].get(label, ())
+            if len(tids) != len(values) or (tids and list(tids) != [misc["tid"]]):
+                raise ValueError(
+                    f"`idxs` of {label!r} in trial {misc['tid']} must be [] or the trial's id, and "
+                    f"as long as `vals`; got {tids!r} and {values!r}."
+                )
+            idxs[label].extend(tids)
+            vals[label].extend(values)
+    return idxs, vals
+
+
+def spec_from_misc(misc: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the active hyperparameters of a trial by label.
+
+    Parameters
+    ----------
+    misc : dict
+        The `misc` of a trial.
+
+    Raises
+    ------
+    NotImplementedError
+        If a label has more than one value.
+    """
+    spec = {}
+    for label, values in misc["vals"].items():
+        if len(values) > 1:
+            raise NotImplementedError(
+                f"A trial must have at most one value of {label!r}; got {values!r}."
+            )
+        if len(values):
+            spec[label] = values[0]
+    return spec
+
+
+def SONify(arg: Any, memo: Any = None) -> Any:
+    """Return a copy of a document in which numpy's scalars and arrays are plain Python objects.
+
+    That is what document stores and JSON take. `Trials` keeps documents in memory, so it does not
+    need this.
+
+    Parameters
+    ----------
+    arg : Any
+        A document or a part of one.
+    memo : Any, optional
+        Ignored; there for callers written for Hyperopt.
+
+    Returns
+    -------
+    Any
+        Arrays become lists; tuples and lists, lists; dicts keep their keys. Anything else is
+        returned as it is.
+    """
+    if isinstance(arg, Mapping):
+        return {SONify(key): SONify(value) for key, value in arg.items()}
+    if isinstance(arg, (list, tuple)):
+        return [SONify(item) for item in arg]
+    if isinstance(arg, np.ndarray):
+        return arg.item() if arg.ndim == 0 else [SONify(item) for item in arg.tolist()]
+    if isinstance(arg, np.generic):
+        return arg.item()
+    return arg
+
+
+def finite_loss(result: Mapping[str, Any]) -> float | None:
+    """Return the loss of a result that may be the best one, else None.
+
+    Parameters
+    ----------
+    result : Mapping
+        The `result` of a trial.
+
+    Returns
+    -------
+    float or None
+        The loss when the status is ``'ok'`` and the loss is finite.
+    """
+    if result.get("status") != STATUS_OK:
+        return None
+    try:
+        loss = float(result["loss"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return loss if np.isfinite(loss) else None
+
+
+def normalize_result(rval: Any) -> dict[str, Any]:
+    """Turn what an objective returned into a result document.
+
+    Parameters
+    ----------
+    rval : float, int, numpy number or dict
+        A number is the loss. A dict must have a `status` of `STATUS_STRINGS`, and a `loss` that
+        ``float()`` accepts when the status is ``'ok'``; it may hold anything else.
+
+    Returns
+    -------
+    dict
+        A new dict with `status`, `loss` as a float (NaN and infinities included) when the status is
+        ``'ok'``, and all other keys as they were.
+
+    Raises
+    ------
+    InvalidResult
+        If `rval` is neither a number nor a dict with a `status`.
+    InvalidResultStatus
+        If the status is unknown.
+    InvalidLoss
+        If the status is ``'ok'`` and the loss is missing or no number.
+    """
+    if isinstance(rval, (float, int, np.number)) and not np.iscomplexobj(rval):
+        try:
+            return {"loss": float(rval), "status": STATUS_OK}
+        except OverflowError as error:
+            raise InvalidLoss(rval) from error
+    if isinstance(rval, np.ndarray) and rval.size == 1 and rval.dtype.kind in "biuf":
+        # A loss that numpy wrapped up, such as `losses.mean(keepdims=True)`.
+        return {"loss": float(rval.item()), "status": STATUS_OK}
+    if isinstance(rval, (str, bytes)) or not isinstance(rval, Mapping):
+        hint = " Did the objective forget its `return`?" if rval is None else ""
+        raise InvalidResult(rval, _message(InvalidResult, rval) + hint if hint else None)
+    result = dict(rval)
+    if "status" not in result:
+        message = _message(InvalidResult, rval)
+        raise InvalidResult(rval, f"{message} Add 'status': sparktune.STATUS_OK to the dict.")
+    status = result["status"]
+    if not isinstance(status, str) or status not in STATUS_STRINGS:
+        raise InvalidResultStatus(result)
+    if status == STATUS_OK:
+        try:
+            loss = result["loss"]
+            result["loss"] = float(loss.item() if isinstance(loss, np.ndarray) else loss)
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
+            message = _message(InvalidLoss, result)
+            raise InvalidLoss(
+                result, f"{message} For a trial without a loss return STATUS_FAIL."
+            ) from error
+    attachments = result.get("attachments")
+    if attachments is not None and not isinstance(attachments, Mapping):
+        raise InvalidResult(
+            result,
+            "The 'attachments' of a result must be a dict of name to value; "
+            f"got {type(attachments).__name__}.",
+        )
+    return result
+
+
+def _message(kind: type[InvalidResult], result: Any) -> str:
+    return str(kind(result))
+
+
+def split_attachments(result: dict[str, Any]) -> dict[str, Any]:
+    """Take the attachments out of a result document.
+
+    Parameters
+    ----------
+    result : dict
+        A result document; its `attachments`, if any, are removed.
+
+    Returns
+    -------
+    dict
+        The attachments by name.
+    """
+    attachments: Mapping[str, Any] | None = result.pop("attachments", None)
+    return dict(attachments or {})

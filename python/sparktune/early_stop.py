@@ -1,0 +1,90 @@
+"""Functions that end a search before `max_evals`."""
+
+from __future__ import annotations
+
+import logging
+import math
+import numbers
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from sparktune.documents import finite_loss
+from sparktune.exceptions import InvalidArgument, InvalidArgumentType
+
+__all__ = ["no_progress_loss"]
+
+logger = logging.getLogger("sparktune.early_stop")
+
+
+def no_progress_loss(
+    iteration_stop_count: int = 20, percent_increase: float = 0.0
+) -> Callable[..., tuple[bool, list[Any]]]:
+    """Stop when the best loss has not improved for a number of trials.
+
+    Parameters
+    ----------
+    iteration_stop_count : int, default 20
+        How many trials in a row may bring no improvement; at least 1. Trials that failed or have
+        no finite loss count neither way.
+    percent_increase : float, default 0.0
+        An improvement by no more than this share of the best loss, in percent, does not count; at
+        least 0.
+
+    Returns
+    -------
+    callable
+        For the `early_stop_fn` of `fmin`.
+
+    Raises
+    ------
+    InvalidArgument, InvalidArgumentType
+        If an argument is out of range or of the wrong type.
+
+    Examples
+    --------
+    >>> from sparktune import fmin, hp, tpe
+    >>> best = fmin(
+    ...     abs, hp.uniform("x", -1, 1), algo=tpe.suggest, max_evals=500,
+    ...     early_stop_fn=no_progress_loss(10), verbose=False,
+    ... )
+    """
+    try:
+        patience = operator.index(iteration_stop_count)
+    except TypeError:
+        raise InvalidArgumentType(
+            f"`iteration_stop_count` must be an int; got {iteration_stop_count!r}."
+        ) from None
+    if patience < 1:
+        raise InvalidArgument(f"`iteration_stop_count` must be at least 1; got {patience}.")
+    if not isinstance(percent_increase, numbers.Real) or isinstance(percent_increase, bool):
+        raise InvalidArgumentType(f"`percent_increase` must be a number; got {percent_increase!r}.")
+    if not (math.isfinite(percent_increase) and percent_increase >= 0):
+        raise InvalidArgument(
+            f"`percent_increase` must be at least 0 and finite; got {percent_increase!r}."
+        )
+    share = float(percent_increase) / 100.0
+
+    def stop_fn(
+        trials: Any, best_loss: float | None = None, iteration_no_progress: int = 0
+    ) -> tuple[bool, list[Any]]:
+        finished = trials.trials
+        loss = finite_loss(finished[-1]["result"]) if finished else None
+        if loss is None:
+            return False, [best_loss, iteration_no_progress]
+        if best_loss is None:
+            # The first loss is counted as a trial without progress, as Hyperopt does.
+            return False, [loss, iteration_no_progress + 1]
+        if loss < best_loss - abs(best_loss) * share:
+            return False, [loss, 0]
+        iteration_no_progress += 1
+        logger.debug(
+            "No progress for %d of %d trials: the loss %g is not better than %g.",
+            iteration_no_progress,
+            patience,
+            loss,
+            best_loss,
+        )
+        return iteration_no_progress >= patience, [best_loss, iteration_no_progress]
+
+    return stop_fn

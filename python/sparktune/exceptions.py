@@ -1,0 +1,183 @@
+"""The errors that sparktune raises.
+
+The names and bases are Hyperopt's where Hyperopt has them, so ``except`` clauses written for it
+keep working. Every class also derives from `SparktuneError`. Every message says the rule, the value
+that broke it and, where there is one, a way out; none is empty. All of them pickle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = [
+    "AllTrialsFailed",
+    "BadSearchSpace",
+    "BadSearchSpaceType",
+    "DuplicateLabel",
+    "InvalidAnnotatedParameter",
+    "InvalidArgument",
+    "InvalidArgumentType",
+    "InvalidLoss",
+    "InvalidResult",
+    "InvalidResultStatus",
+    "InvalidTrial",
+    "SearchFailed",
+    "SparkObjectInObjective",
+    "SparktuneError",
+    "UnpicklableObjective",
+]
+
+# A result may hold a whole model; a message shows only its beginning.
+_SHOWN = 300
+
+
+def _shown(value: Any) -> str:
+    """Return a bounded ``repr`` that never raises."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"<{type(value).__name__} whose repr() fails>"
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+
+
+class SparktuneError(Exception):
+    """Base of all the errors that sparktune defines."""
+
+
+# -- the search space --------------------------------------------------------------------------
+
+
+class BadSearchSpace(SparktuneError, ValueError):
+    """The description of the search space is wrong."""
+
+
+class BadSearchSpaceType(BadSearchSpace, TypeError):
+    """A search space was given a value of the wrong type, such as a label that is no string."""
+
+
+class DuplicateLabel(BadSearchSpace):
+    """Two different hyperparameters of one space have the same label."""
+
+
+class InvalidAnnotatedParameter(SparktuneError, ValueError):
+    """A parameter of the objective has an annotation that is no hyperparameter.
+
+    Parameters
+    ----------
+    result : Any
+        The offending annotation; kept as ``.result``, Hyperopt's name for it.
+    message : str, optional
+        The whole message; by default one is made from `result`.
+    """
+
+    def __init__(self, result: Any = None, message: str | None = None) -> None:
+        super().__init__(
+            message
+            or 'With space="annotated" every annotated parameter of the objective must have an '
+            f"annotation made by hp.*; got {_shown(result)}."
+        )
+        self.result = result
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return type(self), (self.result, str(self))
+
+
+# -- arguments ---------------------------------------------------------------------------------
+
+
+class InvalidArgument(SparktuneError, ValueError):
+    """An argument has a value that it must not have."""
+
+
+class InvalidArgumentType(InvalidArgument, TypeError):
+    """An argument has the wrong type."""
+
+
+# -- trials and results ------------------------------------------------------------------------
+
+
+class InvalidTrial(SparktuneError, ValueError):
+    """Something that is no trial document was used as one.
+
+    Parameters
+    ----------
+    msg : str
+        What is wrong.
+    obj : Any, optional
+        The offending object; kept as ``.obj`` and shown in the message.
+    """
+
+    def __init__(self, msg: str = "Not a trial document:", obj: Any = None) -> None:
+        super().__init__(f"{msg} {_shown(obj)}" if obj is not None else msg)
+        self.msg = msg
+        self.obj = obj
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return type(self), (self.msg, self.obj)
+
+
+class InvalidResult(SparktuneError, ValueError):
+    """The objective returned something that is no result.
+
+    Parameters
+    ----------
+    result : Any, optional
+        What the objective returned; kept as ``.result``.
+    message : str, optional
+        The whole message; by default one is made from `result`.
+    """
+
+    _rule = (
+        "The objective must return a number, or a dict with 'status' (and 'loss' when the status "
+        "is 'ok')"
+    )
+
+    def __init__(self, result: Any = None, message: str | None = None) -> None:
+        super().__init__(message or f"{self._rule}; got {_shown(result)}.")
+        self.result = result
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return type(self), (self.result, str(self))
+
+
+class InvalidResultStatus(InvalidResult):
+    """The objective returned a status that is none of `STATUS_STRINGS`."""
+
+    _rule = (
+        "The 'status' of a result must be one of 'new', 'running', 'suspended', 'ok', 'fail' "
+        "(sparktune.STATUS_OK, sparktune.STATUS_FAIL, ...)"
+    )
+
+
+class InvalidLoss(InvalidResult):
+    """The objective returned status 'ok' without a loss that is a number."""
+
+    _rule = "A result with status 'ok' must have a 'loss' that float() accepts"
+
+
+class AllTrialsFailed(SparktuneError):
+    """No trial ended with status 'ok', so there is no best one."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(
+            message or "No trial ended with status 'ok' and a loss, so there is no best trial."
+        )
+
+
+class SearchFailed(SparktuneError, RuntimeError):
+    """The search was ended because too many trials failed (see `max_failures`)."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or "The search was ended because too many trials failed.")
+
+
+# -- what may travel to a worker ---------------------------------------------------------------
+
+
+class UnpicklableObjective(SparktuneError, TypeError):
+    """The objective, or something that it refers to, cannot be pickled."""
+
+
+class SparkObjectInObjective(SparktuneError, TypeError):
+    """The objective holds a SparkSession, DataFrame or the like, which exist on the driver only."""

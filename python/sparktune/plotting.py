@@ -1,0 +1,398 @@
+"""Plots of a finished or running search, drawn with matplotlib.
+
+Each function draws all trials that have a loss and returns the figure, so that
+``main_plot_history(trials, do_show=False).savefig("history.png")`` is all it takes. matplotlib is
+imported by the first plot, not with this module: install it with ``pip install "sparktune[plot]"``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "default_status_colors",
+    "main_plot_histogram",
+    "main_plot_history",
+    "main_plot_vars",
+]
+
+#: The colour of a trial in `main_plot_history`, by the status of its result.
+default_status_colors: dict[str, str] = {
+    "new": "#7f7f7f",
+    "running": "#2ca02c",
+    "ok": "#1f77b4",
+    "fail": "#d62728",
+}
+
+_BEST_COLOR = "#e6550d"
+_REST_COLOR = "#c8c8c8"
+# Values, and losses, that span more than this factor are shown on a logarithmic axis.
+_LOG_RATIO = 500.0
+_LOG_RATIO_LOSS = 20.0
+
+
+@dataclass(frozen=True)
+class _Point:
+    """What the plots need of one trial."""
+
+    index: int  # place in the search, from 0
+    tid: int
+    status: str
+    loss: float  # NaN unless finite
+    vals: dict[str, float]
+
+
+def _points(trials: Any) -> list[_Point]:
+    """Read the trials; a loss that is missing or infinite becomes NaN."""
+    points = []
+    for index, trial in enumerate(trials.trials):
+        result = trial["result"]
+        loss = result.get("loss")
+        value = math.nan if loss is None else float(loss)
+        vals = {label: float(v[0]) for label, v in trial["misc"]["vals"].items() if len(v)}
+        points.append(
+            _Point(
+                index=index,
+                tid=trial["tid"],
+                status=str(result.get("status", "new")),
+                loss=value if math.isfinite(value) else math.nan,
+                vals=vals,
+            )
+        )
+    return points
+
+
+def _finite(points: Sequence[_Point]) -> tuple[list[_Point], np.ndarray]:
+    """Keep the trials with a finite loss; raise ValueError where there is none."""
+    kept = [point for point in points if not math.isnan(point.loss)]
+    if not kept:
+        raise ValueError(
+            f"A plot needs a trial with a finite loss; none of {len(points)} trials has one."
+        )
+    return kept, np.array([point.loss for point in kept], dtype=float)
+
+
+def _pyplot() -> Any:
+    """Import pyplot when it is first needed: importing it earlier would fix the backend."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            'Plots need matplotlib; install it with: pip install "sparktune[plot]"'
+        ) from error
+    return plt
+
+
+def _axes(plt: Any) -> tuple[Figure, Axes]:
+    """Take the caller's current axes when they are still empty, else make a new figure."""
+    if plt.get_fignums():
+        figure = plt.gcf()
+        if not figure.axes or not figure.gca().has_data():
+            return figure, figure.gca()
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    return figure, axes
+
+
+def _dress(axes: Axes) -> None:
+    """Give all plots the same quiet frame and grid."""
+    axes.grid(visible=True, color="#e5e5e5", linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def main_plot_history(
+    trials: Any,
+    do_show: bool = True,
+    status_colors: Mapping[str, str] | None = None,
+    title: str = "Loss History",
+) -> Figure:
+    """Plot the loss of every trial in the order of the search, and the best loss so far.
+
+    Trials without a finite loss (failed, cancelled, still running) are ticks on the bottom edge.
+    Positive losses that span a wide range are shown on a logarithmic axis.
+
+    Parameters
+    ----------
+    trials : Trials
+        The trials to plot.
+    do_show : bool
+        Whether to call ``matplotlib.pyplot.show()``.
+    status_colors : mapping of str to str, optional
+        The colour for each status (``"ok"``, ``"fail"``, ``"running"``, ``"new"``); statuses that
+        are missing keep the colour of `default_status_colors`.
+    title : str
+        The title of the plot.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure: the current one when its axes are still empty, else a new one.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        If no trial has a finite loss.
+    """
+    plt = _pyplot()
+    from matplotlib.ticker import MaxNLocator
+
+    points = _points(trials)
+    kept, losses = _finite(points)
+    colors = {**default_status_colors, **(status_colors or {})}
+    figure, axes = _axes(plt)
+
+    for status in dict.fromkeys(point.status for point in kept):
+        of_status = [point for point in kept if point.status == status]
+        axes.scatter(
+            [point.index for point in of_status],
+            [point.loss for point in of_status],
+            s=26,
+            color=colors.get(status, _REST_COLOR),
+            alpha=0.75,
+            linewidths=0,
+            label=status,
+        )
+
+    best = np.minimum.accumulate(losses)
+    places = [point.index for point in kept]
+    axes.step(
+        [*places, len(points) - 1],
+        [*best, best[-1]],
+        where="post",
+        color=_BEST_COLOR,
+        linewidth=1.6,
+        label=f"best so far ({best[-1]:.4g})",
+    )
+    missing = [point.index for point in points if math.isnan(point.loss)]
+    if missing:
+        axes.plot(
+            missing,
+            [0.0] * len(missing),
+            marker="|",
+            markersize=12,
+            linestyle="none",
+            color=colors["fail"],
+            clip_on=False,
+            transform=axes.get_xaxis_transform(),
+            label="no loss",
+        )
+
+    if losses.min() > 0 and losses.max() / losses.min() > _LOG_RATIO_LOSS:
+        axes.set_yscale("log")
+    axes.set_xlabel("trial")
+    axes.set_ylabel("loss")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.set_title(title)
+    axes.legend(frameon=False)
+    _dress(axes)
+    if do_show:
+        plt.show()
+    return figure
+
+
+def main_plot_histogram(trials: Any, do_show: bool = True, title: str = "Loss Histogram") -> Figure:
+    """Plot how often each range of the loss occurred.
+
+    Parameters
+    ----------
+    trials : Trials
+        The trials to plot.
+    do_show : bool
+        Whether to call ``matplotlib.pyplot.show()``.
+    title : str
+        The title of the plot.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure: the current one when its axes are still empty, else a new one.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        If no trial has a finite loss.
+    """
+    plt = _pyplot()
+    from matplotlib.ticker import MaxNLocator
+
+    points = _points(trials)
+    kept, losses = _finite(points)
+    figure, axes = _axes(plt)
+
+    bins = min(50, max(5, math.ceil(2 * math.sqrt(len(kept)))))
+    axes.hist(losses, bins=bins, color=default_status_colors["ok"], edgecolor="white", alpha=0.85)
+    axes.axvline(
+        float(losses.min()),
+        color=_BEST_COLOR,
+        linewidth=1.6,
+        label=f"best ({losses.min():.4g})",
+    )
+    axes.axvline(
+        float(np.median(losses)),
+        color="#555555",
+        linewidth=1.2,
+        linestyle="--",
+        label=f"median ({np.median(losses):.4g})",
+    )
+    axes.set_xlabel("loss")
+    axes.set_ylabel(f"trials (of {len(points)})" if len(points) > len(kept) else "trials")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axes.set_title(title)
+    axes.legend(frameon=False)
+    _dress(axes)
+    if do_show:
+        plt.show()
+    return figure
+
+
+def main_plot_vars(
+    trials: Any,
+    do_show: bool = True,
+    fontsize: int = 10,
+    colorize_best: int | None = None,
+    columns: int = 5,
+    arrange_by_loss: bool = False,
+) -> Figure:
+    """Plot the values each hyperparameter took, one panel a hyperparameter, coloured by loss.
+
+    A panel holds only the trials in which its hyperparameter was active.
+
+    Parameters
+    ----------
+    trials : Trials
+        The trials to plot.
+    do_show : bool
+        Whether to call ``matplotlib.pyplot.show()``.
+    fontsize : int
+        The size of the panels' titles; the other text is a little smaller.
+    colorize_best : int, optional
+        Colour only this many of the best trials, at least 1, and show the others in grey.
+    columns : int
+        The most panels in a row, at least 1.
+    arrange_by_loss : bool
+        Whether the horizontal axis is the loss rather than the trial's place in the search.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure: the current one when it is still empty, else a new one.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        If no trial has a finite loss, the trials have no hyperparameters, or `columns` or
+        `colorize_best` is less than 1.
+    """
+    plt = _pyplot()
+    for name, value in (("columns", columns), ("colorize_best", colorize_best)):
+        if value is not None and value < 1:
+            raise ValueError(f"`{name}` must be at least 1; got {value}.")
+    kept, losses = _finite(_points(trials))
+    labels = sorted({label for point in kept for label in point.vals})
+    if not labels:
+        raise ValueError("The trials must have hyperparameters to plot; these have none.")
+
+    across = min(columns, len(labels))
+    down = math.ceil(len(labels) / across)
+    if plt.get_fignums() and not plt.gcf().axes:
+        figure: Figure = plt.gcf()
+        figure.set_layout_engine("constrained")
+    else:
+        figure = plt.figure(figsize=(3.0 * across + 1.0, 2.4 * down + 0.4), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False)
+
+    # The scale belongs to the coloured trials. A few terrible losses would make all the others look
+    # alike, so it ends before them.
+    ranked = sorted(kept, key=lambda point: point.loss)[:colorize_best]
+    best = {point.tid for point in ranked}
+    scale = np.sort(losses)[: len(ranked)]
+    worst = float(np.quantile(scale, 0.9)) if colorize_best is None else float(scale[-1])
+    norm = plt.Normalize(float(scale[0]), worst)
+    shaded = None
+    for axes, label in zip(panels.flat, labels, strict=False):
+        shown = [point for point in kept if label in point.vals]
+        # The best trials are drawn last: on top.
+        shown.sort(key=lambda point: -point.loss)
+        coloured = [point for point in shown if point.tid in best]
+        grey = [point for point in shown if point.tid not in best]
+        if grey:
+            _scatter(axes, grey, label, arrange_by_loss, color=_REST_COLOR)
+        if coloured:
+            drawn = _scatter(
+                axes,
+                coloured,
+                label,
+                arrange_by_loss,
+                c=[point.loss for point in coloured],
+                cmap="viridis",
+                norm=norm,
+            )
+            shaded = shaded or drawn
+        _label_panel(axes, label, [point.vals[label] for point in shown], fontsize)
+    for axes in panels.flat[len(labels) :]:
+        axes.set_visible(False)
+    _label_bottom(panels, len(labels), "loss" if arrange_by_loss else "trial", fontsize)
+
+    if shaded is not None:
+        bar = figure.colorbar(
+            shaded,
+            ax=panels,
+            extend="max" if worst < scale[-1] else "neither",
+            aspect=max(20, 15 * down),
+        )
+        bar.set_label("loss", fontsize=fontsize)
+        bar.ax.tick_params(labelsize=fontsize - 2)
+    if do_show:
+        plt.show()
+    return figure
+
+
+def _scatter(
+    axes: Axes, points: Sequence[_Point], label: str, arrange_by_loss: bool, **style: Any
+) -> Any:
+    """Draw one hyperparameter's values."""
+    return axes.scatter(
+        [point.loss if arrange_by_loss else point.index for point in points],
+        [point.vals[label] for point in points],
+        s=18,
+        linewidths=0,
+        **style,
+    )
+
+
+def _label_panel(axes: Axes, label: str, values: Sequence[float], fontsize: int) -> None:
+    """Set a panel's title and scale."""
+    from matplotlib.ticker import MaxNLocator
+
+    low, high = min(values), max(values)
+    if low > 0 and high / low > _LOG_RATIO:
+        axes.set_yscale("log")
+    elif len(set(values)) <= 10 and all(value.is_integer() for value in values):
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axes.set_title(label, fontsize=fontsize)
+    axes.tick_params(labelsize=fontsize - 2)
+    _dress(axes)
+
+
+def _label_bottom(panels: np.ndarray, count: int, text: str, fontsize: int) -> None:
+    """Name the horizontal axis under the lowest panel of each column."""
+    down, across = panels.shape
+    for column in range(across):
+        row = down - 1 if (down - 1) * across + column < count else down - 2
+        panels[row, column].set_xlabel(text, fontsize=fontsize - 1)

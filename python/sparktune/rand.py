@@ -1,0 +1,67 @@
+"""Random search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sparktune._core import suggest_random
+from sparktune.documents import Trial
+from sparktune.suggest import checked_ids, checked_seed, documents_of, space_of
+
+__all__ = ["suggest", "suggest_batch"]
+
+
+def suggest(new_ids: Iterable[int], domain: Any, trials: Any, seed: int) -> list[Trial]:
+    """Draw new trials from the prior, whatever happened before.
+
+    Parameters
+    ----------
+    new_ids : iterable of int
+        Ids of the new trials, from `Trials.new_trial_ids`.
+    domain : Domain
+        The space.
+    trials : Trials
+        Makes the documents; not changed.
+    seed : int
+        At least 0. The same seed and id give the same trial.
+
+    Returns
+    -------
+    list of Trial
+        One new document an id.
+
+    Raises
+    ------
+    InvalidArgument, InvalidArgumentType
+        If `new_ids` are no ints, or `seed` is wrong.
+    """
+    space = space_of(domain)
+    ids = checked_ids(new_ids)
+    rows = suggest_random(space.core, ids, checked_seed(seed))
+    return documents_of(ids, rows, domain, trials, space)
+
+
+def suggest_batch(
+    new_ids: Iterable[int], domain: Any, trials: Any, seed: int
+) -> tuple[dict[str, list[int]], dict[str, list[Any]]]:
+    """Draw new trials from the prior, as columns.
+
+    Parameters
+    ----------
+    new_ids, domain, trials, seed
+        As for `suggest`.
+
+    Returns
+    -------
+    idxs, vals : dict of str to list
+        For each label the ids of the trials in which it is active, and its values there.
+    """
+    space = space_of(domain)
+    idxs: dict[str, list[int]] = {label: [] for label in space.labels}
+    vals: dict[str, list[Any]] = {label: [] for label in space.labels}
+    for doc in suggest(new_ids, domain, trials, seed):
+        for label, values in doc["misc"]["vals"].items():
+            vals[label] += values
+            idxs[label] += doc["misc"]["idxs"][label]
+    return idxs, vals
