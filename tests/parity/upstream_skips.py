@@ -1,0 +1,61 @@
+"""Hyperopt's tests that are not run against sparktune as they are, each with its reason."""
+
+from fnmatch import fnmatchcase
+
+LEFT_OUT = "tests a module that sparktune leaves out; docs/migrating.md says what to use instead"
+
+#: Test files that are not even imported.
+FILES = {
+    "tests/unit/test_atpe_basic.py": f"{LEFT_OUT} (atpe); fails for Hyperopt itself here",
+    "tests/unit/test_ipy.py": f"{LEFT_OUT} (ipy); skips itself for Hyperopt as well",
+    "tests/unit/test_rdists.py": f"{LEFT_OUT} (rdists)",
+    "tests/unit/test_vectorize.py": f"{LEFT_OUT} (vectorize)",
+    "tests/integration/test_mongoexp.py": f"{LEFT_OUT} (mongoexp); needs a MongoDB server",
+    "tests/integration/test_sklearn.py": f"{LEFT_OUT} (sklearn)",
+}
+
+#: Patterns of tests that are skipped.
+SKIPS = {
+    "tests/unit/test_tpe.py::TestSuggestAtpe::*": (
+        f"{LEFT_OUT} (atpe); fails for Hyperopt itself where lightgbm is not installed"
+    ),
+    "tests/unit/test_tpe.py::TestOptQUniform::*": (
+        "evaluates the graph that Hyperopt's TPE builds of its posterior "
+        "(adaptive_parzen_samplers); sparktune has no such graph, and tests/parity/"
+        "test_posterior.py compares the posteriors themselves"
+    ),
+    "tests/unit/test_rand.py::TestRand::test_seeding": (
+        "expects the very numbers that numpy's PCG64(123) draws; sparktune's suggesters have "
+        "random streams of their own"
+    ),
+    "tests/unit/test_progress.py::test_tqdm_progress_callback_restores_stdout": (
+        "asserts that the progress bar takes over sys.stdout, which sparktune's does not do"
+    ),
+}
+
+#: Patterns of tests of random search whose one seed was chosen for Hyperopt's numbers. They run
+#: with all seeds one higher.
+RESEEDED = {
+    "tests/unit/test_domains.py::many_distsTester::test_basic": (
+        "500 random points reach its loss with 1 seed of 20 in Hyperopt, with 3 of 20 here"
+    ),
+    "tests/unit/test_randint.py::TestSimpleFMin::test_random_finds_constrained_solution": (
+        "random search finds all its roots with 15 seeds of 20 in Hyperopt, with 12 of 20 here"
+    ),
+}
+
+_seen = set()
+
+
+def look_up(table, name):
+    """Return what `table` says about the test `name`, None if nothing."""
+    for pattern, why in table.items():
+        if fnmatchcase(name, pattern):
+            _seen.add(pattern)
+            return why
+    return None
+
+
+def unused(table):
+    """Return the patterns of `table` that no test matched so far."""
+    return sorted(table.keys() - _seen)

@@ -1,0 +1,356 @@
+"""The dispatcher on a back end inside this process: order, cancellation, failures, no leaks."""
+
+import pickle
+import threading
+import time
+
+import pytest
+
+from sparktune.exceptions import InvalidResult
+from sparktune.spark.dispatch import BackendLost, Dispatcher
+
+pytestmark = pytest.mark.timeout(30)
+
+
+def trial(tid, **vals):
+    misc = {"tid": tid, "vals": {k: [v] for k, v in vals.items()}, "idxs": {}}
+    return {"tid": tid, "misc": misc, "state": 1}
+
+
+def ok(result):
+    meta = {"seconds": 0.0, "pid": 1, "host": "here", "attempt": 0}
+    return pickle.dumps(("ok", pickle.dumps(result), meta))
+
+
+class FakeBackend:
+    """Runs ``run(values)`` on the dispatcher's threads; a trial may wait for its cancellation."""
+
+    def __init__(self, run=lambda backend, tag, values: 0.0):
+        self.run = run
+        self.lock = threading.Lock()
+        self.running = 0
+        self.most = 0
+        self.submitted = []
+        self.cancelled = {}
+        self.closed = 0
+
+    def thread_body(self, body):
+        return body
+
+    def submit(self, tag, payload, description):
+        values, _ = pickle.loads(payload)
+        with self.lock:
+            self.submitted.append(tag)
+            self.running += 1
+            self.most = max(self.most, self.running)
+            self.cancelled.setdefault(tag, threading.Event())
+        try:
+            answer = self.run(self, tag, values)
+        finally:
+            with self.lock:
+                self.running -= 1
+        return answer if isinstance(answer, bytes) else ok(answer)
+
+    def cancel(self, tag):
+        with self.lock:
+            event = self.cancelled.get(tag)
+        # As in Spark, the cancellation of a job that is not there yet does nothing.
+        if event is not None:
+            event.set()
+
+    def slots(self):
+        return None
+
+    def close(self):
+        self.closed += 1
+
+
+def until_cancelled(backend, tag, values):
+    assert backend.cancelled[tag].wait(20)
+    raise RuntimeError("the job was cancelled")
+
+
+@pytest.fixture
+def make():
+    made = []
+
+    def _make(run=lambda backend, tag, values: 0.0, parallelism=2):
+        backend = FakeBackend(run)
+        made.append(Dispatcher(backend, parallelism))
+        return backend, made[-1]
+
+    before = set(threading.enumerate())
+    yield _make
+    for dispatcher in made:
+        dispatcher.close()
+    assert [t for t in threading.enumerate() if t not in before] == []
+
+
+def test_runs_trials_and_returns_validated_results(make):
+    _, dispatcher = make(lambda backend, tag, values: values["x"] * 2)
+    first = trial(0, x=3)
+    dispatcher.start(first)
+    (finished,) = dispatcher.wait(None)
+    assert finished.trial is first
+    assert finished.result == {"loss": 6.0, "status": "ok"}
+    assert finished.error is None
+
+
+def test_never_more_trials_at_once_than_parallelism(make):
+    def run(backend, tag, values):
+        time.sleep(0.01)
+        return 0.0
+
+    backend, dispatcher = make(run, parallelism=3)
+    started, ended = 0, []
+    while len(ended) < 30:
+        while started < 30 and dispatcher.capacity() > 0:
+            dispatcher.start(trial(started))
+            started += 1
+        ended += dispatcher.wait(None)
+    assert backend.most <= 3
+    assert sorted(f.trial["tid"] for f in ended) == list(range(30))
+    assert len(dispatcher._threads) <= 3
+
+
+def test_threads_are_made_only_when_needed(make):
+    _, dispatcher = make(parallelism=50)
+    for tid in range(5):
+        dispatcher.start(trial(tid))
+        dispatcher.wait(None)
+    assert len(dispatcher._threads) == 1
+
+
+def test_capacity_counts_what_runs(make):
+    gate = threading.Event()
+    _, dispatcher = make(lambda *_: gate.wait(20) and 1.0, parallelism=2)
+    assert dispatcher.capacity() == 2
+    dispatcher.start(trial(0))
+    dispatcher.start(trial(1))
+    assert dispatcher.capacity() == 0
+    gate.set()
+    ended = dispatcher.wait(None)
+    while len(ended) < 2:
+        ended += dispatcher.wait(None)
+    assert dispatcher.capacity() == 2
+
+
+def test_a_trial_that_ends_first_is_returned_first(make):
+    gate = threading.Event()
+
+    def run(backend, tag, values):
+        if values["slow"]:
+            gate.wait(20)
+        return 0.0
+
+    _, dispatcher = make(run)
+    dispatcher.start(trial(0, slow=True))
+    dispatcher.start(trial(1, slow=False))
+    assert [f.trial["tid"] for f in dispatcher.wait(None)] == [1]
+    gate.set()
+    assert [f.trial["tid"] for f in dispatcher.wait(None)] == [0]
+
+
+def test_wait_returns_all_that_ended_together(make):
+    _, dispatcher = make(parallelism=4)
+    for tid in range(4):
+        dispatcher.start(trial(tid))
+    while dispatcher._airborne:
+        time.sleep(0.001)
+    assert len(dispatcher.wait(None)) == 4
+
+
+def test_wait_returns_nothing_at_the_time_out_and_when_nothing_runs(make):
+    _, dispatcher = make(until_cancelled)
+    assert dispatcher.wait(None) == []
+    dispatcher.start(trial(0))
+    assert dispatcher.wait(0.01) == []
+    assert dispatcher.wait(0) == []
+
+
+def test_wait_takes_any_time_out(make):
+    _, dispatcher = make()
+    dispatcher.start(trial(0))
+    assert len(dispatcher.wait(float("inf"))) == 1
+
+
+def test_cancel_returns_what_ran_and_ignores_late_answers(make):
+    backend, dispatcher = make(until_cancelled)
+    trials = [trial(0), trial(1)]
+    for one in trials:
+        dispatcher.start(one)
+    while len(backend.submitted) < 2:
+        time.sleep(0.001)
+    assert dispatcher.cancel() == trials
+    while dispatcher._airborne:
+        time.sleep(0.001)
+    assert dispatcher.wait(0.05) == []
+    assert dispatcher.cancel() == []
+
+
+def test_trials_can_run_after_a_cancellation(make):
+    def run(backend, tag, values):
+        return until_cancelled(backend, tag, values) if values["hang"] else 5.0
+
+    backend, dispatcher = make(run)
+    dispatcher.start(trial(0, hang=True))
+    while not backend.submitted:
+        time.sleep(0.001)
+    dispatcher.cancel()
+    dispatcher.start(trial(1, hang=False))
+    (finished,) = dispatcher.wait(None)
+    assert (finished.trial["tid"], finished.result["loss"]) == (1, 5.0)
+
+
+def test_a_trial_cancelled_before_its_submission_is_never_submitted(make):
+    class SlowRun:
+        def __init__(self):
+            self.asked = threading.Event()
+            self.go = threading.Event()
+
+        def payload(self, timeout=None):
+            self.asked.set()
+            self.go.wait(20)
+
+    backend, dispatcher = make()
+    run = SlowRun()
+    dispatcher.start(trial(0), run)
+    run.asked.wait(20)
+    dispatcher.cancel()
+    run.go.set()
+    dispatcher.close()
+    assert backend.submitted == []
+
+
+def test_close_cancels_again_what_a_cancellation_overtook(make):
+    class Overtaken(FakeBackend):
+        lost = 0
+
+        def cancel(self, tag):
+            if self.lost < 2:
+                self.lost += 1
+            else:
+                super().cancel(tag)
+
+    backend = Overtaken(until_cancelled)
+    dispatcher = Dispatcher(backend, 2)
+    dispatcher.start(trial(0))
+    while not backend.submitted:
+        time.sleep(0.001)
+    dispatcher.close()
+    assert backend.lost == 2
+    assert backend.closed == 1
+
+
+def test_close_twice_closes_the_backend_once(make):
+    backend, dispatcher = make()
+    dispatcher.close()
+    dispatcher.close()
+    assert backend.closed == 1
+    assert dispatcher.capacity() == 0
+    with pytest.raises(RuntimeError, match="closed"):
+        dispatcher.start(trial(0))
+
+
+def test_an_exception_in_the_backend_fails_one_trial(make):
+    def run(backend, tag, values):
+        if values["x"]:
+            raise OSError("executor lost")
+        return 1.0
+
+    _, dispatcher = make(run)
+    dispatcher.start(trial(0, x=True))
+    (finished,) = dispatcher.wait(None)
+    assert finished.result is None
+    assert finished.error.type_name == "<class 'OSError'>"
+    assert finished.error.message == "executor lost"
+    assert "executor lost" in finished.error.traceback
+    assert not finished.error.contract
+    dispatcher.start(trial(1, x=False))
+    assert dispatcher.wait(None)[0].result["loss"] == 1.0
+
+
+def test_a_lost_backend_ends_the_search(make):
+    def run(backend, tag, values):
+        raise BackendLost("stopped")
+
+    _, dispatcher = make(run)
+    dispatcher.start(trial(0))
+    with pytest.raises(BackendLost, match="stopped"):
+        dispatcher.wait(None)
+    assert dispatcher.wait(0) == []
+    assert [t["tid"] for t in dispatcher.cancel()] == [0]
+
+
+def test_what_ended_before_the_backend_was_lost_is_kept(make):
+    def run(backend, tag, values):
+        if values["lost"]:
+            raise BackendLost("stopped")
+        return 1.0
+
+    _, dispatcher = make(run)
+    dispatcher.start(trial(0, lost=False))
+    while dispatcher._airborne:
+        time.sleep(0.001)
+    dispatcher.start(trial(1, lost=True))
+    while dispatcher._airborne:
+        time.sleep(0.001)
+    assert [f.trial["tid"] for f in dispatcher.wait(None)] == [0]
+    with pytest.raises(BackendLost):
+        dispatcher.wait(None)
+
+
+@pytest.mark.parametrize("result", [None, "text", {"loss": 1.0}, {"status": "ok"}])
+def test_something_that_is_no_result_breaks_the_contract(make, result):
+    _, dispatcher = make(lambda *_: ok(result))
+    dispatcher.start(trial(0))
+    (finished,) = dispatcher.wait(None)
+    assert finished.error.contract
+    assert isinstance(finished.error.exception, InvalidResult)
+
+
+def test_an_answer_that_cannot_be_read_fails_the_trial(make):
+    _, dispatcher = make(lambda *_: b"no pickle")
+    dispatcher.start(trial(0))
+    (finished,) = dispatcher.wait(None)
+    assert "UnpicklingError" in finished.error.type_name
+
+
+def test_what_the_tracked_run_gives_reaches_the_task(make):
+    seen = []
+
+    class Run:
+        def payload(self, timeout=None):
+            return {"run_id": "abc"}
+
+    class Recording(FakeBackend):
+        def submit(self, tag, payload, description):
+            seen.append((pickle.loads(payload), description))
+            return ok(0.0)
+
+    dispatcher = Dispatcher(Recording(), 1)
+    dispatcher.start(trial(7, x=0.123456789, kind="svm"), Run())
+    dispatcher.wait(None)
+    dispatcher.close()
+    ((payload, description),) = seen
+    assert payload == ({"x": 0.123456789, "kind": "svm"}, {"run_id": "abc"})
+    assert description == "sparktune trial 7: x=0.1235, kind=svm"
+
+
+def test_a_failing_cancellation_does_not_stop_the_others(make, caplog):
+    class Failing(FakeBackend):
+        def cancel(self, tag):
+            if tag.endswith("-0") and not self.cancelled[tag].is_set():
+                self.cancelled[tag].set()
+                raise OSError("no connection")
+            super().cancel(tag)
+
+    backend = Failing(until_cancelled)
+    dispatcher = Dispatcher(backend, 2)
+    dispatcher.start(trial(0))
+    dispatcher.start(trial(1))
+    while len(backend.submitted) < 2:
+        time.sleep(0.001)
+    assert len(dispatcher.cancel()) == 2
+    assert "trial 0 could not be cancelled" in caplog.text
+    dispatcher.close()
