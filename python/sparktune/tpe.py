@@ -23,6 +23,7 @@ __all__ = [
     "GMM1_lpdf",
     "LGMM1_lpdf",
     "adaptive_parzen_normal_orig",
+    "hyperopt_suggest",
     "suggest",
 ]
 
@@ -111,6 +112,46 @@ def suggest(
         multivariate=bool(multivariate),
     )
     return documents_of(ids, rows, domain, trials, space)
+
+
+def hyperopt_suggest(
+    new_ids: Iterable[int],
+    domain: Any,
+    trials: Any,
+    seed: int,
+    prior_weight: float = _default_prior_weight,
+    n_startup_jobs: int = _default_n_startup_jobs,
+    n_EI_candidates: int = _default_n_EI_candidates,
+    gamma: float = _default_gamma,
+    verbose: bool = True,
+) -> list[Trial]:
+    """Suggest new trials with Hyperopt 0.3's estimator, setting for setting.
+
+    For searches that must behave as they did with Hyperopt's ``tpe.suggest``, whatever the defaults
+    of `suggest` here are.
+
+    Parameters
+    ----------
+    new_ids, domain, trials, seed, prior_weight, n_startup_jobs, n_EI_candidates, gamma, verbose
+        As for `suggest`.
+
+    Returns
+    -------
+    list of Trial
+        One new document an id.
+    """
+    return suggest(
+        new_ids,
+        domain,
+        trials,
+        seed,
+        prior_weight,
+        n_startup_jobs,
+        n_EI_candidates,
+        gamma,
+        verbose,
+        multivariate=False,
+    )
 
 
 def _check_settings(
