@@ -312,13 +312,17 @@ def test_16_one_bare_parameter():
 
 @pytest.mark.spark
 def test_17_logging_is_switched_off_by_name(spark, caplog):
-    logger = logging.getLogger("sparktune.spark")
+    logger = logging.getLogger("hyperopt-spark")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
         with contextlib.redirect_stdout(None):
             trials = SparkTrials(parallelism=2)
             quiet(lambda p: p["x"], SPACE, algo=tpe.suggest, max_evals=2, trials=trials)
-        assert not [r for r in caplog.records if r.name.startswith("sparktune.spark")]
+        assert not [
+            r
+            for r in caplog.records
+            if r.name.startswith(("sparktune.spark", "sparktune.dispatch"))
+        ]
     finally:
         logger.setLevel(level)

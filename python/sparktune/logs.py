@@ -14,6 +14,7 @@ __all__ = ["follow_hyperopt"]
 #: Our logger -> Hyperopt's of the same subject.
 _COUNTERPARTS = {
     "sparktune.spark": "hyperopt-spark",
+    "sparktune.dispatch": "hyperopt-spark",
     "sparktune.fmin": "hyperopt.fmin",
     "sparktune.tpe": "hyperopt.tpe",
     "sparktune.domain": "hyperopt.base",

@@ -7,10 +7,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from sparktune.dispatch.backend import BackendLost, JobFailed
+from sparktune.dispatch.cargo import ByValue, Cargo, pickled_by_value
+from sparktune.dispatch.task import run_task
 from sparktune.spark import cluster
-from sparktune.spark.cargo import ByValue, Cargo, pickled_by_value
-from sparktune.spark.dispatch import BackendLost, JobFailed
-from sparktune.spark.task import run_task
 
 __all__ = ["ClassicBackend"]
 
@@ -18,7 +18,7 @@ logger = logging.getLogger("sparktune.spark")
 
 
 class ClassicBackend:
-    """Runs each trial as one Spark job with one task; a `sparktune.spark.dispatch.Backend`.
+    """Runs each trial as one Spark job with one task; a `sparktune.dispatch.backend.Backend`.
 
     Parameters
     ----------

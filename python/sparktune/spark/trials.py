@@ -163,9 +163,9 @@ class SparkTrials(Trials):
             If the Spark session was stopped, or the objective wants the expression of the space.
         """
         # Here, so that the class can be looked at where pyspark is not installed.
-        from sparktune.spark.cargo import pack
+        from sparktune.dispatch.cargo import pack
+        from sparktune.dispatch.dispatcher import Dispatcher
         from sparktune.spark.classic import ClassicBackend
-        from sparktune.spark.dispatch import Dispatcher
 
         if domain.fn is None or domain.pass_expr_memo_ctrl:
             raise InvalidArgument(

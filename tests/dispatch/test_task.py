@@ -8,11 +8,11 @@ import threading
 import numpy as np
 import pytest
 
+from sparktune.dispatch import checks
+from sparktune.dispatch.cargo import pack, pickled_by_value
+from sparktune.dispatch.task import encode_payload, run_task
 from sparktune.exceptions import SparkObjectInObjective, UnpicklableObjective
 from sparktune.program import Program
-from sparktune.spark import checks
-from sparktune.spark.cargo import pack, pickled_by_value
-from sparktune.spark.task import encode_payload, run_task
 
 # The space hp.uniform("x", 0, 1): the point is the value itself.
 BARE = Program(steps=((0, "x", None),), constants={}, blocks={0: (0,)}, root=0, labels=("x",))

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+from sparktune.dispatch.backend import BackendLost
+from sparktune.dispatch.dispatcher import Dispatcher
 from sparktune.exceptions import InvalidResult
-from sparktune.spark.dispatch import BackendLost, Dispatcher
 
 pytestmark = pytest.mark.timeout(30)
 

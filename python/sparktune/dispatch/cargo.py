@@ -22,14 +22,14 @@ from typing import Any
 
 from sparktune import program as program_module
 from sparktune import tracking_worker
+from sparktune.dispatch import checks, task
 from sparktune.expr import Apply
 from sparktune.program import Program, call_with_keywords, run_program
-from sparktune.spark import checks, task
 from sparktune.tracking_worker import worker_run
 
 __all__ = ["ByValue", "Cargo", "pack", "pickled_by_value"]
 
-logger = logging.getLogger("sparktune.spark")
+logger = logging.getLogger("sparktune.dispatch")
 
 _BY_VALUE = (task, program_module, tracking_worker)
 _registry_lock = threading.Lock()
@@ -42,7 +42,7 @@ class Cargo:
     Attributes
     ----------
     data : bytes
-        Unpickles to a `sparktune.spark.task.Evaluator`.
+        Unpickles to a `sparktune.dispatch.task.Evaluator`.
     key : str
         Hash of `data`; workers keep what they have unpickled by it.
     broadcasts : tuple
@@ -144,7 +144,7 @@ def pickled_by_value(obj: Any) -> bytes:
     Parameters
     ----------
     obj : Any
-        Such as `sparktune.spark.task.run_task`.
+        Such as `sparktune.dispatch.task.run_task`.
     """
     with _by_value():
         return _dumps(obj, [])

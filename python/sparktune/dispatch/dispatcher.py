@@ -10,77 +10,22 @@ import pickle
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
+from sparktune.dispatch.backend import Backend, BackendLost
+from sparktune.dispatch.task import encode_payload
 from sparktune.documents import Trial, normalize_result, spec_from_misc
-from sparktune.exceptions import SparktuneError
 from sparktune.runner import Finished, TrialError
-from sparktune.spark.task import encode_payload
 from sparktune.tracking.base import TrackedRun
 
-__all__ = ["Backend", "BackendLost", "Dispatcher", "JobFailed"]
+__all__ = ["Dispatcher"]
 
-logger = logging.getLogger("sparktune.spark")
+logger = logging.getLogger("sparktune.dispatch")
 
 # How long `close` waits for threads whose jobs were cancelled, and how often it cancels again.
 _CLOSE_SECONDS = 10.0
 _CANCEL_AGAIN_SECONDS = 0.5
-
-
-class JobFailed(SparktuneError, RuntimeError):
-    """The job of one trial failed outside the objective: its process died, say."""
-
-
-class BackendLost(SparktuneError, RuntimeError):
-    """No trial can run any more, because the Spark session was stopped."""
-
-
-class Backend(Protocol):
-    """Where trials run. `submit` and `cancel` are called from several threads at once."""
-
-    def thread_body(self, body: Callable[[], None]) -> Callable[[], None]:
-        """Return `body` as it must run on a thread of its own; called on the caller's thread."""
-        ...
-
-    def submit(self, tag: str, payload: bytes, description: str) -> bytes:
-        """Run one trial and return its answer.
-
-        Parameters
-        ----------
-        tag : str
-            Names the trial for `cancel`; unique.
-        payload : bytes
-            See `sparktune.spark.task.encode_payload`.
-        description : str
-            For people, where the back end shows its jobs.
-
-        Returns
-        -------
-        bytes
-            A pickled `sparktune.spark.task.Answer`.
-
-        Raises
-        ------
-        BackendLost
-            If nothing can run any more.
-        Exception
-            Anything else fails this trial only.
-        """
-        ...
-
-    def cancel(self, tag: str) -> None:
-        """Stop the trial, if it runs; its `submit` then ends soon, however it likes."""
-        ...
-
-    def slots(self) -> int | None:
-        """Return how many trials can run at once; None if unknown."""
-        ...
-
-    def close(self) -> None:
-        """Let go of everything that was made for the search."""
-        ...
 
 
 class _Flight:
