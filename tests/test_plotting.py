@@ -192,9 +192,9 @@ class TestEveryPlot:
         shown = []
         monkeypatch.setattr(plt, "show", lambda: shown.append(True))
         trials = make_trials([ok(1.0)], [{"x": 0.5}])
-        plot(trials, do_show=False)
+        assert plot(trials, do_show=False) is plt.gcf()
         assert shown == []
-        plot(trials)
+        assert plot(trials) is None  # a notebook would show it a second time
         assert shown == [True]
 
     def test_without_matplotlib_the_extra_is_named(self, plot, monkeypatch):

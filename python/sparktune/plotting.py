@@ -102,6 +102,14 @@ def _axes(plt: Any) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def _shown(plt: Any, figure: Figure, do_show: bool) -> Figure | None:
+    """Show the figure, or return it; not both, since notebooks show what a cell returns."""
+    if not do_show:
+        return figure
+    plt.show()
+    return None
+
+
 def _dress(axes: Axes) -> None:
     """Give all plots the same quiet frame and grid."""
     axes.grid(visible=True, color="#e5e5e5", linewidth=0.8)
@@ -115,7 +123,7 @@ def main_plot_history(
     do_show: bool = True,
     status_colors: Mapping[str, str] | None = None,
     title: str = "Loss History",
-) -> Figure:
+) -> Figure | None:
     """Plot the loss of every trial in the order of the search, and the best loss so far.
 
     Trials without a finite loss (failed, cancelled, still running) are ticks on the bottom edge.
@@ -126,7 +134,7 @@ def main_plot_history(
     trials : Trials
         The trials to plot.
     do_show : bool
-        Whether to call ``matplotlib.pyplot.show()``.
+        Whether to call ``matplotlib.pyplot.show()``; else the figure is returned.
     status_colors : mapping of str to str, optional
         The colour for each status (``"ok"``, ``"fail"``, ``"running"``, ``"new"``); statuses that
         are missing keep the colour of `default_status_colors`.
@@ -135,8 +143,8 @@ def main_plot_history(
 
     Returns
     -------
-    matplotlib.figure.Figure
-        The figure: the current one when its axes are still empty, else a new one.
+    matplotlib.figure.Figure or None
+        None if it was shown. The figure: the current one when its axes are still empty, else a new one.
 
     Raises
     ------
@@ -197,12 +205,12 @@ def main_plot_history(
     axes.set_title(title)
     axes.legend(frameon=False)
     _dress(axes)
-    if do_show:
-        plt.show()
-    return figure
+    return _shown(plt, figure, do_show)
 
 
-def main_plot_histogram(trials: Any, do_show: bool = True, title: str = "Loss Histogram") -> Figure:
+def main_plot_histogram(
+    trials: Any, do_show: bool = True, title: str = "Loss Histogram"
+) -> Figure | None:
     """Plot how often each range of the loss occurred.
 
     Parameters
@@ -210,14 +218,14 @@ def main_plot_histogram(trials: Any, do_show: bool = True, title: str = "Loss Hi
     trials : Trials
         The trials to plot.
     do_show : bool
-        Whether to call ``matplotlib.pyplot.show()``.
+        Whether to call ``matplotlib.pyplot.show()``; else the figure is returned.
     title : str
         The title of the plot.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        The figure: the current one when its axes are still empty, else a new one.
+    matplotlib.figure.Figure or None
+        None if it was shown. The figure: the current one when its axes are still empty, else a new one.
 
     Raises
     ------
@@ -254,9 +262,7 @@ def main_plot_histogram(trials: Any, do_show: bool = True, title: str = "Loss Hi
     axes.set_title(title)
     axes.legend(frameon=False)
     _dress(axes)
-    if do_show:
-        plt.show()
-    return figure
+    return _shown(plt, figure, do_show)
 
 
 def main_plot_vars(
@@ -266,7 +272,7 @@ def main_plot_vars(
     colorize_best: int | None = None,
     columns: int = 5,
     arrange_by_loss: bool = False,
-) -> Figure:
+) -> Figure | None:
     """Plot the values each hyperparameter took, one panel a hyperparameter, coloured by loss.
 
     A panel holds only the trials in which its hyperparameter was active.
@@ -276,7 +282,7 @@ def main_plot_vars(
     trials : Trials
         The trials to plot.
     do_show : bool
-        Whether to call ``matplotlib.pyplot.show()``.
+        Whether to call ``matplotlib.pyplot.show()``; else the figure is returned.
     fontsize : int
         The size of the panels' titles; the other text is a little smaller.
     colorize_best : int, optional
@@ -288,8 +294,8 @@ def main_plot_vars(
 
     Returns
     -------
-    matplotlib.figure.Figure
-        The figure: the current one when it is still empty, else a new one.
+    matplotlib.figure.Figure or None
+        None if it was shown. The figure: the current one when it is still empty, else a new one.
 
     Raises
     ------
@@ -358,9 +364,7 @@ def main_plot_vars(
         )
         bar.set_label("loss", fontsize=fontsize)
         bar.ax.tick_params(labelsize=fontsize - 2)
-    if do_show:
-        plt.show()
-    return figure
+    return _shown(plt, figure, do_show)
 
 
 def _scatter(

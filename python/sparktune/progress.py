@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,7 +29,10 @@ def tqdm_progress_callback(initial: int, total: int) -> Iterator[Any]:
     """
     # Imported here: it is slow, and many searches show no bar. Standard output and error are left
     # as they are, so that bars and prints of the objective work.
-    from tqdm.auto import tqdm
+    with warnings.catch_warnings():
+        # In a notebook without ipywidgets: the bar is then a line of text, which is well.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        from tqdm.auto import tqdm
 
     with tqdm(
         total=None if total >= sys.maxsize else total,
