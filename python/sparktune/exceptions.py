@@ -179,5 +179,9 @@ class UnpicklableObjective(SparktuneError, TypeError):
     """The objective, or something that it refers to, cannot be pickled."""
 
 
+class ObjectiveNotLoaded(SparktuneError, RuntimeError):
+    """A worker cannot load the objective: something that it refers to is not installed there."""
+
+
 class SparkObjectInObjective(SparktuneError, TypeError):
     """The objective holds a SparkSession, DataFrame or the like, which exist on the driver only."""

@@ -29,7 +29,6 @@ from sparktune.documents import (
 from sparktune.exceptions import (
     InvalidArgument,
     InvalidArgumentType,
-    InvalidResult,
     SearchFailed,
 )
 from sparktune.runner import (
@@ -359,14 +358,12 @@ class FMinIter:
 
     def _take_error(self, error: TrialError) -> None:
         self._failures += 1
-        # In parallel one bad trial is no reason to lose the others, but an objective that returns
-        # no result never will.
-        fatal = error.contract or not self.asynchronous
+        # In parallel one bad trial is no reason to lose the others.
+        fatal = error.fatal or not self.asynchronous
         if fatal and not self.catch_eval_exceptions and not self._polled:
             if error.exception is not None:
                 raise error.exception
-            kind = InvalidResult if error.contract else SearchFailed
-            raise kind(message=f"{error.message}\n{error.traceback}")
+            raise SearchFailed(f"{error.message}\n{error.traceback}")
         if self.max_failures is None:
             return
         if isinstance(self.max_failures, float):

@@ -144,7 +144,8 @@ def main_plot_history(
     Returns
     -------
     matplotlib.figure.Figure or None
-        None if it was shown. The figure: the current one when its axes are still empty, else a new one.
+        None if it was shown. The figure: the current one when its axes are still empty, else a new
+        one.
 
     Raises
     ------
@@ -225,7 +226,8 @@ def main_plot_histogram(
     Returns
     -------
     matplotlib.figure.Figure or None
-        None if it was shown. The figure: the current one when its axes are still empty, else a new one.
+        None if it was shown. The figure: the current one when its axes are still empty, else a new
+        one.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from sparktune.documents import (
     Trial,
     spec_from_misc,
 )
-from sparktune.exceptions import InvalidResult
+from sparktune.exceptions import InvalidResult, ObjectiveNotLoaded
 from sparktune.tracking.base import NullTracker, TrackedRun, Tracker
 
 if TYPE_CHECKING:
@@ -47,15 +47,16 @@ class TrialError:
         The traceback as text, formatted where the objective ran.
     exception : BaseException or None
         The exception itself, where it could be had.
-    contract : bool
-        Whether the objective broke its contract (it returned something that is no result).
+    fatal : bool
+        Whether other trials would fare no better, so that the search ends: the objective returned
+        something that is no result, or a worker could not load it.
     """
 
     type_name: str
     message: str
     traceback: str
     exception: BaseException | None = None
-    contract: bool = False
+    fatal: bool = False
 
     @classmethod
     def from_exception(cls, error: BaseException) -> TrialError:
@@ -75,7 +76,7 @@ class TrialError:
             message=message,
             traceback="".join(traceback.format_exception(type(error), error, error.__traceback__)),
             exception=error,
-            contract=isinstance(error, InvalidResult),
+            fatal=isinstance(error, (InvalidResult, ObjectiveNotLoaded)),
         )
 
 

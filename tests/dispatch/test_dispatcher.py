@@ -266,7 +266,7 @@ def test_an_exception_in_the_backend_fails_one_trial(make):
     assert finished.error.type_name == "<class 'OSError'>"
     assert finished.error.message == "executor lost"
     assert "executor lost" in finished.error.traceback
-    assert not finished.error.contract
+    assert not finished.error.fatal
     dispatcher.start(trial(1, x=False))
     assert dispatcher.wait(None)[0].result["loss"] == 1.0
 
@@ -306,7 +306,7 @@ def test_something_that_is_no_result_breaks_the_contract(make, result):
     _, dispatcher = make(lambda *_: ok(result))
     dispatcher.start(trial(0))
     (finished,) = dispatcher.wait(None)
-    assert finished.error.contract
+    assert finished.error.fatal
     assert isinstance(finished.error.exception, InvalidResult)
 
 

@@ -115,9 +115,11 @@ def test_a_result_that_cannot_be_pickled_names_its_key():
     assert "must be picklable" in message
 
 
-def test_a_payload_that_cannot_be_read_is_an_answer_too():
+def test_what_cannot_be_loaded_is_an_answer_too():
     (answer,) = run_task(b"", "no-such-key", [b"junk"])
-    assert pickle.loads(answer)[0] == "error"
+    assert pickle.loads(answer)[0] == "not loaded"
+    (answer,) = run_task(b"junk", "no-such-key", [encode_payload({}, None)])
+    assert pickle.loads(answer)[0] == "not loaded"
 
 
 def test_a_worker_needs_neither_sparktune_nor_cloudpickle():

@@ -63,6 +63,13 @@ def report(**facts):
 
 
 def run(script, tmp_path, **environment):
+    settings = {
+        **os.environ,
+        "PYTHONPATH": PACKAGES,
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARKTUNE_MLFLOW": "0",
+        **environment,
+    }
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", START + script, str(tmp_path / "started")],
         capture_output=True,
@@ -70,13 +77,7 @@ def run(script, tmp_path, **environment):
         timeout=220,
         check=False,
         cwd=tmp_path,
-        env={
-            **os.environ,
-            "PYTHONPATH": PACKAGES,
-            "PYSPARK_PYTHON": sys.executable,
-            "SPARKTUNE_MLFLOW": "0",
-            **environment,
-        },
+        env={name: value for name, value in settings.items() if value is not None},
     )
     reports = [
         json.loads(line.partition(" ")[2])
@@ -168,3 +169,33 @@ report(ran=len(list(folder.glob("*.ran"))), states=[t["state"] for t in trials._
     )
     assert counted["ran"] == 3
     assert counted["states"] == [3, 2, 3]
+
+
+def test_workers_of_another_python(tmp_path):
+    bare = tmp_path / "bin" / "python3"
+    bare.parent.mkdir()
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')  # without numpy, that is
+    bare.chmod(0o755)
+    chosen, refused = run(
+        f"""
+report(found=bool(abs(search(quick, SparkTrials(2), max_evals=4)["x"]) < 5),
+       left=spark.sparkContext.pythonExec)
+
+spark.sparkContext.pythonExec = {str(bare)!r}
+trials = SparkTrials(2)
+try:
+    search(quick, trials, max_evals=50)
+except Exception as error:
+    report(error=type(error).__name__, message=str(error), ended=len(trials._dynamic_trials))
+""",
+        tmp_path,
+        PYSPARK_PYTHON=None,
+        PATH=f"{bare.parent}{os.pathsep}{os.environ['PATH']}",
+    )
+    # Nobody chose a Python for the workers, and the one on the PATH would not do.
+    assert chosen == {"found": True, "left": "python3", "threads": []}
+    assert refused["error"] == "ObjectiveNotLoaded"
+    assert "No module named 'numpy'" in refused["message"]
+    assert f"The driver runs {sys.executable}" in refused["message"]
+    assert "PYSPARK_PYTHON" in refused["message"]
+    assert refused["ended"] < 50

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import pickle
+import platform
+import sys
 import threading
 import time
 import uuid
@@ -16,6 +18,7 @@ from typing import Any
 from sparktune.dispatch.backend import Backend, BackendLost
 from sparktune.dispatch.task import encode_payload
 from sparktune.documents import Trial, normalize_result, spec_from_misc
+from sparktune.exceptions import ObjectiveNotLoaded
 from sparktune.runner import Finished, TrialError
 from sparktune.tracking.base import TrackedRun
 
@@ -245,6 +248,17 @@ def _finished(trial: Trial, answer: bytes) -> Finished:
     )  # fmt: skip
     if kind == "ok":
         return Finished(trial, result=normalize_result(pickle.loads(body[0])))
+    if kind == "not loaded":
+        what, traceback = body
+        error = ObjectiveNotLoaded(
+            f"The objective cannot be loaded on the workers, which run {meta['python']}: {what}. "
+            f"The driver runs {sys.executable} (Python {platform.python_version()}). Hint: install "
+            "there what the objective imports, or have the workers run the driver's Python (Spark: "
+            "set PYSPARK_PYTHON before the session is made)."
+        )
+        return Finished(
+            trial, error=TrialError(str(type(error)), str(error), traceback, error, fatal=True)
+        )
     type_name, message, traceback, pickled = body
     return Finished(
         trial,

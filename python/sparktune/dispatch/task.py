@@ -14,6 +14,7 @@ import contextlib
 import importlib
 import os
 import pickle
+import platform
 import socket
 import sys
 import time
@@ -30,7 +31,8 @@ objective returned."""
 
 Answer = tuple[Any, ...]
 """``("ok", pickled result, meta)`` or
-``("error", type name, message, traceback, pickled exception or None, meta)``."""
+``("error", type name, message, traceback, pickled exception or None, meta)`` or, where the
+objective could not be loaded, ``("not loaded", what went wrong, traceback, meta)``."""
 
 
 def encode_payload(values: Mapping[str, Any], tracked: Any) -> bytes:
@@ -98,8 +100,12 @@ def run_task(cargo: Any, key: str, payloads: Iterable[bytes], keep: Any = ()) ->
     started = time.time()
     try:
         (payload,) = payloads  # to the end, see above
-        values, tracked = pickle.loads(payload)
-        evaluate = _loaded(cargo, key)
+        try:
+            values, tracked = pickle.loads(payload)
+            evaluate = _loaded(cargo, key)
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            return [pickle.dumps(("not loaded", what, _traceback_text(error), _meta(started)))]
         result = evaluate(values, tracked)
         answer = ("ok", _pickled_result(result), _meta(started))
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the objective's too
@@ -198,6 +204,7 @@ def _meta(started: float) -> dict[str, Any]:
         attempt = 0
     return {
         "pid": os.getpid(),
+        "python": f"{sys.executable} (Python {platform.python_version()})",
         "host": socket.gethostname(),
         "attempt": attempt,
         "seconds": time.time() - started,

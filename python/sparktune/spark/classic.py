@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,9 @@ class ClassicBackend:
         self._resource_profile = resource_profile
         # Tags belong to a thread of the JVM. Without pinned threads, Python's threads share those.
         self._pinned = cluster.has_pinned_threads(self._sc)
+        self._python: str | None = None  # the workers' Python as it was, where it was changed
+        if cluster.runs_a_python_by_chance(self._sc):
+            self._python, self._sc.pythonExec = self._sc.pythonExec, sys.executable
         self._broadcast = self._sc.broadcast(cargo.data)
         # pyspark pickles this with each job, and so learns which broadcast variables the job needs.
         self._task = functools.partial(
@@ -108,6 +112,8 @@ class ClassicBackend:
 
     def close(self) -> None:
         """Remove the broadcast variable; the session stays as it was."""
+        if self._python is not None:
+            self._sc.pythonExec, self._python = self._python, None
         try:
             if not cluster.is_stopped(self._sc):
                 self._broadcast.destroy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,15 +62,19 @@ def read_cluster(spark: Any) -> Cluster:
         A classic session.
     """
     sc = spark.sparkContext
-    master = str(sc.master)
     return Cluster(
-        # local-cluster[...] is a cluster with executors of its own.
-        local=master == "local" or master.startswith("local["),
+        local=_is_local(sc),
         executors=_executors(sc),
         slots=task_slots(sc),
         default_parallelism=int(sc.defaultParallelism),
         dynamic=str(sc.getConf().get("spark.dynamicAllocation.enabled", "false")).lower() == "true",
     )
+
+
+def _is_local(sc: Any) -> bool:
+    master = str(sc.master)
+    # local-cluster[...] is a cluster with executors of its own.
+    return master == "local" or master.startswith("local[")
 
 
 def task_slots(sc: Any) -> int | None:
@@ -112,6 +117,20 @@ def is_stopped(sc: Any) -> bool:
         return sc._jsc is None or bool(sc._jsc.sc().isStopped())
     except Exception:  # the JVM is gone
         return True
+
+
+def runs_a_python_by_chance(sc: Any) -> bool:
+    """Return whether workers on this machine would run whichever ``python3`` the PATH has.
+
+    That is what Spark does where `PYSPARK_PYTHON` is not set, so that a script which is run by the
+    Python of an environment that is not activated has workers which lack all its packages.
+
+    Parameters
+    ----------
+    sc : pyspark.SparkContext
+        The context.
+    """
+    return _is_local(sc) and "PYSPARK_PYTHON" not in os.environ and sc.pythonExec == "python3"
 
 
 def has_pinned_threads(sc: Any) -> bool:
