@@ -22,13 +22,20 @@ from sparktune.arguments import (
     validate_timeout,
 )
 from sparktune.compile import compile_space, evaluate_assignment
-from sparktune.documents import STATUS_NEW, Trial, new_trial_doc
+from sparktune.documents import (
+    JOB_STATE_NEW,
+    JOB_STATE_RUNNING,
+    STATUS_NEW,
+    Trial,
+    new_trial_doc,
+)
 from sparktune.domain import Ctrl, Domain
 from sparktune.exceptions import InvalidArgumentType
 from sparktune.loop import FMinIter
 from sparktune.program import call_with_keywords
 from sparktune.savefile import SaveFile
 from sparktune.tracking import SearchInfo, SearchSummary, Tracker, make_tracker
+from sparktune.tracking.resume import check_same_space
 from sparktune.trials import Trials
 
 __all__ = [
@@ -320,7 +327,16 @@ def fmin(
 
     domain = Domain(fn, space, pass_expr_memo_ctrl=pass_expr_memo_ctrl)
     parallel = _runs_elsewhere(trials)
-    tracker = make_tracker(enabled=mlflow, parallel=parallel)
+    resumed = getattr(trials, "_resumed", None)
+    past: Sequence[Trial] = ()
+    if resumed is not None:
+        check_same_space(resumed, domain.expr)
+        past = [
+            doc
+            for doc in trials._dynamic_trials
+            if doc["state"] not in (JOB_STATE_NEW, JOB_STATE_RUNNING)
+        ]
+    tracker = make_tracker(enabled=mlflow, parallel=parallel or resumed is not None)
     search = FMinIter(
         algo,
         domain,
@@ -346,7 +362,8 @@ def fmin(
         "algo": _name_of(algo),
         "parallelism": getattr(trials, "parallelism", None),
     }
-    _exhaust(search, tracker, SearchInfo(params=params, space=domain.expr))
+    info = SearchInfo(params=params, space=domain.expr, resumed=resumed, past=past)
+    _exhaust(search, tracker, info)
 
     if return_argmin:
         return trials.argmin

@@ -28,10 +28,13 @@ from sparktune.exceptions import AllTrialsFailed, InvalidTrial, SparktuneError
 from sparktune.utils import pmin_sampled
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sparktune.compile import CompiledSpace
     from sparktune.domain import Domain
     from sparktune.history import HistoryCache
     from sparktune.runner import Runner, RunnerOptions
+    from sparktune.tracking.base import ResumedSearch
 
 __all__ = ["Trials", "trials_from_docs"]
 
@@ -92,6 +95,7 @@ class Trials:
     # On the class, so that views, old pickles and subclasses without super().__init__() have them.
     _history: HistoryCache | None = None
     _space_expr: Any = None
+    _resumed: ResumedSearch | None = None  # where the trials were read from
     _listed: int = 0  # how many of _dynamic_trials have been looked at for _trials ...
     _listed_of: list[Trial] | None = None  # ... and the list that this was
 
@@ -150,6 +154,44 @@ class Trials:
             "Trials cannot be indexed, since a position is not a trial id; "
             "use `trials.trials[position]`."
         )
+
+    @classmethod
+    def from_mlflow(
+        cls: type[Self], run_id: str, *, fmin_uuid: str | None = None, **kwargs: Any
+    ) -> Self:
+        """Read the trials of a search back from MLflow, so that `fmin` can go on with it.
+
+        The trials have the values, types, results and errors that they had; attachments and what is
+        no plain data in results is lost. Trials that had not ended are new and run again, into the
+        runs that they have. `fmin` goes on to `max_evals` in the same parent run, and refuses
+        another space.
+
+        Parameters
+        ----------
+        run_id : str
+            The parent run, in the store that ``mlflow.set_tracking_uri`` or the environment names.
+        fmin_uuid : str, optional
+            The search's tag of that name, if several searches were recorded in the run.
+        **kwargs : Any
+            Passed to the class, such as `parallelism` of `SparkTrials`.
+
+        Raises
+        ------
+        ImportError
+            If MLflow is not installed.
+        InvalidArgument
+            If there is no such run, or no such search in it.
+        """
+        from sparktune.tracking.resume import read_search
+
+        docs, resumed = read_search(run_id, fmin_uuid)
+        trials = cls(**kwargs)
+        for doc in docs:
+            doc["exp_key"] = trials._exp_key
+        trials.insert_trial_docs(docs)
+        trials.refresh()
+        trials._resumed = resumed
+        return trials
 
     # -- attachments ---------------------------------------------------------------------------
 
@@ -596,6 +638,48 @@ class Trials:
         return {
             label: values[0] for label, values in self.best_trial["misc"]["vals"].items() if values
         }
+
+    @property
+    def best_run_id(self) -> str:
+        """The MLflow run of the best trial.
+
+        Raises
+        ------
+        AllTrialsFailed
+            If there is no best trial.
+        SparktuneError
+            If the trial was not recorded in MLflow.
+        """
+        best = self.best_trial
+        run_id = best["misc"].get("run_id")
+        if run_id is None:
+            raise SparktuneError(
+                f"The best trial, {best['tid']}, has no MLflow run. Hint: record the search with "
+                "fmin(..., mlflow=True)."
+            )
+        return str(run_id)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a table with a row a trial, failed and cancelled ones included.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``tid``, ``state``, ``status``, ``loss``, ``start_time``, ``end_time``, ``run_id`` and
+            ``params.<label>`` for each hyperparameter: its value, of a choice what it chose (as
+            text where that is no plain value), missing where it was inactive. Before a search with
+            this object, as after loading it, the space is unknown, and choices have positions.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        from sparktune.table import trials_table
+
+        docs = [doc for doc in self._dynamic_trials
+                if self._exp_key is None or doc["exp_key"] == self._exp_key]  # fmt: skip
+        return trials_table(docs, self._space_expr)
 
     @property
     def best_params(self) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from sparktune.tracking import SearchInfo, SearchSummary, make_tracker
+from sparktune.tracking import SearchInfo, SearchSummary, make_tracker, mlflow_tracker
 
 FINISHED = SearchSummary("FINISHED")
 
@@ -155,11 +155,11 @@ def test_failed_and_cancelled_trials(documents, runs, client, tmp_path):
         "cancelled",
         "cancelled",
     ]
-    assert all(child.data.params == {"x": "1.0"} for child in children[:3])
+    assert all(child.data.params == {"x": "1.0"} for child in children)
     path = client.download_artifacts(children[0].info.run_id, "traceback.txt", str(tmp_path))
     assert "ValueError: no" in Path(path).read_text()
     assert parent.data.metrics["trials_failed"] == 2
-    assert parent.data.metrics["trials_cancelled"] == 1
+    assert parent.data.metrics["trials_cancelled"] == 2
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
@@ -195,7 +195,12 @@ def test_two_searches_in_one_run_do_not_mix(documents, runs, client, space):
     assert parent.data.metrics["trials_ok"] == 1
     assert parent.data.metrics[f"trials_ok{suffix}"] == 2
     files = {file.path for file in client.list_artifacts(parent.info.run_id)}
-    assert files == {"space.json", f"space{suffix}.json"}
+    assert files == {
+        "space.json",
+        f"space{suffix}.json",
+        "history.svg",
+        f"history{suffix}.svg",
+    }
     by_search = [child.data.tags["fmin_uuid"] for child in children]
     assert sorted(by_search) == sorted([first.uuid, second.uuid, second.uuid])
 
@@ -242,7 +247,10 @@ def test_many_params_and_metrics_fit_in_batches(documents, runs):
     assert len(child.data.metrics) == 1201
 
 
-def test_a_server_that_nobody_runs_costs_one_warning(documents, caplog, experiment):
+def test_a_server_that_nobody_runs_costs_a_warning_and_tells_what_is_lost(
+    documents, caplog, experiment, monkeypatch
+):
+    monkeypatch.setattr(mlflow_tracker, "_END_IDLE_SECONDS", (1.0, 1.0))
     mlflow.set_tracking_uri("http://user:secret@127.0.0.1:9")
     with caplog.at_level(logging.DEBUG, logger="sparktune.mlflow"):
         tracker = make_tracker(enabled=True)
@@ -255,9 +263,9 @@ def test_a_server_that_nobody_runs_costs_one_warning(documents, caplog, experime
                 pass
             tracker.trial_finished(documents.done(trial, 1.0))
         tracker.end(FINISHED)
-    warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len(warnings) == 1
-    assert "127.0.0.1:9" in warnings[0].getMessage()
+    first, last = (record for record in caplog.records if record.levelno >= logging.WARNING)
+    assert "127.0.0.1:9" in first.getMessage()
+    assert "of 5 of 5 trials (0, 1, 2, 3, 4) and of the search" in last.getMessage()
     assert "secret" not in caplog.text
     assert mlflow.active_run() is None
     assert not tracker_threads()
@@ -280,7 +288,9 @@ def test_a_record_that_fails_costs_one_warning_and_no_other_record(
             tracker.trial_started(trial)
             tracker.trial_finished(documents.error(trial))
         tracker.end(FINISHED)
-    assert len(caplog.records) == 1
+    first, last = caplog.records
+    assert "could not be written" in first.getMessage()
+    assert "of 3 of 3 trials (0, 1, 2)" in last.getMessage()
     _, children = runs()
     assert [child.info.status for child in children] == ["FAILED"] * 3
     assert all(child.data.params == {"x": "1.0"} for child in children)
@@ -309,7 +319,7 @@ def test_calls_a_trial_stay_constant(documents, experiment, monkeypatch):
             child.payload()
             tracker.trial_finished(documents.done(trial, 1.0))
             done = threading.Event()
-            tracker._queue.put(done.set)
+            tracker._outbox.put(done.set)
             assert done.wait(30)
             counts.append(len(calls) - before)
         tracker.end(FINISHED)

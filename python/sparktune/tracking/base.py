@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 __all__ = [
     "NullTracker",
+    "ResumedSearch",
     "SearchInfo",
     "SearchSummary",
     "TrackedRun",
@@ -19,6 +20,25 @@ __all__ = [
 
 Trial = dict[str, Any]
 """A trial document; its keys are in docs/architecture.md."""
+
+
+@dataclass(frozen=True)
+class ResumedSearch:
+    """Where trials came from that were read back from a tracking store.
+
+    Parameters
+    ----------
+    run_id : str
+        The parent run.
+    uuid : str
+        The search's ``fmin_uuid``.
+    space : Any
+        The description of its space, as JSON has it; ``None`` if it could not be read.
+    """
+
+    run_id: str
+    uuid: str
+    space: Any = None
 
 
 @dataclass(frozen=True)
@@ -37,11 +57,18 @@ class SearchInfo:
         for the readable values of choices. ``None`` leaves both out.
     uuid : str
         Names this search, 32 hexadecimal digits; by default a new one.
+    resumed : ResumedSearch or None
+        The search that this one goes on with: its parent run is used again, unless another run is
+        active.
+    past : sequence of Trial
+        The trials of `resumed` that have ended; they are counted, not written again.
     """
 
     params: Mapping[str, Any]
     space: Any = None
     uuid: str = field(default_factory=lambda: uuid.uuid4().hex)
+    resumed: ResumedSearch | None = None
+    past: Sequence[Trial] = ()
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,22 @@
-"""A search as an MLflow run with a nested run a trial."""
+"""The `Tracker` that records a search in MLflow."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
-import json
 import logging
 import threading
+import time
 from contextlib import AbstractContextManager, nullcontext
+from traceback import format_exception
 from typing import Any
 
+from sparktune.documents import JOB_STATE_CANCEL
 from sparktune.tracking.base import SearchInfo, SearchSummary, TrackedRun, Trial
-from sparktune.tracking.queue import BackgroundQueue
-from sparktune.tracking.records import MAX_PARAM, KeyNames, TrialRecord, clean_key, cut
+from sparktune.tracking.queue import FIRST, LAST, Outbox
+from sparktune.tracking.records import TrialRecord, cut, milliseconds
+from sparktune.tracking.search_run import ChildRun, SearchRun, remove_active
 from sparktune.tracking.spaces import SpaceReader
-from sparktune.tracking.store import (
-    RunWriter,
-    absolute_uri,
-    check_reachable,
-    redacted,
-    worker_environment,
-)
+from sparktune.tracking.store import absolute_uri, is_passing, is_remote, redacted
 from sparktune.tracking_worker import active_runs, worker_run
 
 __all__ = ["MlflowTracker"]
@@ -29,32 +25,37 @@ logger = logging.getLogger("sparktune.mlflow")
 
 # The first use of a SQLite store creates its tables, which can take ten seconds.
 _BEGIN_SECONDS = 60.0
+_BEGIN_SECONDS_REMOTE = 15.0
+# A trial waits for its run, so that the objective can log into it: so long while runs are being
+# made, and no longer than this when the server is stuck on one thing.
 _CHILD_SECONDS = 30.0
-_END_SECONDS = 120.0
-_FAILURES_IN_A_ROW = 3
+_STUCK_SECONDS = 5.0
+# At the end of a search: so long without any progress (but not much longer than the search itself
+# took), and so long at all. A server takes some 20 seconds to start.
+_END_IDLE_SECONDS = (5.0, 30.0)
+_END_SECONDS = 600.0
+
+_GROUPS = {"FINISHED": "ok", "FAILED": "failed", "KILLED": "cancelled"}
+_SEARCH = "the search itself"
 
 
-class _Child:
-    """The run of one trial; made on the tracker's thread."""
+class _Tracked:
+    """The run of one trial, which is made on the tracker's thread."""
 
-    def __init__(self, tracker: MlflowTracker, tid: int) -> None:
+    def __init__(self, tracker: MlflowTracker, trial: Trial, run: ChildRun) -> None:
         self._tracker = tracker
+        self.trial = trial
         self._settled = threading.Event()
-        self.tid = tid
-        self.run_id: str | None = None
-        self._payload: dict[str, Any] | None = None
+        self.run = run
 
-    def settle(self, run_id: str | None = None, payload: dict[str, Any] | None = None) -> None:
-        self.run_id = run_id
-        self._payload = payload
+    def settle(self) -> None:
         self._settled.set()
 
     def payload(self, timeout: float | None = None) -> dict[str, Any] | None:
         """See `TrackedRun`."""
-        patience = self._tracker.patience
-        if not self._settled.wait(patience if timeout is None else min(timeout, patience)):
-            self._tracker.lose_patience()
-        return self._payload
+        if not self._settled.is_set():
+            self._tracker.wait_for(self._settled, _CHILD_SECONDS if timeout is None else timeout)
+        return self.run.payload
 
 
 class MlflowTracker:
@@ -65,33 +66,20 @@ class MlflowTracker:
 
     All calls to the server are made on one background thread, with explicit run ids. The search
     waits for it in three places, each bounded: for a parent run of its own in `begin`, for a
-    trial's run where a worker needs it, and in `end`. When writing fails, one warning is logged;
-    after three failures in a row the tracker gives up.
+    trial's run where a worker needs it, and in `end`. While the server is away nothing waits:
+    what is to be written is kept, and tried again until `end` gives up.
     """
 
     def __init__(self) -> None:
-        self._queue = BackgroundQueue(self._failed, "sparktune-mlflow")
+        self._outbox = Outbox("sparktune-mlflow", is_passing, self._failed, self._succeeded)
         self._warned = False
-        self._failures = 0
-        self._gave_up = False
-        self.patience = _CHILD_SECONDS
-        self._children: dict[int, _Child] = {}
-        self._counts = {"ok": 0, "failed": 0, "cancelled": 0}
+        self._away = False
+        self._began = time.monotonic()
+        self._tracked: dict[int, _Tracked] = {}
+        self._unnamed: list[tuple[Trial, ChildRun]] = []  # ended before their run was made
+        self._counts = dict.fromkeys(_GROUPS.values(), 0)
         self._best: float | None = None
-        # Set in `begin`:
-        self._info = SearchInfo(params={})
-        self._tracking_uri = ""
-        self._registry_uri: str | None = None
-        self._space = SpaceReader(None)
-        self._names = KeyNames()
-        # Set on the background thread, by `_open`:
-        self._own_run: Any = None
-        self._parent_id: str | None = None
-        self._experiment_id = ""
-        self._writer: RunWriter | None = None
-        self._taken: dict[str, set[str]] = {}
-        self._context_tags: dict[str, str] = {}
-        self._opened = threading.Event()
+        self._search: SearchRun | None = None
 
     # -- the contract --------------------------------------------------------------------------
 
@@ -100,240 +88,170 @@ class MlflowTracker:
         try:
             self._begin(info)
         except BaseException:  # Ctrl-C while the store is being opened
-            self._queue.close(0)
+            self._outbox.close(0, 0)
             raise
 
     def _begin(self, info: SearchInfo) -> None:
         with self._guard():
             import mlflow
 
-            self._info = info
+            space = SpaceReader(None)
             with self._guard():
-                self._space = SpaceReader(info.space)
-            self._names = KeyNames(self._space.parameters)
-            self._tracking_uri = absolute_uri(mlflow.get_tracking_uri())
-            registry = mlflow.get_registry_uri()
-            if registry and absolute_uri(registry) != self._tracking_uri:
-                self._registry_uri = absolute_uri(registry)
+                space = SpaceReader(info.space)
+            uri = absolute_uri(mlflow.get_tracking_uri())
+            registry: str | None = absolute_uri(mlflow.get_registry_uri() or uri)
             active = mlflow.active_run()
-            self._queue.start()
-            self._queue.put(lambda: self._open(active), urgent=True, on_drop=self._opened.set)
-            self._queue.put(self._describe_search)
+            search = SearchRun(info, uri, None if registry == uri else registry, active, space)
+            self._search = search
+            for trial in info.past if search.resumes else ():
+                self._count(TrialRecord.of(trial))
+            opened = threading.Event()
+
+            def open_run() -> None:
+                search.target()
+                opened.set()
+
+            self._outbox.put(open_run, order=FIRST, about=_SEARCH, on_drop=opened.set)
+            self._outbox.put(search.describe, about=_SEARCH)
+            self._outbox.start()
             if active is None:
-                self._opened.wait(_BEGIN_SECONDS)
-                self._make_active()
+                self.wait_for(opened, _BEGIN_SECONDS_REMOTE if is_remote(uri) else _BEGIN_SECONDS,
+                              stuck=_BEGIN_SECONDS)  # fmt: skip
+                self._make_active(search)
 
     def trial_started(self, trial: Trial) -> TrackedRun | None:
         """See `Tracker`."""
         with self._guard():
-            child = _Child(self, int(trial["tid"]))
-            self._children[child.tid] = child
-            self._queue.put(lambda: self._create(child), urgent=True, on_drop=child.settle)
-            return child
+            if self._search is None:
+                return None
+            search, run = self._search, ChildRun(trial)
+            tracked = self._tracked[run.tid] = _Tracked(self, trial, run)
+
+            def create() -> None:
+                search.create(run)
+                tracked.settle()
+
+            self._outbox.put(create, order=FIRST, on_drop=tracked.settle)
+            return tracked
         return None
 
     def trial_finished(self, trial: Trial) -> None:
         """See `Tracker`."""
         with self._guard():
-            record = TrialRecord.of(trial)
-            group = {"FINISHED": "ok", "FAILED": "failed", "KILLED": "cancelled"}
-            self._counts[group[record.run_status]] += 1
-            child = self._children.pop(record.tid, None)
-            if child is not None:
-                self._queue.put(lambda: self._finish(child, record))
-            loss = record.loss
-            if loss is not None and (self._best is None or loss < self._best):
-                self._best = loss
-                finished = sum(self._counts.values())
-                self._queue.put(lambda: self._log_best(loss, finished))
+            if self._search is None:
+                return
+            search, record = self._search, TrialRecord.of(trial)
+            tracked = self._tracked.pop(record.tid, None)
+            if tracked is not None:
+                run = tracked.run
+                self._outbox.put(lambda: search.record(run, record), about=record.tid)
+                self._name(trial, run)
+            best = self._count(record)
+            if best is not None:
+                done = sum(self._counts.values())
+                self._outbox.put(lambda: search.log_best(best, done, record.ended), about=_SEARCH)
 
     def local_run(self, trial: Trial) -> AbstractContextManager[object]:
         """See `Tracker`."""
         with self._guard():
-            child = self._children.get(int(trial["tid"]))
-            if child is not None:
-                return worker_run(child.payload(), any_thread=False)
+            tracked = self._tracked.get(int(trial["tid"]))
+            if tracked is not None:
+                return worker_run(tracked.payload(), any_thread=False)
         return nullcontext()
 
     def end(self, summary: SearchSummary) -> None:
         """See `Tracker`."""
         with self._guard():
-            for child in list(self._children.values()):
-                self._queue.put(lambda child=child: self._abandon(child))  # type: ignore[misc]
-            self._children.clear()
+            if self._search is None:
+                return
+            search, now = self._search, milliseconds(None)
+            # Trials whose end nobody reported.
+            for tracked in list(self._tracked.values()):
+                self.trial_finished({**tracked.trial, "state": JOB_STATE_CANCEL})
             counts = {f"trials_{name}": float(count) for name, count in self._counts.items()}
-            self._queue.put(lambda: self._finish_search(summary, counts))
-            if not self._queue.close(_END_SECONDS):
-                self._warn("The last records of the search were not written in time.")
-            self._make_inactive()
+            self._outbox.put(lambda: search.finish(summary, counts, now), order=LAST, about=_SEARCH)
+            try:
+                least, most = _END_IDLE_SECONDS
+                idle = min(max(least, time.monotonic() - self._began), most)
+                lost = self._outbox.close(idle, _END_SECONDS)
+            finally:
+                self._make_inactive(search)
+            self._tell_what_is_lost(lost)
+            for trial, run in self._unnamed:
+                if run.run_id is not None:
+                    trial["misc"]["run_id"] = run.run_id
 
-    # -- on the background thread --------------------------------------------------------------
+    # -- bookkeeping, on the search's thread -----------------------------------------------------
 
-    def _open(self, active: Any) -> None:
-        """Find or make the parent run."""
-        try:
-            import mlflow.tracking.fluent as fluent
-            from mlflow.tracking.context import registry
+    def _count(self, record: TrialRecord) -> float | None:
+        """Count a trial; return its loss if that is a new best one."""
+        self._counts[_GROUPS[record.run_status]] += 1
+        if self._search is not None:
+            self._search.count(record)
+        loss = record.loss
+        if loss is None or (self._best is not None and loss >= self._best):
+            return None
+        self._best = loss
+        return loss
 
-            check_reachable(self._tracking_uri)
-            self._writer = RunWriter(self._tracking_uri, self._info.uuid)
-            if active is None:
-                # The fluent API knows where runs belong (experiment, source, user, notebook); the
-                # run becomes active on this thread, and is taken over by the one that searches.
-                run: Any = fluent.start_run(run_name=f"fmin-{self._info.uuid[:6]}")
-                _remove_active(fluent, run.info.run_id)
-                self._own_run = run
-            else:
-                run = self._writer.client.get_run(active.info.run_id)
-            self._taken = {
-                "params": set(run.data.params),
-                "metrics": set(run.data.metrics),
-                "tags": set(run.data.tags),
-            }
-            with contextlib.suppress(Exception):
-                self._context_tags = {k: str(v) for k, v in registry.resolve_tags().items()}
-            self._experiment_id = run.info.experiment_id
-            self._parent_id = run.info.run_id
-        finally:
-            if self._parent_id is None:
-                self._gave_up = True
-            self._opened.set()
+    def _name(self, trial: Trial, run: ChildRun) -> None:
+        """Write into a document which run is the trial's, now or at the end."""
+        if run.run_id is not None:
+            trial["misc"]["run_id"] = run.run_id
+        else:
+            self._unnamed.append((trial, run))
 
-    def _free(self, kind: str, name: str) -> str:
-        """Return a name for the parent run that nobody had when the search began."""
-        return f"{name}_{self._info.uuid}" if name in self._taken[kind] else name
+    def wait_for(self, event: threading.Event, timeout: float, stuck: float | None = None) -> bool:
+        """Wait for the background thread to do something, unless the server is away or stuck.
 
-    def _describe_search(self) -> None:
-        writer, parent = self._target()
-        params = {
-            self._free("params", clean_key(name)): cut(str(value), MAX_PARAM)
-            for name, value in self._info.params.items()
-            if value is not None
-        }
-        tags = {
-            self._free("tags", name): value
-            for name, value in {
-                "fmin_uuid": self._info.uuid,
-                "sparktune.version": _version(),
-            }.items()
-        }
-        writer.log(parent, params=params, tags=tags)
-        space = self._space.describe()
-        if space is not None:
-            second = "fmin_uuid" in self._taken["tags"]
-            file = f"space_{self._info.uuid}.json" if second else "space.json"
-            writer.log_text(parent, json.dumps(space, indent=1, default=str), file)
+        Parameters
+        ----------
+        event : threading.Event
+            What to wait for.
+        timeout : float
+            Seconds at most.
+        stuck : float, optional
+            Seconds that one call may take at most.
 
-    def _create(self, child: _Child) -> None:
-        try:
-            writer, parent = self._target()
-            name = f"trial-{child.tid}"
-            tags = {
-                "mlflow.parentRunId": parent,
-                "mlflow.runName": name,
-                "fmin_uuid": self._info.uuid,
-                "tid": str(child.tid),
-            }
-            run = writer.create(self._experiment_id, name, {**self._context_tags, **tags})
-            info = {
-                key.lstrip("_"): value
-                for key, value in vars(run.info).items()
-                if value is None or isinstance(value, str | int)
-            }
-            payload = {
-                "run_id": run.info.run_id,
-                "parent_run_id": parent,
-                "experiment_id": run.info.experiment_id,
-                "tracking_uri": self._tracking_uri,
-                "registry_uri": self._registry_uri,
-                "environment": worker_environment(),
-                "info": info,
-                "tags": tags,
-            }
-            child.settle(run.info.run_id, payload)
-        finally:
-            child.settle(child.run_id, child._payload)
-        self.patience = _CHILD_SECONDS
-        self._failures = 0
-
-    def _finish(self, child: _Child, record: TrialRecord) -> None:
-        if child.run_id is None:
-            return
-        writer, _ = self._target()
-        try:
-            writer.log(
-                child.run_id,
-                params=record.params(self._space, self._names),
-                metrics=record.metrics,
-                tags=record.tags(self._space, self._names),
+        Returns
+        -------
+        bool
+            Whether it happened.
+        """
+        stuck = _STUCK_SECONDS if stuck is None else stuck
+        deadline = time.monotonic() + timeout
+        while not self._away:
+            left = min(
+                deadline - time.monotonic(),
+                stuck - self._outbox.seconds_at_work(),
             )
-            if record.error:
-                writer.log_text(child.run_id, record.error, "traceback.txt")
-        finally:
-            writer.end(child.run_id, record.run_status)
-        self._failures = 0
-
-    def _abandon(self, child: _Child) -> None:
-        """End the run of a trial whose end nobody reported."""
-        if child.run_id is not None:
-            writer, _ = self._target()
-            writer.log(child.run_id, tags={"trial_status": "cancelled"})
-            writer.end(child.run_id, "KILLED")
-
-    def _log_best(self, loss: float, finished: int) -> None:
-        writer, parent = self._target()
-        writer.log(parent, metrics={self._free("metrics", "best_loss"): loss}, step=finished)
-
-    def _finish_search(self, summary: SearchSummary, counts: dict[str, float]) -> None:
-        writer, parent = self._target()
-        try:
-            params: dict[str, str] = {}
-            tags: dict[str, str] = {}
-            if summary.best_trial is not None:
-                best = TrialRecord.of(summary.best_trial)
-                tags["best_tid"] = str(best.tid)
-                params = {
-                    self._free("params", f"best_{name}"): value
-                    for name, value in best.params(self._space, self._names).items()
-                }
-                for name, text in best.choices(self._space, self._names).items():
-                    tags[clean_key(f"best_choice.{name}")] = text
-            writer.log(
-                parent,
-                params=params,
-                metrics={self._free("metrics", name): value for name, value in counts.items()},
-                tags={self._free("tags", name): value for name, value in tags.items()},
-                step=int(sum(counts.values())),
-            )
-            if summary.error:
-                second = "fmin_uuid" in self._taken["tags"]
-                file = f"traceback_{self._info.uuid}.txt" if second else "traceback.txt"
-                writer.log_text(parent, summary.error, file)
-        finally:
-            if self._own_run is not None:
-                writer.end(parent, summary.status)
-
-    def _target(self) -> tuple[RunWriter, str]:
-        if self._writer is None or self._parent_id is None:
-            raise RuntimeError("There is no parent run.")
-        return self._writer, self._parent_id
+            if left <= 0:
+                self._warn(
+                    "The MLflow server is slow; trials do not wait for it. What the objectives of "
+                    "these trials log themselves is lost, all else is written when it answers."
+                )
+                break
+            # In short steps: the server may be found to be away meanwhile.
+            if event.wait(min(left, 0.25)):
+                break
+        return event.is_set()
 
     # -- the active run of the thread that called fmin -------------------------------------------
 
-    def _make_active(self) -> None:
+    def _make_active(self, search: SearchRun) -> None:
         """Make the run of the search's own the active one, for callbacks and for the user."""
-        if self._own_run is not None:
+        if search.own_run is not None:
             import mlflow.tracking.fluent as fluent
 
-            active_runs(fluent).append(self._own_run)
+            active_runs(fluent).append(search.own_run)
 
-    def _make_inactive(self) -> None:
-        if self._own_run is not None:
+    def _make_inactive(self, search: SearchRun) -> None:
+        if search.own_run is not None:
             import mlflow.tracking.fluent
 
             fluent: Any = mlflow.tracking.fluent
-            run_id = self._own_run.info.run_id
-            _remove_active(fluent, run_id)
+            run_id = search.own_run.info.run_id
+            remove_active(fluent, run_id)
             with contextlib.suppress(Exception):
                 fluent._last_active_run_id.set(run_id)
                 monitor = fluent.run_id_to_system_metrics_monitor.pop(run_id, None)
@@ -350,23 +268,43 @@ class MlflowTracker:
         except Exception as error:
             self._warn("Recording the search in MLflow failed", error)
 
-    def lose_patience(self) -> None:
-        """Note that the server is slow: the next trials do not wait for it, until it answers."""
-        self.patience = 0.0
-        self._warn(
-            f"The MLflow server took longer than {_CHILD_SECONDS:.0f} s; trials go on without "
-            "logging from the objective until it answers."
-        )
-
-    def _failed(self, error: Exception) -> bool:
-        """Handle a failed job; return whether to give up."""
-        self._failures += 1
-        if self._gave_up or self._failures >= _FAILURES_IN_A_ROW:
-            self._gave_up = True
-            self._warn("Recording the search in MLflow failed; the search goes on without", error)
+    def _failed(self, error: Exception, again: bool) -> None:
+        """Take note of a job that failed; on the background thread."""
+        if again:
+            self._away = True
+            if self._search is not None:
+                self._search.suspect = True
+            self._warn(
+                "MLflow cannot be reached or fails; the search goes on, and what is to be recorded "
+                "is kept and tried again",
+                error,
+            )
         else:
             self._warn("A record of the search could not be written to MLflow", error)
-        return self._gave_up
+
+    def _succeeded(self) -> None:
+        """Take note of a job that succeeded; on the background thread."""
+        if self._away:
+            self._away = False
+            logger.info("MLflow answers again.")
+        if self._search is not None:
+            self._search.suspect = False
+
+    def _tell_what_is_lost(self, lost: list[Any]) -> None:
+        """Say once, at the end, what was not recorded."""
+        tids = sorted({about for about in lost if isinstance(about, int)})
+        if tids:
+            shown = ", ".join(str(tid) for tid in tids[:10]) + (", ..." if len(tids) > 10 else "")
+            logger.warning(
+                "MLflow lacks the records, or a part of them, of %d of %d trials (%s)%s. "
+                "The trials themselves are complete.",
+                len(tids),
+                sum(self._counts.values()),
+                shown,
+                " and of the search itself" if _SEARCH in lost else "",
+            )
+        elif _SEARCH in lost:
+            logger.warning("MLflow lacks a part of the record of the search, but of no trial.")
 
     def _warn(self, message: str, error: BaseException | None = None) -> None:
         """Log a warning, once; further ones are for those who debug."""
@@ -377,16 +315,4 @@ class MlflowTracker:
         else:
             what = cut(redacted(str(error)), 1000)
             logger.log(level, "%s: %s: %s", message, type(error).__name__, what)
-            logger.debug("Where it failed:", exc_info=error)
-
-
-def _remove_active(fluent: Any, run_id: str) -> None:
-    stack = active_runs(fluent)
-    stack[:] = [run for run in stack if run.info.run_id != run_id]
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("sparktune")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
+            logger.debug("Where it failed: %s", redacted("".join(format_exception(error))))

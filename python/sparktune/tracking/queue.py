@@ -1,34 +1,78 @@
-"""One background thread that does a tracker's work in order."""
+"""One background thread that does a tracker's work, and does it again when the server was away."""
 
 from __future__ import annotations
 
+import heapq
 import itertools
-import queue
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
-__all__ = ["BackgroundQueue"]
+__all__ = ["FIRST", "LAST", "NORMAL", "Outbox"]
+
+FIRST, NORMAL, LAST = 0, 1, 2
+
+_FIRST_PAUSE = 0.25
+_LONGEST_PAUSE = 30.0
+# While `close` waits, somebody else waits too.
+_LONGEST_PAUSE_AT_END = 2.0
+_LAST_WAIT = 1.0
+# A job that fails so often although others succeed meanwhile is itself what is wrong.
+_TRIES = 4
 
 
-class BackgroundQueue:
-    """Runs jobs one after the other on a daemon thread; urgent ones overtake the others.
+@dataclass(order=True)
+class _Job:
+    order: int
+    number: int
+    run: Callable[[], None] = field(compare=False)
+    about: Any = field(compare=False)
+    on_drop: Callable[[], None] | None = field(compare=False)
+    failures: int = field(default=0, compare=False)
+    succeeded_before: int = field(default=0, compare=False)  # other jobs, at the first failure
+
+
+class Outbox:
+    """Does jobs one after the other on a daemon thread; what fails for a time is tried again.
 
     Parameters
     ----------
-    on_error : callable
-        Called with the exception of a job that raises; returns True to drop all the jobs that
-        wait and all that follow.
     name : str
         The thread's name.
+    is_passing : callable
+        Whether an exception says that the same job may succeed later (the server is away).
+    on_failure : callable
+        Called with each exception and whether the job will be tried again.
+    on_success : callable
+        Called after each job that succeeds.
+    limit : int
+        How many jobs may wait; further ones are lost, so that memory stays bounded.
     """
 
-    def __init__(self, on_error: Callable[[Exception], bool], name: str) -> None:
-        self._on_error = on_error
-        self._jobs: queue.PriorityQueue[
-            tuple[int, int, Callable[[], None] | None, Callable[[], None] | None]
-        ] = queue.PriorityQueue()
+    def __init__(
+        self,
+        name: str,
+        is_passing: Callable[[Exception], bool],
+        on_failure: Callable[[Exception, bool], None],
+        on_success: Callable[[], None],
+        limit: int = 20_000,
+    ) -> None:
+        self._is_passing = is_passing
+        self._on_failure = on_failure
+        self._on_success = on_success
+        self._limit = limit
+        self._changed = threading.Condition()
+        self._jobs: list[_Job] = []
+        self._running: _Job | None = None
+        self._running_since: float | None = None
         self._numbers = itertools.count()
-        self._dropping = threading.Event()
+        self._succeeded = 0
+        self._pause = _FIRST_PAUSE
+        self._closing = False
+        self._stopped = False
+        self._lost: list[Any] = []
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def start(self) -> None:
@@ -37,43 +81,140 @@ class BackgroundQueue:
 
     def put(
         self,
-        job: Callable[[], None],
+        run: Callable[[], None],
         *,
-        urgent: bool = False,
+        order: int = NORMAL,
+        about: Any = None,
         on_drop: Callable[[], None] | None = None,
     ) -> None:
-        """Add a job; `on_drop` is called if it is dropped instead of run."""
-        self._jobs.put((0 if urgent else 1, next(self._numbers), job, on_drop))
+        """Add a job.
 
-    def close(self, timeout: float) -> bool:
+        Parameters
+        ----------
+        run : callable
+            The job; it may be called several times until it returns without an exception.
+        order : int
+            `FIRST` overtakes all others; `LAST` waits until no other is left.
+        about : Any
+            What is lost with the job, for the answer of `close`.
+        on_drop : callable, optional
+            Called if the job is lost.
+        """
+        job = _Job(order, next(self._numbers), run, about, on_drop)
+        with self._changed:
+            if not self._stopped and (order != NORMAL or len(self._jobs) < self._limit):
+                heapq.heappush(self._jobs, job)
+                self._changed.notify_all()
+                return
+        self._lose(job)
+
+    def seconds_at_work(self) -> float:
+        """Return for how long the present job has been running; 0 if none is."""
+        since = self._running_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def close(self, idle: float, total: float) -> list[Any]:
         """Wait until all jobs are done; then the thread ends. Called once.
+
+        Parameters
+        ----------
+        idle : float
+            Seconds without a job that succeeds, after which waiting ends.
+        total : float
+            Seconds after which it ends anyway.
 
         Returns
         -------
-        bool
-            False if that took longer than `timeout` seconds; the jobs that wait are dropped, and
-            the thread ends with the one that runs.
+        list
+            `about` of the jobs that were lost, those that still waited included.
         """
-        self._jobs.put((2, next(self._numbers), None, None))
-        if self._thread.ident is None:
-            return True
-        self._thread.join(timeout)
-        if self._thread.is_alive():
-            self._dropping.set()
-            return False
-        return True
+        end = time.monotonic() + total
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+            succeeded, patience = self._succeeded, time.monotonic() + idle
+            while self._thread.is_alive() and (self._jobs or self._running is not None):
+                if succeeded != self._succeeded:
+                    succeeded, patience = self._succeeded, time.monotonic() + idle
+                left = min(patience, end) - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+            self._stopped = True
+            undone = [*self._jobs]
+            if self._running is not None:
+                undone.append(self._running)
+            self._jobs = []
+            self._changed.notify_all()
+        for job in undone:
+            self._lose(job)
+        if self._thread.ident is not None:
+            self._thread.join(_LAST_WAIT)  # more only if it hangs in a call to the server
+        return list(self._lost)
+
+    # -- on the thread -------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while True:
-            _, _, job, on_drop = self._jobs.get()
-            if job is None:
-                return
-            if self._dropping.is_set():
-                if on_drop is not None:
-                    on_drop()
-                continue
-            try:
-                job()
-            except Exception as error:
-                if self._on_error(error):
-                    self._dropping.set()
+        while (job := self._next()) is not None:
+            self._try(job)
+
+    def _try(self, job: _Job) -> None:
+        try:
+            job.run()
+        except Exception as error:
+            self._failed(job, error)
+            return
+        with self._changed:
+            self._succeeded += 1
+            self._pause = _FIRST_PAUSE
+        self._on_success()
+        with self._changed:
+            self._running = self._running_since = None
+            self._changed.notify_all()
+
+    def _next(self) -> _Job | None:
+        with self._changed:
+            while not self._jobs:
+                if self._closing or self._stopped:
+                    return None
+                self._changed.wait()
+            self._running = heapq.heappop(self._jobs)
+            self._running_since = time.monotonic()
+            return self._running
+
+    def _failed(self, job: _Job, error: Exception) -> None:
+        if job.failures == 0:
+            job.succeeded_before = self._succeeded
+        job.failures += 1
+        others_succeed = self._succeeded > job.succeeded_before
+        again = self._is_passing(error) and not (job.failures >= _TRIES and others_succeed)
+        self._on_failure(error, again)
+        with self._changed:
+            again = again and not self._stopped
+            stopped = self._stopped
+            self._running = self._running_since = None
+            if again:
+                job.number = next(self._numbers)  # behind its like: it may be at fault itself
+                heapq.heappush(self._jobs, job)
+            self._changed.notify_all()
+        if not again:
+            if not stopped:  # else `close` has counted it
+                self._lose(job)
+            return
+        self._wait_a_while()
+
+    def _wait_a_while(self) -> None:
+        with self._changed:
+            start = time.monotonic()
+            while not self._stopped:
+                longest = _LONGEST_PAUSE_AT_END if self._closing else _LONGEST_PAUSE
+                left = start + min(self._pause, longest) - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def _lose(self, job: _Job) -> None:
+        self._lost.append(job.about)
+        if job.on_drop is not None:
+            job.on_drop()

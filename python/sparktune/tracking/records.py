@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import numbers
 import os
 import posixpath
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,9 +21,11 @@ from sparktune.documents import (
     Trial,
     spec_from_misc,
 )
+from sparktune.tracking.exact import encode_trial, to_tags
 from sparktune.tracking.spaces import SpaceReader
+from sparktune.tracking.store import redacted, without_credentials
 
-__all__ = ["KeyNames", "TrialRecord", "clean_key", "cut"]
+__all__ = ["KeyNames", "TrialRecord", "clean_key", "cut", "milliseconds"]
 
 # MLflow's limits: 250 characters a name; 6,000 a param's value, but 500 on servers before 2.8;
 # 8,000 a tag's value, but 5,000 on servers before 2.15.
@@ -36,6 +40,13 @@ _FORBIDDEN = re.compile(r"[^/\w.\- ]" if os.name == "nt" else r"[^/\w.\- :]")
 def cut(text: str, limit: int) -> str:
     """Return `text`, shortened to at most `limit` characters with an ellipsis."""
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def milliseconds(moment: datetime.datetime | None) -> int:
+    """Return a UTC time of a document, or now, as MLflow has it: milliseconds since 1970."""
+    if moment is None:
+        return int(time.time() * 1000)
+    return round(moment.replace(tzinfo=datetime.timezone.utc).timestamp() * 1000)
 
 
 def clean_key(name: str) -> str:
@@ -88,6 +99,8 @@ class TrialRecord:
     vals: Mapping[str, Any]
     metrics: Mapping[str, float] = field(default_factory=dict)
     error: str = ""  # the traceback, or what else is known
+    document: str = ""  # see `sparktune.tracking.exact`
+    ended: int = 0  # milliseconds since 1970
 
     @classmethod
     def of(cls, trial: Trial) -> TrialRecord:
@@ -110,7 +123,9 @@ class TrialRecord:
             trial_status=trial_status,
             vals=spec_from_misc(misc),
             metrics=_numbers(result),
-            error=error,
+            error=redacted(error),
+            document=without_credentials(encode_trial(trial, redacted)),
+            ended=milliseconds(trial.get("refresh_time")),
         )
 
     @property
@@ -137,7 +152,7 @@ class TrialRecord:
 
     def tags(self, space: SpaceReader, names: KeyNames) -> dict[str, str]:
         """Return the tags that are known at the end of the trial."""
-        tags = {"trial_status": cut(self.trial_status, MAX_TAG)}
+        tags = {"trial_status": cut(self.trial_status, MAX_TAG), **to_tags(self.document)}
         for name, text in self.choices(space, names).items():
             tags[clean_key(f"choice.{name}")] = text
         loss = self.metrics.get("loss")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import numbers
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -85,14 +86,28 @@ class SpaceReader:
         vals : mapping of str to Any
             All the values of the trial.
         """
+        found, value = self.chosen(label, vals)
+        if not found:
+            return None
+        return value if isinstance(value, str) else json.dumps(value, default=str)
+
+    def chosen(self, label: str, vals: Mapping[str, Any]) -> tuple[bool, Any]:
+        """Return whether it is known what a choice chose, and that as JSON values.
+
+        Parameters
+        ----------
+        label : str
+            The choice.
+        vals : mapping of str to Any
+            All the values of the trial.
+        """
         options = self.options.get(label)
         if options is None or label not in vals:
-            return None
+            return False, None
         index = int(vals[label])
         if not 0 <= index < len(options):
-            return None
-        value = self._plain(options[index], vals)
-        return value if isinstance(value, str) else json.dumps(value, default=str)
+            return False, None
+        return True, self._plain(options[index], vals)
 
     def _plain(self, node: Any, vals: Mapping[str, Any]) -> Any:
         """Return the value of `node` in a trial, as far as it can be told without running code."""
@@ -186,4 +201,5 @@ def _json_value(value: Any) -> Any:
     if hasattr(value, "tolist") and hasattr(value, "dtype"):
         return _json_value(value.tolist())
     name = getattr(value, "__qualname__", None)
-    return name if isinstance(name, str) else repr(value)[:500]
+    # Without addresses: equal spaces have equal descriptions, in another process too.
+    return name if isinstance(name, str) else re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))[:500]

@@ -6,13 +6,25 @@ import contextlib
 import os
 import re
 import socket
+import tempfile
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-__all__ = ["RunWriter", "absolute_uri", "check_reachable", "redacted", "worker_environment"]
+__all__ = [
+    "RunWriter",
+    "absolute_uri",
+    "check_reachable",
+    "is_passing",
+    "is_remote",
+    "redacted",
+    "without_credentials",
+    "worker_environment",
+    "worker_uri",
+]
 
 # Shipped to workers only when SPARKTUNE_MLFLOW_CREDENTIALS says so.
 CREDENTIALS_SWITCH = "SPARKTUNE_MLFLOW_CREDENTIALS"
@@ -26,7 +38,11 @@ CREDENTIALS = (
     "DATABRICKS_CLIENT_SECRET",
 )
 
-_CONNECT_SECONDS = 5.0
+_NO_SECRETS = frozenset({"MLFLOW_TRACKING_USERNAME", "DATABRICKS_HOST"})
+_SHORTEST_SECRET = 6  # replacing less would garble texts, and hides nothing
+
+_CONNECT_SECONDS = 3.0
+_PAGE = 1000
 
 
 def absolute_uri(uri: str) -> str:
@@ -42,15 +58,33 @@ def absolute_uri(uri: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """Return `text` without the passwords of the URIs in it."""
-    return re.sub(r"//[^/@\s]+@", "//***@", text)
+    """Return `text` without the passwords of URIs and without the driver's MLflow credentials."""
+    return without_credentials(re.sub(r"//[^/@\s]+@", "//***@", text))
+
+
+def without_credentials(text: str) -> str:
+    """Return `text` without the driver's MLflow credentials."""
+    for name in CREDENTIALS:
+        value = os.environ.get(name, "")
+        if len(value) >= _SHORTEST_SECRET and name not in _NO_SECRETS:
+            text = text.replace(value, "***")
+    return text
 
 
 def worker_environment() -> dict[str, str]:
     """Return the credentials that workers are to be given: none, unless the user chose to."""
-    if os.environ.get(CREDENTIALS_SWITCH, "").strip().lower() not in {"1", "true", "yes", "on"}:
+    if not _credentials_travel():
         return {}
     return {name: os.environ[name] for name in CREDENTIALS if name in os.environ}
+
+
+def worker_uri(uri: str) -> str:
+    """Return the URI that workers are to use: without a password, unless the user chose to."""
+    return uri if _credentials_travel() else re.sub(r"//[^/@\s]+@", "//", uri)
+
+
+def _credentials_travel() -> bool:
+    return os.environ.get(CREDENTIALS_SWITCH, "").strip().lower() in {"1", "true", "yes", "on"}
 
 
 def check_reachable(uri: str) -> None:
@@ -74,8 +108,25 @@ def check_reachable(uri: str) -> None:
         ) from error
 
 
+def is_remote(uri: str) -> bool:
+    """Whether a store is behind a server, whose client tries again by itself."""
+    return not uri.startswith(("sqlite:", "file:"))
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether an error of MLflow's says that the same call may succeed later."""
+    status = getattr(error, "get_http_status_code", None)
+    if status is not None:
+        code = status()
+        return code >= 500 or code in (408, 429)
+    # requests' and urllib3's errors are OSErrors or are wrapped by MLflow.
+    return isinstance(error, (OSError, TimeoutError))
+
+
 class RunWriter:
     """Writes to runs by their ids; never touches the fluent API's active runs.
+
+    Each call may be repeated: what is there already is not written twice.
 
     Parameters
     ----------
@@ -91,9 +142,25 @@ class RunWriter:
         self.client = MlflowClient(tracking_uri=tracking_uri)
         self.suffix = suffix
 
-    def create(self, experiment_id: str, name: str, tags: Mapping[str, str]) -> Any:
+    def create(self, experiment_id: str, name: str, tags: Mapping[str, str], start: int) -> Any:
         """Create a run and return it."""
-        return self.client.create_run(experiment_id, tags=dict(tags), run_name=name)
+        return self.client.create_run(
+            experiment_id, start_time=start, tags=dict(tags), run_name=name
+        )
+
+    def children(self, experiment_id: str, parent: str, **tags: str) -> Iterator[Any]:
+        """Yield the nested runs of a run that have the tags, page by page."""
+        wanted = {"mlflow.parentRunId": parent, **tags}
+        filter_string = " and ".join(f"tags.{key} = '{value}'" for key, value in wanted.items())
+        token = None
+        while True:
+            page = self.client.search_runs(
+                [experiment_id], filter_string, max_results=_PAGE, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
 
     def log(
         self,
@@ -103,6 +170,7 @@ class RunWriter:
         metrics: Mapping[str, float] | None = None,
         tags: Mapping[str, str] | None = None,
         step: int = 0,
+        moment: int | None = None,
     ) -> None:
         """Write a batch. Params that the run has with other values are written under new names.
 
@@ -110,7 +178,7 @@ class RunWriter:
         """
         from mlflow.entities import Metric, Param, RunTag
 
-        now = int(time.time() * 1000)
+        now = int(time.time() * 1000) if moment is None else moment
         batch: dict[str, Any] = {
             "metrics": [Metric(key, value, now, step) for key, value in (metrics or {}).items()],
             "params": [Param(key, value) for key, value in (params or {}).items()],
@@ -118,8 +186,8 @@ class RunWriter:
         }
         try:
             self.client.log_batch(run_id, **batch)
-        except Exception:
-            if not params:
+        except Exception as error:
+            if not params or is_passing(error):
                 raise
             present = self.client.get_run(run_id).data.params
             clashing = {key for key, value in params.items() if present.get(key, value) != value}
@@ -135,16 +203,31 @@ class RunWriter:
         """Write a text artifact."""
         self.client.log_text(run_id, text, file)
 
-    def end(self, run_id: str, status: str) -> None:
+    def read_text(self, run_id: str, file: str) -> str:
+        """Read a text artifact."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(self.client.download_artifacts(run_id, file, folder))
+            return path.read_text(encoding="utf-8")
+
+    def end(self, run_id: str, status: str, moment: int | None = None) -> None:
         """Give a run its terminal status."""
+        self._set_status(run_id, status, int(time.time() * 1000) if moment is None else moment)
+
+    def reopen(self, run_id: str) -> Any:
+        """Make a run that was interrupted a running one again, and return it."""
+        self._set_status(run_id, "RUNNING", None)
+        return self.client.get_run(run_id)
+
+    def _set_status(self, run_id: str, status: str, end_time: int | None) -> None:
         # `MlflowClient.set_terminated` prints two lines a run on a server, and ends the
         # asynchronous logging that the user's own code may be using.
         with contextlib.suppress(AttributeError, ImportError):
             from mlflow.entities import RunStatus
 
             store = self.client._tracking_client.store
-            store.update_run_info(
-                run_id, RunStatus.from_string(status), int(time.time() * 1000), run_name=None
-            )
+            store.update_run_info(run_id, RunStatus.from_string(status), end_time, run_name=None)
             return
-        self.client.set_terminated(run_id, status)
+        if end_time is None:
+            self.client.update_run(run_id, status)
+        else:
+            self.client.set_terminated(run_id, status, end_time)
