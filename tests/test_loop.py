@@ -144,7 +144,10 @@ class TestParallel:
         failed = [doc for doc in trials._dynamic_trials if doc["state"] == JOB_STATE_ERROR]
         assert 0 < len(failed) < 20
         assert len(trials) == 20 - len(failed)
-        assert failed[0]["misc"]["error"] == (str(ValueError), "negative")
+        kind, text = failed[0]["misc"]["error"]
+        assert kind == str(ValueError)
+        assert text.startswith("Traceback")
+        assert text.endswith("ValueError: negative\n")
         assert "in fn" in failed[0]["misc"]["traceback"]
 
     def test_max_failures_ends_it_with_the_first_traceback(self):

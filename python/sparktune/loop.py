@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable
 from timeit import default_timer as timer
-from typing import Any
+from typing import Any, NamedTuple
 
 import cloudpickle
 
@@ -49,6 +49,13 @@ logger = logging.getLogger("sparktune.fmin")
 
 # A share of failed trials says little before so many have ended.
 _FEW = 10
+
+
+class _End(NamedTuple):
+    """Why a search is over."""
+
+    reason: str  # for ``trials.fmin_cancelled_reason``, in Hyperopt's words: callers compare
+    message: str  # for the log
 
 
 class FMinIter:
@@ -151,7 +158,7 @@ class FMinIter:
         self._board = Board(trials, self._polled)
         self._runner: Runner | None = None
         self._left = 0  # trials still to suggest in this run
-        self._ended: str | None = None  # why the search is over
+        self._ended: _End | None = None
         self._ended_trials = 0
         self._failures = 0
         self._suggested: set[Any] = set()  # ids of trials that were suggested, but not started
@@ -208,9 +215,10 @@ class FMinIter:
         while True:
             self._check_limits()
             if self._ended:
-                logger.info("The search ends: %s.", self._ended)
+                logger.info("The search ends: %s.", self._ended.message)
                 if hasattr(self.trials, "_fmin_cancelled_reason"):
-                    self.trials._fmin_cancelled_reason = self._ended
+                    self.trials._fmin_cancelled = True
+                    self.trials._fmin_cancelled_reason = self._ended.reason
                 self._abandon()
                 return
             self._start_ready(runner)
@@ -263,11 +271,14 @@ class FMinIter:
             return
         best = self._board.best_loss
         if self.is_cancelled:
-            self._ended = "it was cancelled"
+            reason = getattr(self.trials, "_fmin_cancelled_reason", None)
+            self._ended = _End(reason or "cancelled", "it was cancelled")
         elif self._seconds_left() == 0.0:
-            self._ended = f"the time-out of {self.timeout} s has passed"
+            message = f"the time-out of {self.timeout} s has passed"
+            self._ended = _End("fmin run timeout", message)
         elif self.loss_threshold is not None and best is not None and best < self.loss_threshold:
-            self._ended = f"the loss {best} is below the threshold {self.loss_threshold}"
+            message = f"the loss {best} is below the threshold {self.loss_threshold}"
+            self._ended = _End("loss threshold", message)
 
     # -- suggesting and starting ---------------------------------------------------------------
 
@@ -347,7 +358,9 @@ class FMinIter:
                 trial["state"] = JOB_STATE_ERROR
                 if error is not None:
                     logger.error("Trial %s failed: %s", trial["tid"], error.message)
-                    trial["misc"]["error"] = (error.type_name, error.message)
+                    # As Hyperopt has it: where a trial ran elsewhere, this is all there is to see.
+                    text = error.traceback if self.asynchronous else error.message
+                    trial["misc"]["error"] = (error.type_name, text or error.message)
                     trial["misc"]["traceback"] = error.traceback
             trial["refresh_time"] = coarse_utcnow()
         elif not self._polled:
@@ -391,7 +404,8 @@ class FMinIter:
                 f"its next call; got {answer!r}."
             ) from None
         if stop:
-            self._ended = "the early stopping function says so"
+            message = "the early stopping function says so"
+            self._ended = _End("early stopping condition", message)
 
     def _abandon(self) -> None:
         """Cancel what runs and what was suggested; keep what ended meanwhile."""

@@ -102,6 +102,6 @@ def pytest_collection_modifyitems(items):
 def _other_seeds(request, monkeypatch):
     if AGAINST != "sparktune":
         return
-    if upstream_skips.look_up(upstream_skips.RESEEDED, _name_of(request.node)):
-        default_rng = np.random.default_rng
-        monkeypatch.setattr(np.random, "default_rng", lambda seed: default_rng(seed + 1))
+    if found := upstream_skips.look_up(upstream_skips.RESEEDED, _name_of(request.node)):
+        default_rng, (shift, _) = np.random.default_rng, found
+        monkeypatch.setattr(np.random, "default_rng", lambda seed: default_rng(seed + shift))

@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import sys
 import threading
 import time
 
@@ -166,7 +167,8 @@ def test_the_time_out_cancels_what_runs_and_keeps_what_ended(spark, caplog):
     assert trials.count_cancelled_trials() >= 2
     assert set(states(trials)) == {JOB_STATE_DONE, JOB_STATE_CANCEL}
     assert "Total Trials:" in caplog.text
-    assert "time-out of 4" in trials.fmin_cancelled_reason
+    assert trials.fmin_cancelled_reason == "fmin run timeout"
+    assert "fmin cancelled because of fmin run timeout" in caplog.text
 
 
 def test_the_time_out_of_the_object_goes_before_that_of_fmin(spark, caplog):
@@ -252,7 +254,7 @@ def test_a_trial_that_raises_keeps_its_traceback_and_the_search_goes_on(spark):
     for trial in failed:
         kind, message = trial["misc"]["error"]
         assert kind == "<class 'ValueError'>"
-        assert message.startswith("no model for -")
+        assert "ValueError: no model for -" in message
         assert "in deep" in trial["misc"]["traceback"]
         assert "ValueError: no model for" in trial["misc"]["traceback"]
 
@@ -474,6 +476,12 @@ def test_a_connect_session_is_refused(spark):
     session = type("SparkSession", (), {"__module__": "pyspark.sql.connect.session"})()
     with pytest.raises(InvalidArgument, match="Spark Connect, which is not supported yet"):
         SparkTrials(spark_session=session)
+
+
+def test_without_pyspark_the_error_says_what_to_install(spark, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    with pytest.raises(ImportError, match=r'needs pyspark.*pip install "sparktune\[spark\]"'):
+        SparkTrials()
 
 
 def test_a_resource_profile_is_ignored_in_local_mode(spark, caplog):

@@ -154,8 +154,11 @@ class Dispatcher:
         self._flights.clear()
         for flight in flights:
             flight.cancelled = True  # first all: a thread that is about to submit must see it
+        if flights:
+            logger.debug("Cancelling all running jobs: %d.", len(flights))
         for flight in flights:
             self._cancel_job(flight)
+            logger.debug("trial task %s cancelled.", flight.trial["tid"])
         return [flight.trial for flight in flights]
 
     def close(self) -> None:
@@ -213,6 +216,12 @@ class Dispatcher:
                 outcome = lost
             except BaseException as error:
                 outcome = Finished(flight.trial, error=TrialError.from_exception(error))
+            failed = isinstance(outcome, BackendLost) or (outcome and outcome.error)
+            logger.debug(
+                "trial %s task thread %s.",
+                flight.trial["tid"],
+                "catches an exception" if failed else "exits normally",
+            )
             with self._lock:
                 self._airborne.pop(flight.tag, None)
             self._events.put((flight, outcome))

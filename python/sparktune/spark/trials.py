@@ -205,13 +205,19 @@ class SparkTrials(Trials):
         self._fmin_cancelled = False
         self._fmin_cancelled_reason = None
         try:
-            return super().fmin(
+            best = super().fmin(
                 fn, space, algo, max_evals, timeout, loss_threshold, *args, **kwargs
             )
+            logger.debug("fmin thread exits normally.")
+            return best
         except KeyboardInterrupt:
+            self._fmin_cancelled = True
             self._fmin_cancelled_reason = CANCELLED_BY_USER
             raise
         finally:
+            # In Hyperopt's words, for tools that read them.
+            if self._fmin_cancelled:
+                logger.warning("fmin cancelled because of %s", self._fmin_cancelled_reason)
             logger.info(
                 "Total Trials: %d: %d succeeded, %d failed, %d cancelled.",
                 self.count_total_trials(),
