@@ -1,6 +1,7 @@
 //! Prior distributions of single parameters.
 
 use crate::error::{Error, Result};
+use crate::vector::ln_all;
 
 /// Below this, values and widths count as zero (Hyperopt's `EPS`).
 pub(crate) const EPS: f64 = 1e-12;
@@ -212,6 +213,16 @@ impl Numeric {
             (None, _) => f64::MIN_POSITIVE,
         };
         libm::log(value.max(floor))
+    }
+
+    /// [`Self::to_kernel_space`] of several values.
+    pub(crate) fn all_to_kernel_space(&self, values: &[f64]) -> Vec<f64> {
+        if self.log && self.q.is_none() {
+            let mut xs: Vec<f64> = values.iter().map(|v| v.max(f64::MIN_POSITIVE)).collect();
+            ln_all(&mut xs);
+            return xs;
+        }
+        values.iter().map(|&v| self.to_kernel_space(v)).collect()
     }
 
     /// From kernel space to the value the trial gets, rounded to the grid where there is one

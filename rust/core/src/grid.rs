@@ -262,7 +262,12 @@ impl Grid {
 
     /// Barycentric interpolation of the nodes around `x` (Berrut and Trefethen, *Barycentric
     /// Lagrange Interpolation*, SIAM Review 46, 2004).
-    fn interpolate(&self, x: f64, tables: [&[f64]; 3], factors: [f64; 3]) -> Option<f64> {
+    pub(crate) fn interpolate(
+        &self,
+        x: f64,
+        tables: [&[f64]; 3],
+        factors: [f64; 3],
+    ) -> Option<f64> {
         let position = (x - self.start) / self.step;
         let first = position.floor() - (WINDOW / 2 - 1) as f64;
         if !(first >= 0.0 && first + WINDOW as f64 <= self.nodes as f64) {

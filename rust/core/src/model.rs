@@ -11,6 +11,7 @@ use crate::ordered::Key;
 use crate::posterior::Posterior;
 use crate::ranks::Ranks;
 use crate::tables::{MIN_OBSERVATIONS, Tables, total_weight};
+use crate::vector::{gaussian, ln_all};
 
 /// Largest error that cutting kernels off may cause, relative to the density.
 const MAX_TRUNCATION: f64 = 1e-11;
@@ -169,8 +170,8 @@ impl Model {
     /// Log density of values under the good trials. [`Self::prepare`] must have been called.
     pub(crate) fn log_below(&mut self, values: &[f64]) -> Vec<f64> {
         let below = &self.below.as_ref().expect("prepared").1;
-        if !self.is_grid() {
-            return log_densities(below, values);
+        if !self.repeats() {
+            return below.log_densities(values);
         }
         if self.known_below.len() > MAX_KNOWN {
             self.known_below.clear();
@@ -185,11 +186,8 @@ impl Model {
     }
 
     /// Whether values repeat, so that remembering their densities pays.
-    fn is_grid(&self) -> bool {
-        matches!(
-            self.prior,
-            Distribution::Numeric(Numeric { q: Some(_), .. })
-        )
+    fn repeats(&self) -> bool {
+        !matches!(self.prior, Distribution::Numeric(Numeric { q: None, .. }))
     }
 
     /// Log density of values under the rest. [`Self::prepare`] must have been called.
@@ -197,23 +195,23 @@ impl Model {
         match (&self.sums, &self.prior) {
             (Some(Sums::Bins(bins)), _) => {
                 let n = self.ranks.n_above();
-                values
-                    .iter()
-                    .map(|&v| libm::log(bins.probability(v, n, prior_weight)))
-                    .collect()
+                each_once(values, |v| libm::log(bins.probability(v, n, prior_weight)))
             }
             (Some(Sums::Tables(tables)), Distribution::Numeric(prior)) => {
                 self.log_above_from(tables, prior, values, prior_weight)
             }
             _ => match &self.above {
-                Some((w, fitted)) if *w == prior_weight => {
-                    each_once(values, |v| fitted.log_density(v))
-                }
-                _ => {
-                    let fitted = self.fit_above(prior_weight);
-                    each_once(values, |v| fitted.log_density(v))
-                }
+                Some((w, fitted)) if *w == prior_weight => self.log_densities(fitted, values),
+                _ => self.log_densities(&self.fit_above(prior_weight), values),
             },
+        }
+    }
+
+    fn log_densities(&self, fitted: &Posterior, values: &[f64]) -> Vec<f64> {
+        if self.repeats() {
+            each_once(values, |v| fitted.log_density(v))
+        } else {
+            fitted.log_densities(values)
         }
     }
 
@@ -237,31 +235,48 @@ impl Model {
             }
             _ => libm::log(total),
         };
-        let mut direct: Option<Posterior> = None;
         // What kernels beyond their reach would add, at most.
         let cut = observed * libm::exp(-0.5 * REACH * REACH) / tables.floor();
-        each_once(values, |value| {
-            let x = prior.to_kernel_space(value);
-            let (own, cut, constant) = if prior.q.is_some() {
-                let (lower, upper) = prior.cell(value);
-                let own = prior_weight * kernel_mass(lower, upper, mu, sigma);
-                (own, cut * (upper - lower), 0.0)
-            } else {
-                let z = (x - mu) / sigma;
-                let own = prior_weight / sigma * libm::exp(-0.5 * z * z);
-                let jacobian = if prior.log { x } else { 0.0 };
-                (own, cut, 0.5 * libm::log(2.0 * PI) + jacobian)
-            };
-            if let Some(sum) = tables.sum(value, n) {
-                let density = sum.max(0.0) + own;
-                if cut <= MAX_TRUNCATION * density {
-                    return libm::log(density) - log_norm - constant;
-                }
-            }
+        let mut direct: Option<Posterior> = None;
+        let mut fall_back = |value| {
             direct
                 .get_or_insert_with(|| self.fit_above(prior_weight))
                 .log_density(value)
-        })
+        };
+        if prior.q.is_some() {
+            return each_once(values, |value| {
+                let (lower, upper) = prior.cell(value);
+                let own = prior_weight * kernel_mass(lower, upper, mu, sigma);
+                let mass = tables.sum(value, n).map(|sum| sum.max(0.0) + own);
+                match mass {
+                    Some(mass) if cut * (upper - lower) <= MAX_TRUNCATION * mass => {
+                        libm::log(mass) - log_norm
+                    }
+                    _ => fall_back(value),
+                }
+            });
+        }
+        let xs = prior.all_to_kernel_space(values);
+        let mut densities = gaussian(&xs, mu, sigma, prior_weight / sigma);
+        let mut not_reached = Vec::new();
+        for (at, density) in densities.iter_mut().enumerate() {
+            match tables.sum_at(xs[at], n) {
+                Some(sum) => *density += sum.max(0.0),
+                None => not_reached.push(at),
+            }
+            if cut > MAX_TRUNCATION * *density {
+                not_reached.push(at);
+            }
+        }
+        ln_all(&mut densities);
+        let constant = log_norm + 0.5 * libm::log(2.0 * PI);
+        for (density, x) in densities.iter_mut().zip(&xs) {
+            *density -= constant + if prior.log { *x } else { 0.0 };
+        }
+        for at in not_reached {
+            densities[at] = fall_back(values[at]);
+        }
+        densities
     }
 }
 
@@ -273,8 +288,4 @@ fn each_once(values: &[f64], mut log_density: impl FnMut(f64) -> f64) -> Vec<f64
         known.push((value, seen.unwrap_or_else(|| log_density(value))));
     }
     known.into_iter().map(|k| k.1).collect()
-}
-
-fn log_densities(posterior: &Posterior, values: &[f64]) -> Vec<f64> {
-    values.iter().map(|&v| posterior.log_density(v)).collect()
 }

@@ -14,7 +14,7 @@ use std::f64::consts::PI;
 use crate::distribution::{EPS, Numeric};
 use crate::math::kernel_mass;
 use crate::rng::Stream;
-use crate::vector::mixture_sum;
+use crate::vector::{ln_all, mixture_sums};
 
 /// Number of newest observations that keep weight one.
 pub const LINEAR_FORGETTING: usize = 25;
@@ -57,8 +57,10 @@ pub struct Mixture {
     pub mus: Vec<f64>,
     /// Bandwidths.
     pub sigmas: Vec<f64>,
-    /// Mass of the untruncated mixture within the bounds.
-    accept: f64,
+    /// `ln` of the mass of the untruncated mixture within the bounds.
+    log_accept: f64,
+    /// Weights summed up to and including each kernel.
+    cumulative: Vec<f64>,
     /// Weights over bandwidths.
     scales: Vec<f64>,
     /// One over bandwidths.
@@ -88,6 +90,13 @@ impl Mixture {
         for w in &mut weights {
             *w /= total;
         }
+        let cumulative = weights
+            .iter()
+            .scan(0.0, |sum, w| {
+                *sum += w;
+                Some(*sum)
+            })
+            .collect();
         let accept = match prior.bounds {
             Some((low, high)) => weights
                 .iter()
@@ -104,7 +113,8 @@ impl Mixture {
             weights,
             mus,
             sigmas,
-            accept,
+            log_accept: libm::log(accept),
+            cumulative,
             scales,
             inverses,
         }
@@ -115,7 +125,10 @@ impl Mixture {
         // Kernels of observations far outside the bounds may never land inside; the prior's
         // kernel does soon. The cap only guards against a mixture without any mass inside.
         for _ in 0..10_000 {
-            let k = stream.weighted(&self.weights, 1.0);
+            // Rounding may leave the last sum a little under one.
+            let u = stream.unit();
+            let k = self.cumulative.partition_point(|&sum| sum <= u);
+            let k = k.min(self.mus.len() - 1);
             let x = self.mus[k] + self.sigmas[k] * stream.normal();
             match self.prior.bounds {
                 Some((low, high)) if !(low <= x && x < high) => {}
@@ -129,44 +142,58 @@ impl Mixture {
         self.prior.to_value(stream.uniform(low, high))
     }
 
-    /// Log density of a value, or log mass of its grid cell.
+    /// Log density of a value, or log mass of its grid cell; see [`Self::log_densities`].
+    #[must_use]
+    pub fn log_density(&self, value: f64) -> f64 {
+        self.log_densities(&[value])[0]
+    }
+
+    /// Log densities of values, or log masses of their grid cells.
     ///
     /// A logarithmic prior off the grid is not normalised by the mass within the bounds: Hyperopt
     /// leaves that constant out, and it does not change which candidate wins.
     #[must_use]
-    pub fn log_density(&self, value: f64) -> f64 {
+    pub fn log_densities(&self, values: &[f64]) -> Vec<f64> {
         if self.prior.q.is_some() {
-            return self.log_cell_mass(value);
+            return values.iter().map(|&v| self.log_cell_mass(v)).collect();
         }
-        let x = if self.prior.log {
-            libm::log(value)
+        let xs = self.prior.all_to_kernel_space(values);
+        let mut densities = mixture_sums(&xs, &self.scales, &self.mus, &self.inverses);
+        let far = densities.iter().any(|&sum| sum < f64::MIN_POSITIVE);
+        if far {
+            for (density, &x) in densities.iter_mut().zip(&xs) {
+                *density = if *density < f64::MIN_POSITIVE {
+                    self.log_far_sum(x)
+                } else {
+                    libm::log(*density)
+                };
+            }
         } else {
-            value
-        };
-        let mut shift = 0.0;
-        let mut sum = mixture_sum(x, &self.scales, &self.mus, &self.inverses);
-        if sum < f64::MIN_POSITIVE {
-            // All terms underflow far from every kernel: factor the largest out.
-            let exponents: Vec<f64> = self
-                .mus
-                .iter()
-                .zip(&self.inverses)
-                .map(|(mu, inverse)| -0.5 * ((x - mu) * inverse) * ((x - mu) * inverse))
-                .collect();
-            shift = exponents.iter().copied().fold(f64::MIN, f64::max);
-            sum = self
-                .scales
-                .iter()
-                .zip(&exponents)
-                .map(|(s, e)| s * libm::exp(e - shift))
-                .sum();
+            ln_all(&mut densities);
         }
-        let log_sum = libm::log(sum) + shift - 0.5 * libm::log(2.0 * PI);
-        if self.prior.log {
-            log_sum - x
-        } else {
-            log_sum - libm::log(self.accept)
+        let constant = 0.5 * libm::log(2.0 * PI);
+        for (density, x) in densities.iter_mut().zip(&xs) {
+            *density -= constant + if self.prior.log { *x } else { self.log_accept };
         }
+        densities
+    }
+
+    /// `ln` of the sum of kernels where all terms underflow: the largest is factored out.
+    fn log_far_sum(&self, x: f64) -> f64 {
+        let exponents: Vec<f64> = self
+            .mus
+            .iter()
+            .zip(&self.inverses)
+            .map(|(mu, inverse)| -0.5 * ((x - mu) * inverse) * ((x - mu) * inverse))
+            .collect();
+        let shift = exponents.iter().copied().fold(f64::MIN, f64::max);
+        let sum: f64 = self
+            .scales
+            .iter()
+            .zip(&exponents)
+            .map(|(s, e)| s * libm::exp(e - shift))
+            .sum();
+        libm::log(sum) + shift
     }
 
     fn log_cell_mass(&self, value: f64) -> f64 {
@@ -178,7 +205,7 @@ impl Mixture {
             .zip(&self.sigmas)
             .map(|((w, mu), sigma)| w * kernel_mass(lower, upper, *mu, *sigma))
             .sum();
-        libm::log(mass) - libm::log(self.accept)
+        libm::log(mass) - self.log_accept
     }
 }
 

@@ -40,4 +40,13 @@ impl Posterior {
             Self::Categories(c) => libm::log(c.probability(value)),
         }
     }
+
+    /// Log densities (or log probabilities) of values.
+    #[must_use]
+    pub fn log_densities(&self, values: &[f64]) -> Vec<f64> {
+        match self {
+            Self::Mixture(m) => m.log_densities(values),
+            Self::Categories(_) => values.iter().map(|&v| self.log_density(v)).collect(),
+        }
+    }
 }

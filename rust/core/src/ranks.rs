@@ -56,6 +56,11 @@ impl Ranks {
         }
     }
 
+    /// Whether a trial is on the good side.
+    pub(crate) fn is_below(&self, tid: i64) -> bool {
+        self.below.binary_search(&tid).is_ok()
+    }
+
     /// Number of observations on the rest's side.
     pub(crate) fn n_above(&self) -> usize {
         self.tids.len() - self.below.len()

@@ -7,7 +7,11 @@ use rand_chacha::ChaCha8Rng;
 ///
 /// The caller owns it; nothing in the crate draws from anywhere else.
 #[derive(Debug, Clone)]
-pub struct Stream(ChaCha8Rng);
+pub struct Stream {
+    rng: ChaCha8Rng,
+    /// The second of a pair of normal numbers.
+    spare: Option<f64>,
+}
 
 /// Scale of a 53-bit integer to `[0, 1)`.
 const TO_UNIT: f64 = 1.0 / 9_007_199_254_740_992.0;
@@ -18,12 +22,12 @@ impl Stream {
     pub fn new(seed: u64, tid: i64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(tid.cast_unsigned());
-        Self(rng)
+        Self { rng, spare: None }
     }
 
     /// A uniform number in `[0, 1)`.
     pub fn unit(&mut self) -> f64 {
-        (self.0.next_u64() >> 11) as f64 * TO_UNIT
+        (self.rng.next_u64() >> 11) as f64 * TO_UNIT
     }
 
     /// A uniform number in `[low, high)`.
@@ -42,7 +46,7 @@ impl Stream {
         debug_assert!(n > 0);
         let reject_under = n.wrapping_neg() % n;
         loop {
-            let wide = u128::from(self.0.next_u64()) * u128::from(n);
+            let wide = u128::from(self.rng.next_u64()) * u128::from(n);
             #[expect(clippy::cast_possible_truncation)]
             let low = wide as u64;
             if low >= reject_under {
@@ -51,14 +55,19 @@ impl Stream {
         }
     }
 
-    /// A standard normal number (Marsaglia's polar method).
+    /// A standard normal number (Marsaglia's polar method, which makes two at a time).
     pub fn normal(&mut self) -> f64 {
+        if let Some(spare) = self.spare.take() {
+            return spare;
+        }
         loop {
             let u = 2.0 * self.unit() - 1.0;
             let v = 2.0 * self.unit() - 1.0;
             let s = u * u + v * v;
             if s > 0.0 && s < 1.0 {
-                return u * (-2.0 * libm::log(s) / s).sqrt();
+                let scale = (-2.0 * libm::log(s) / s).sqrt();
+                self.spare = Some(v * scale);
+                return u * scale;
             }
         }
     }

@@ -150,6 +150,13 @@ impl Tables {
             .read(value, [&self.count, &self.ranked, &self.fresh], [a, b, 1.0])
     }
 
+    /// The density part of [`Self::sum`] at a place in kernel space, for priors off a grid.
+    pub(crate) fn sum_at(&self, x: f64, n: usize) -> Option<f64> {
+        let (a, b) = forgetting_line(n);
+        let tables = [&self.count[..], &self.ranked, &self.fresh];
+        self.grid.interpolate(x, tables, [a, b, 1.0])
+    }
+
     /// `sum_i weight_i * (mass of kernel_i within the bounds)`.
     pub(crate) fn accepted(&self, n: usize) -> f64 {
         let (a, b) = forgetting_line(n);
@@ -227,12 +234,23 @@ impl Tables {
             .take(self.aged - rank)
             .map(|(t, v)| Key::new(self.prior.to_kernel_space(v), t))
             .collect();
+        // Summed apart from `ranked`, for the trial's snapshot.
+        let mut sum = vec![0.0; self.grid.len()];
         for key in younger {
             let sigma = self.locations.sigma(key);
-            self.grid
-                .add_kernel(&mut self.ranked, key.value(), sigma, sign);
+            self.grid.add_kernel(&mut sum, key.value(), sigma, 1.0);
         }
+        add_scaled(&mut self.ranked, sign, &sum);
         self.subtractions += usize::from(sign < 0.0);
+        if ranks.is_below(tid) {
+            // It may well come back: a batch makes room among the good ones for as long as it
+            // lasts. Then the snapshot spares the walk over all younger observations.
+            for (older, count) in sum.iter_mut().zip(&self.count) {
+                *older = count - *older;
+            }
+            let at = self.snapshots.partition_point(|s| s.0 < tid);
+            self.snapshots.insert(at, (tid, sum));
+        }
     }
 
     /// Lets observations come of age, or become fresh again, until the newest 25 are fresh.

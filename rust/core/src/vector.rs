@@ -5,9 +5,26 @@
 
 use std::sync::LazyLock;
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
+
+/// Runs a closure, compiled for the machine's vectors. It must be `#[inline(always)]`.
+///
+/// A closure that only borrows reaches `Arch::dispatch` through an adapter that is not inlined,
+/// and would then be compiled for the smallest vectors only; `FnMut` needs no adapter.
+fn vectorized<R>(work: impl FnMut() -> R) -> R {
+    struct Work<F>(F);
+    impl<R, F: FnMut() -> R> WithSimd for Work<F> {
+        type Output = R;
+        #[expect(clippy::inline_always, reason = "as for the closure")]
+        #[inline(always)]
+        fn with_simd<S: Simd>(mut self, _: S) -> R {
+            (self.0)()
+        }
+    }
+    ARCH.dispatch(Work(work))
+}
 
 /// Lanes that a sum is split into, whatever the machine's vectors are.
 const LANES: usize = 8;
@@ -53,32 +70,109 @@ pub(crate) fn exp_negative(x: f64) -> f64 {
     if x < MIN_EXPONENT { 0.0 } else { power }
 }
 
-/// `sum_k scales[k] * exp(-0.5 * ((x - mus[k]) * inverses[k])^2)`.
+/// Bits of `sqrt(1/2)`; mantissas are taken from there to `sqrt(2)`.
+const SQRT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
+const MANTISSA: u64 = (1 << 52) - 1;
+
+/// `ln(x)` for normal positive `x`, to about 1 ulp.
+///
+/// With `x = 2^k * (1 + f)` and `s = f / (2 + f)`, `ln(1 + f)` is `2 atanh(s) = f - s * (f - R)`,
+/// where `R` is twice the series of `atanh(s) / s - 1`, cut off below 2e-17. Branch-free.
+#[expect(clippy::inline_always, reason = "as for `exp_negative`")]
+#[inline(always)]
+fn ln_normal(x: f64) -> f64 {
+    let shifted = x.to_bits().wrapping_add(1.0_f64.to_bits() - SQRT_HALF);
+    // A whole number in the low bits of `ROUND` is that number added to it.
+    let k = f64::from_bits(ROUND.to_bits() + (shifted >> 52)) - (ROUND + 1_023.0);
+    let f = f64::from_bits((shifted & MANTISSA) + SQRT_HALF) - 1.0;
+    let s = f / (2.0 + f);
+    let z = s * s;
+    let z2 = z * z;
+    let z4 = z2 * z2;
+    let p12 = 2.0 / 3.0 + z * (2.0 / 5.0);
+    let p34 = 2.0 / 7.0 + z * (2.0 / 9.0);
+    let p56 = 2.0 / 11.0 + z * (2.0 / 13.0);
+    let p78 = 2.0 / 15.0 + z * (2.0 / 17.0);
+    let p9a = 2.0 / 19.0 + z * (2.0 / 21.0);
+    let r = z * ((p12 + z2 * p34) + z4 * ((p56 + z2 * p78) + z4 * p9a));
+    k * LN_2_HIGH + ((f - s * (f - r)) + k * LN_2_LOW)
+}
+
+/// Replaces each value by its logarithm.
+pub(crate) fn ln_all(values: &mut [f64]) {
+    if values
+        .iter()
+        .all(|&x| (f64::MIN_POSITIVE..=f64::MAX).contains(&x))
+    {
+        vectorized(
+            #[inline(always)]
+            || {
+                for x in values.iter_mut() {
+                    *x = ln_normal(*x);
+                }
+            },
+        );
+    } else {
+        for x in values {
+            *x = libm::log(*x);
+        }
+    }
+}
+
+/// For each `x`: `scale * exp(-0.5 * ((x - mu) / sigma)^2)`.
+pub(crate) fn gaussian(xs: &[f64], mu: f64, sigma: f64, scale: f64) -> Vec<f64> {
+    let mut out = vec![0.0; xs.len()];
+    vectorized(
+        #[inline(always)]
+        || {
+            for (out, x) in out.iter_mut().zip(xs) {
+                let z = (x - mu) / sigma;
+                *out = scale * exp_negative(-0.5 * z * z);
+            }
+        },
+    );
+    out
+}
+
+/// For each `x`: `sum_k scales[k] * exp(-0.5 * ((x - mus[k]) * inverses[k])^2)`.
 ///
 /// `scales` are weights over bandwidths, `inverses` one over bandwidths.
 #[must_use]
-pub(crate) fn mixture_sum(x: f64, scales: &[f64], mus: &[f64], inverses: &[f64]) -> f64 {
-    ARCH.dispatch(
+pub(crate) fn mixture_sums(xs: &[f64], scales: &[f64], mus: &[f64], inverses: &[f64]) -> Vec<f64> {
+    let mut sums = vec![0.0; xs.len()];
+    vectorized(
         #[inline(always)]
         || {
-            let mut lanes = [0.0; LANES];
             let (s, s_rest) = scales.as_chunks::<LANES>();
             let (m, m_rest) = mus.as_chunks::<LANES>();
             let (i, i_rest) = inverses.as_chunks::<LANES>();
-            for ((s, m), i) in s.iter().zip(m).zip(i) {
-                for lane in 0..LANES {
-                    let z = (x - m[lane]) * i[lane];
-                    lanes[lane] += s[lane] * exp_negative(-0.5 * z * z);
+            // Kernels of no weight fill the last lanes up: they add zero.
+            let pad = |rest: &[f64], with: f64| {
+                let mut lanes = [with; LANES];
+                lanes[..rest.len()].copy_from_slice(rest);
+                lanes
+            };
+            let last = [pad(s_rest, 0.0), pad(m_rest, 0.0), pad(i_rest, 1.0)];
+            for (sum, &x) in sums.iter_mut().zip(xs) {
+                let mut lanes = [0.0; LANES];
+                let mut add = |s: &[f64; LANES], m: &[f64; LANES], i: &[f64; LANES]| {
+                    for lane in 0..LANES {
+                        let z = (x - m[lane]) * i[lane];
+                        lanes[lane] += s[lane] * exp_negative(-0.5 * z * z);
+                    }
+                };
+                for ((s, m), i) in s.iter().zip(m).zip(i) {
+                    add(s, m, i);
                 }
+                if !s_rest.is_empty() {
+                    add(&last[0], &last[1], &last[2]);
+                }
+                *sum = ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5]))
+                    + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
             }
-            for (lane, ((s, m), i)) in s_rest.iter().zip(m_rest).zip(i_rest).enumerate() {
-                let z = (x - m) * i;
-                lanes[lane] += s * exp_negative(-0.5 * z * z);
-            }
-            ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5]))
-                + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]))
         },
-    )
+    );
+    sums
 }
 
 /// Steps after which [`add_gaussian`] starts its recurrence anew.
@@ -90,7 +184,7 @@ const RESTART: usize = 32;
 /// ratio of neighbours is `r_j = exp(-h * (z_j + h / 2))`, and the ratio of ratios `exp(-h^2)` is
 /// constant. Rounding grows with the square of the steps, hence the restarts.
 pub(crate) fn add_gaussian(out: &mut [f64], z: f64, step: f64, scale: f64) {
-    ARCH.dispatch(
+    vectorized(
         #[inline(always)]
         || {
             let h = step * LANES as f64;
@@ -151,7 +245,7 @@ pub(crate) fn interpolate(
         let j = offset as usize;
         return (factors[0] * a[j] + factors[1] * b[j]) + factors[2] * c[j];
     }
-    ARCH.dispatch(
+    vectorized(
         #[inline(always)]
         || {
             let mut over = [0.0; PARTS];
@@ -199,7 +293,7 @@ pub(crate) fn joint_sums(
         let block_categories: Vec<[f64; BLOCK]> = (0..categories.len())
             .map(|d| std::array::from_fn(|i| at(i).1[d]))
             .collect();
-        let block_sums = ARCH.dispatch(
+        let block_sums = vectorized(
             #[inline(always)]
             || {
                 let mut lanes = [[0.0; LANES]; BLOCK];
@@ -268,7 +362,7 @@ fn load(column: &[f64], first: usize, width: usize) -> [f64; LANES] {
 
 /// `out[j] += scale * values[j]`.
 pub(crate) fn add_scaled(out: &mut [f64], scale: f64, values: &[f64]) {
-    ARCH.dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for (o, v) in out.iter_mut().zip(values) {
@@ -296,6 +390,27 @@ mod tests {
     }
 
     #[test]
+    fn logarithm_is_accurate_over_its_whole_range() {
+        let mut xs: Vec<f64> = (-1_000..1_000)
+            .flat_map(|e| [1.0, 1.2, 1.41, 1.42, 1.9].map(|m| m * libm::exp2(f64::from(e))))
+            .chain((-50..50).map(|i| 1.0 + f64::from(i) * 1e-9))
+            .chain([f64::MIN_POSITIVE, f64::MAX])
+            .collect();
+        let exact: Vec<f64> = xs.iter().map(|&x| libm::log(x)).collect();
+        ln_all(&mut xs);
+        for (got, exact) in xs.iter().zip(&exact) {
+            assert!((got - exact).abs() <= 4e-16 * exact.abs(), "{got} {exact}");
+        }
+        let mut odd = [0.0, 5e-324, -1.0, f64::INFINITY, 1.0];
+        ln_all(&mut odd);
+        assert_eq!(
+            (odd[0], odd[3], odd[4]),
+            (f64::NEG_INFINITY, f64::INFINITY, 0.0)
+        );
+        assert!(odd[1] < -744.0 && odd[2].is_nan());
+    }
+
+    #[test]
     fn a_sum_does_not_depend_on_the_vectors_of_the_machine() {
         let mus: Vec<f64> = (0..77).map(|i| f64::from(i) * 0.013).collect();
         let scales: Vec<f64> = (0..77).map(|i| 1.0 / f64::from(i + 1)).collect();
@@ -308,7 +423,7 @@ mod tests {
         let scalar = ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5]))
             + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
         assert_eq!(
-            mixture_sum(0.4, &scales, &mus, &inverses).to_bits(),
+            mixture_sums(&[0.4], &scales, &mus, &inverses)[0].to_bits(),
             scalar.to_bits()
         );
     }
