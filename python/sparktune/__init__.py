@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparktune import anneal, exceptions, hp, mix, rand, tpe
 from sparktune._core import __version__
+from sparktune.data import with_data
 from sparktune.documents import (
     JOB_STATE_CANCEL,
     JOB_STATE_DONE,
@@ -74,6 +75,7 @@ __all__ = [
     "space_eval",
     "tpe",
     "trials_from_docs",
+    "with_data",
 ]
 
 _LAZY_MODULES = frozenset(

@@ -8,9 +8,11 @@ import threading
 import numpy as np
 import pytest
 
+from sparktune.data import with_data
 from sparktune.dispatch import checks
-from sparktune.dispatch.cargo import pack, pickled_by_value
-from sparktune.dispatch.task import encode_payload, run_task
+from sparktune.dispatch.cargo import pack
+from sparktune.dispatch.parcels import Parcel
+from sparktune.dispatch.task import encode_payload, mapped, run_task
 from sparktune.exceptions import SparkObjectInObjective, UnpicklableObjective
 from sparktune.program import Program
 
@@ -24,10 +26,11 @@ def _fresh_worker():
     sys.modules.pop("_sparktune_worker", None)
 
 
-def run(fn, x=1.0):
+def run(fn, x=1.0, limit=None):
     cargo = pack(fn, BARE)
     payloads = iter([encode_payload({"x": x}, None)])
-    (answer,) = run_task(cargo.data, cargo.key, payloads)
+    parcels = {parcel.key: parcel.to_bytes() for parcel in cargo.parcels}
+    (answer,) = run_task(cargo.data, cargo.key, payloads, parcels=parcels, result_limit=limit)
     assert list(payloads) == []
     return pickle.loads(answer)
 
@@ -63,6 +66,115 @@ def test_the_objective_is_loaded_once_and_few_are_kept():
     before = loaded[cargos[2].key]
     run_task(b"not read", cargos[2].key, [encode_payload({"x": 0.0}, None)])
     assert loaded[cargos[2].key] is before
+
+
+def test_a_result_above_the_limit_names_sizes_and_the_way_out():
+    kind, name, message, *_ = run(
+        lambda x: {"loss": 1.0, "status": "ok", "model": b"0" * 3_000_000}, limit=2**20
+    )
+    assert (kind, name) == ("error", "<class 'ValueError'>")
+    assert "at most 1.0 MB when pickled" in message
+    assert "got 2.9 MB, of which its key 'model' has 2.9 MB" in message
+    assert "return its path" in message
+    assert run(lambda x: b"0" * 1_000_000, limit=2**20)[0] == "ok"
+
+
+def test_an_exception_that_holds_much_arrives_as_text():
+    def objective(x):
+        raise ValueError("short", b"0" * 3_000_000)
+
+    kind, name, _, traceback, pickled, _ = run(objective)
+    assert (kind, name, pickled) == ("error", "<class 'ValueError'>", None)
+    assert "raise ValueError" in traceback
+
+
+# -- with_data -------------------------------------------------------------------------------------
+
+
+def test_data_arrive_in_a_parcel_and_not_with_the_objective():
+    X = np.arange(1_000_000, dtype=float)
+
+    def objective(x, X, names):
+        writeable = bool(X.flags.writeable)
+        return {"value": float(X[-1]) + len(names) + x, "writeable": writeable}
+
+    fn = with_data(objective, X=X, names=["a", "b"])
+    assert fn(1.0) == {"value": 1_000_002.0, "writeable": True}
+    cargo = pack(fn, BARE)
+    assert len(cargo.data) < 100_000
+    assert [8_000_000 < len(parcel.to_bytes()) < 8_001_000 for parcel in cargo.parcels] == [True]
+    kind, *rest = run(fn)
+    assert kind == "ok", rest
+    assert pickle.loads(rest[0]) == {"value": 1_000_002.0, "writeable": False}
+
+
+def test_parcels_are_views_of_the_data_and_named_by_their_contents():
+    X = np.arange(1000.0)
+    (parcel,) = pack(with_data(lambda x, X: x, X=X), BARE).parcels
+    assert np.shares_memory(np.asarray(parcel.pieces[1]), X)
+    (same,) = pack(with_data(lambda x, X: -x, X=X.copy()), BARE).parcels
+    assert same.key == parcel.key
+    X[0] = 5
+    (changed,) = pack(with_data(lambda x, X: x, X=X), BARE).parcels
+    assert changed.key != parcel.key
+
+
+def test_data_of_all_kinds_and_inside_other_wrappers():
+    import functools
+
+    import pandas as pd
+
+    class Local:
+        size = 3
+
+    frame = pd.DataFrame({"a": np.arange(5.0), "b": list("vwxyz")})
+    data = {
+        "frame": frame,
+        "empty": np.empty((0, 3)),
+        "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        "strided": np.arange(10)[::3],
+        "local": Local(),
+    }
+
+    def objective(x, frame, empty, fortran, strided, local, extra):
+        assert frame["b"].tolist() == list("vwxyz")
+        assert empty.shape == (0, 3)
+        assert fortran.flags.f_contiguous
+        return float(frame["a"].sum() + fortran[1, 2] + strided.sum() + local.size + extra)
+
+    fn = functools.partial(with_data(objective, **data), extra=100)
+    kind, *rest = run(fn)
+    assert kind == "ok", rest
+    assert pickle.loads(rest[0]) == fn(1.0) == 10 + 5 + 18 + 3 + 100
+
+
+def test_a_parcel_may_be_a_mapped_file(tmp_path):
+    import functools
+
+    cargo = pack(with_data(lambda x, X: float(X.sum()) * x, X=np.arange(100.0)), BARE)
+    (parcel,) = cargo.parcels
+    path = tmp_path / "parcel"
+    with path.open("wb") as file:
+        parcel.write(file)
+    shipped = {parcel.key: functools.partial(mapped, str(path))}
+    (answer,) = run_task(cargo.data, cargo.key, [encode_payload({"x": 2.0}, None)], parcels=shipped)
+    kind, *rest = pickle.loads(answer)
+    assert kind == "ok", rest
+    assert pickle.loads(rest[0]) == 9900.0
+
+
+def test_each_piece_of_a_parcel_is_aligned():
+    parcel = Parcel.of(b"abc", [pickle.PickleBuffer(b"x" * 70), pickle.PickleBuffer(b"y")])
+    block = parcel.to_bytes()
+    assert len(block) % 64 == 0
+    assert block[64:67] == b"abc"
+    assert block[128:198] == b"x" * 70
+    assert block[256:257] == b"y"
+
+
+def test_an_unpicklable_datum_is_named():
+    with pytest.raises(UnpicklableObjective, match="it uses `lock`"):
+        pack(with_data(lambda x, lock: x, lock=threading.Lock()), BARE)
 
 
 @pytest.mark.parametrize(
@@ -129,15 +241,15 @@ def test_a_worker_needs_neither_sparktune_nor_cloudpickle():
         assert sys.modules["sparktune"] is None
         return x + 1
 
-    cargo = pack(objective, BARE)
+    cargo = pack(objective, BARE, pickler="pyspark.cloudpickle")
     script = """
 import pickle, sys
 sys.modules["sparktune"] = sys.modules["cloudpickle"] = None  # their import fails
-task, data, key, payload = pickle.load(sys.stdin.buffer)
-(answer,) = pickle.loads(task)(data, key, iter([payload]))
+task, payload = pickle.load(sys.stdin.buffer)
+(answer,) = task(iter([payload]))
 sys.stdout.buffer.write(answer)
 """
-    sent = (pickled_by_value(run_task), cargo.data, cargo.key, encode_payload({"x": 1.0}, None))
+    sent = (cargo.task(cargo.data), encode_payload({"x": 1.0}, None))
     done = subprocess.run(
         [sys.executable, "-c", script],
         input=pickle.dumps(sent),
@@ -212,10 +324,10 @@ def test_objects_of_the_driver_are_refused_by_name():
 
 
 def test_a_large_objective_gets_a_warning_with_the_recipe(caplog):
-    data = np.zeros(checks.LARGE_OBJECTIVE // 8 + 1000)
-    pack(lambda x: data.sum(), BARE)
-    assert "10 MB" in caplog.text
-    assert "broadcast(data)" in caplog.text
+    rows = np.zeros(checks.LARGE_OBJECTIVE // 8 + 1000)
+    pack(lambda x: rows.sum(), BARE)
+    assert "5 MB when pickled, for `rows`" in caplog.text
+    assert "with_data(objective, rows=rows)" in caplog.text
 
 
 def test_a_small_objective_gets_none(caplog):

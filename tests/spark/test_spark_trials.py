@@ -23,6 +23,7 @@ from sparktune import (
     rand,
     space_eval,
     tpe,
+    with_data,
 )
 from sparktune.exceptions import (
     AllTrialsFailed,
@@ -527,3 +528,19 @@ def test_the_local_properties_of_the_caller_reach_the_trials_and_stay(spark):
         tags = result["tags"].split(",")
         assert "users-tag" in tags
         assert sum(tag.startswith("sparktune-") for tag in tags) == 1
+
+
+def test_data_of_with_data_arrive_once_a_worker(spark):
+    X = np.arange(200_000, dtype=float)
+
+    def objective(params, X):
+        import sys
+
+        loaded = sys.modules.setdefault("_seen_arrays", {})
+        loaded.setdefault(X.__array_interface__["data"][0], X)
+        return {"loss": float(X[-1]) + params["x"], "status": "ok", "copies": len(loaded)}
+
+    trials = SparkTrials(parallelism=2)
+    search(with_data(objective, X=X), trials, {"x": SPACE}, max_evals=12)
+    assert {result["copies"] for result in trials.results} == {1}
+    assert min(trials.losses()) > 199_990

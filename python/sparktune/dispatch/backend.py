@@ -19,7 +19,15 @@ class BackendLost(SparktuneError, RuntimeError):
 
 
 class Backend(Protocol):
-    """Where trials run. `submit` and `cancel` are called from several threads at once."""
+    """Where trials run. `submit` and `cancel` are called from several threads at once.
+
+    A back end is made for one search, from a `sparktune.dispatch.cargo.Cargo`. It ships
+    ``cargo.data`` and each of ``cargo.parcels`` (the data of `sparktune.with_data`) to its workers
+    by the best means that it has, once, and builds what runs a trial with ``cargo.task(shipped,
+    parcels)``, where `shipped` and the values of `parcels` are bytes, objects with bytes as their
+    ``value``, or functions that return bytes or a mapped file on the worker
+    (`sparktune.dispatch.task.mapped`).
+    """
 
     def thread_body(self, body: Callable[[], None]) -> Callable[[], None]:
         """Return `body` as it must run on a thread of its own; called on the caller's thread."""
@@ -56,7 +64,12 @@ class Backend(Protocol):
         ...
 
     def slots(self) -> int | None:
-        """Return how many trials can run at once; None if unknown."""
+        """Return how many trials should run at once, as things stand.
+
+        Called in the loop of the search each time that a trial starts or ends, so it must be quick.
+        None stands for no bound of the back end's own: where that is unknown, or where work that
+        waits makes it grow. Less than 1 counts as 1.
+        """
         ...
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from sparktune.data import ObjectiveWithData
 from sparktune.exceptions import SparkObjectInObjective, UnpicklableObjective
 
 __all__ = [
@@ -16,12 +17,13 @@ __all__ = [
     "find_culprit",
     "is_broadcast",
     "is_spark_object",
+    "large_objective_warning",
     "spark_object_error",
     "unpicklable_error",
 ]
 
-LARGE_OBJECTIVE = 10 * 1024 * 1024
-"""Pickled bytes from which on an objective's data is better broadcast by the user."""
+LARGE_OBJECTIVE = 5 * 1024 * 1024
+"""Pickled bytes from which on an objective's data should go by `sparktune.with_data`."""
 
 # By name, so that classic, Connect and pandas-on-Spark classes of all versions are met without an
 # import. Models of pyspark.ml are met by the JavaObject inside them.
@@ -101,6 +103,9 @@ def _parts(obj: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield f"argument {i} of the partial", value
         for name, value in obj.keywords.items():
             yield name, value
+    elif isinstance(obj, ObjectiveWithData):
+        yield _name_of(obj.fn), obj.fn
+        yield from obj.data.items()
     elif isinstance(obj, types.MethodType):
         yield "self", obj.__self__
         yield _name_of(obj.__func__), obj.__func__
@@ -191,8 +196,10 @@ def spark_object_error(objective: Any, spark_object: Any) -> SparkObjectInObject
     called = f"`{name}` (a {_type_of(value)})" if name else f"a {_type_of(value)}"
     return SparkObjectInObjective(
         f"The objective must not hold objects that exist on the driver only; it uses {called}. "
-        "Use Trials() instead of SparkTrials() for an objective that runs Spark jobs itself; to "
-        "read data in it, collect the data and broadcast it: data = sc.broadcast(df.toPandas())."
+        "Use Trials() instead for an objective that runs Spark jobs itself; to read data in it, "
+        "collect the data and give them to it: "
+        "fmin(sparktune.with_data(objective, df=df.toPandas()), ...) "
+        "for `def objective(point, df)`."
     )
 
 
@@ -207,3 +214,35 @@ def _holds(value: Any, spark_object: Any, depth: int) -> bool:
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def large_objective_warning(objective: Any, size: int) -> str:
+    """Return the text that says how to ship the data of a large objective.
+
+    Parameters
+    ----------
+    objective : Any
+        The objective.
+    size : int
+        Its pickled bytes.
+    """
+    large = next(_large_parts(objective, 3), None)
+    name = large if large is not None and large.isidentifier() else "X"
+    because = "most likely because of data that it uses" if large is None else f"for `{large}`"
+    return (
+        f"The objective is {size / 1024 / 1024:.0f} MB when pickled, {because}. Let such data "
+        f"reach each worker once: fmin(sparktune.with_data(objective, {name}={large or name}), "
+        f"...) for `def objective(point, {name})`."
+    )
+
+
+def _large_parts(obj: Any, depth: int) -> Iterator[str]:
+    """Yield the names of parts of an objective that say themselves that they are large."""
+    for name, value in _parts(obj, ""):
+        size = getattr(value, "nbytes", None)
+        if isinstance(value, (str, bytes, bytearray)):
+            size = len(value)
+        if isinstance(size, int) and size > LARGE_OBJECTIVE // 2:
+            yield name
+        elif depth and isinstance(value, (types.FunctionType, functools.partial, types.MethodType)):
+            yield from _large_parts(value, depth - 1)

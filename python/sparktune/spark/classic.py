@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from sparktune.dispatch.backend import BackendLost, JobFailed
-from sparktune.dispatch.cargo import ByValue, Cargo, pickled_by_value
-from sparktune.dispatch.task import run_task
+from sparktune.dispatch.cargo import Cargo
 from sparktune.spark import cluster
 
 __all__ = ["ClassicBackend"]
@@ -39,14 +37,11 @@ class ClassicBackend:
         self._python: str | None = None  # the workers' Python as it was, where it was changed
         if cluster.runs_a_python_by_chance(self._sc):
             self._python, self._sc.pythonExec = self._sc.pythonExec, sys.executable
-        self._broadcast = self._sc.broadcast(cargo.data)
+        shipped = self._sc.broadcast(cargo.data)
+        parcels = {each.key: self._sc.broadcast(each.to_bytes()) for each in cargo.parcels}
+        self._broadcasts = [shipped, *parcels.values()]
         # pyspark pickles this with each job, and so learns which broadcast variables the job needs.
-        self._task = functools.partial(
-            ByValue(pickled_by_value(run_task)),
-            self._broadcast,
-            cargo.key,
-            keep=cargo.broadcasts,
-        )
+        self._task = cargo.task(shipped, parcels)
 
     def thread_body(self, body: Callable[[], None]) -> Callable[[], None]:
         """Give the thread the local properties of the caller's, such as the scheduler pool.
@@ -111,14 +106,15 @@ class ClassicBackend:
         return cluster.task_slots(self._sc)
 
     def close(self) -> None:
-        """Remove the broadcast variable; the session stays as it was."""
+        """Remove the broadcast variables; the session stays as it was."""
         if self._python is not None:
             self._sc.pythonExec, self._python = self._python, None
         try:
             if not cluster.is_stopped(self._sc):
-                self._broadcast.destroy()
+                for broadcast in self._broadcasts:
+                    broadcast.destroy()
         except Exception:
-            logger.debug("The broadcast variable could not be removed.", exc_info=True)
+            logger.debug("The broadcast variables could not be removed.", exc_info=True)
 
 
 def _reason(error: BaseException) -> str:

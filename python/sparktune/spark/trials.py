@@ -165,6 +165,7 @@ class SparkTrials(Trials):
         # Here, so that the class can be looked at where pyspark is not installed.
         from sparktune.dispatch.cargo import pack
         from sparktune.dispatch.dispatcher import Dispatcher
+        from sparktune.dispatch.task import RESULT_LIMIT
         from sparktune.spark.classic import ClassicBackend
 
         if domain.fn is None or domain.pass_expr_memo_ctrl:
@@ -180,7 +181,13 @@ class SparkTrials(Trials):
                 "The Spark session of SparkTrials must not be stopped. Make a session, and a new "
                 "SparkTrials with it; to go on with these trials, pickle and unpickle them."
             )
-        cargo = pack(domain.fn, domain.space.program)
+        # Every executor has the cloudpickle inside pyspark.
+        cargo = pack(
+            domain.fn,
+            domain.space.program,
+            pickler="pyspark.cloudpickle",
+            result_limit=RESULT_LIMIT,
+        )
         backend = ClassicBackend(self._spark, cargo, self._resource_profile)
         return Dispatcher(backend, self.parallelism)
 
