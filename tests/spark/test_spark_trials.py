@@ -473,9 +473,9 @@ def test_wrong_arguments_are_refused(spark, arguments, error, message):
         SparkTrials(**arguments)
 
 
-def test_a_connect_session_is_refused(spark):
+def test_a_connect_session_of_pyspark_3_is_refused(spark):
     session = type("SparkSession", (), {"__module__": "pyspark.sql.connect.session"})()
-    with pytest.raises(InvalidArgument, match="Spark Connect, which is not supported yet"):
+    with pytest.raises(InvalidArgument, match=r"supported with pyspark 4\.0 or newer"):
         SparkTrials(spark_session=session)
 
 

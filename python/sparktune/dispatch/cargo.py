@@ -29,7 +29,7 @@ from sparktune.expr import Apply
 from sparktune.program import Program, call_with_keywords, run_program
 from sparktune.tracking_worker import worker_run
 
-__all__ = ["ByValue", "Cargo", "pack"]
+__all__ = ["ByValue", "Cargo", "by_value", "pack"]
 
 logger = logging.getLogger("sparktune.dispatch")
 
@@ -81,10 +81,8 @@ class Cargo:
         parcels : mapping of str to Any
             What each parcel has become, by its key.
         """
-        with _by_value(self.pickler):
-            run_task = _Packing(self.pickler).dumps(task.run_task)
         return functools.partial(
-            ByValue(run_task),
+            by_value(task.run_task, self.pickler),
             shipped,
             self.key,
             parcels=dict(parcels or {}),
@@ -114,6 +112,20 @@ class ByValue:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Refuse: the object itself is on the worker only."""
         raise TypeError("A ByValue object can be called only where it was unpickled.")
+
+
+def by_value(function: Callable[..., Any], pickler: str) -> ByValue:
+    """Return what is pickled as a function such that its module is not needed to unpickle it.
+
+    Parameters
+    ----------
+    function : callable
+        A function of a module that is made to travel, such as `sparktune.dispatch.task.run_task`.
+    pickler : str
+        See `pack`.
+    """
+    with _by_value(pickler, sys.modules[function.__module__]):
+        return ByValue(_Packing(pickler).dumps(function))
 
 
 def pack(
@@ -227,13 +239,13 @@ class _Packing:
 
 
 @contextlib.contextmanager
-def _by_value(pickler: str) -> Iterator[None]:
+def _by_value(pickler: str, *more: ModuleType) -> Iterator[None]:
     """Make a cloudpickle send our modules by value, and those that the user told it to."""
     cloudpickle = importlib.import_module(pickler)
     added: list[ModuleType] = []
     with _registry_lock:  # the registry is one for the process
         registered = cloudpickle.list_registry_pickle_by_value()
-        for module in (*_BY_VALUE, *_users_modules()):
+        for module in (*_BY_VALUE, *more, *_users_modules()):
             if module.__name__ not in registered and module not in added:
                 cloudpickle.register_pickle_by_value(module)
                 added.append(module)

@@ -10,6 +10,7 @@ from typing import Any
 from sparktune.dispatch.backend import BackendLost, JobFailed
 from sparktune.dispatch.cargo import Cargo
 from sparktune.spark import cluster
+from sparktune.spark.reasons import reason
 
 __all__ = ["ClassicBackend"]
 
@@ -90,7 +91,7 @@ class ClassicBackend:
                 ) from error
             logger.debug("The job of a trial failed.", exc_info=True)
             # Not `from error`: its stack is Java's, hundreds of lines in each failed trial.
-            raise JobFailed(f"The Spark job of the trial failed: {_reason(error)}") from None
+            raise JobFailed(f"The Spark job of the trial failed: {reason(error)}") from None
 
     def cancel(self, tag: str) -> None:
         """Cancel the job of a trial."""
@@ -115,17 +116,3 @@ class ClassicBackend:
                     broadcast.destroy()
         except Exception:
             logger.debug("The broadcast variables could not be removed.", exc_info=True)
-
-
-def _reason(error: BaseException) -> str:
-    """Return the first lines of what Spark says, without the Java stack."""
-    java = getattr(error, "java_exception", None)
-    text = str(error)
-    if java is not None:
-        try:
-            text = str(java.getMessage())
-        except Exception:
-            text = str(error)
-    lines = [line.strip() for line in text.splitlines()]
-    kept = [line for line in lines if line and not line.startswith(("at ", "Driver stacktrace"))]
-    return " ".join(kept)[:1000] or type(error).__name__

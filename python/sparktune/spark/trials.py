@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sparktune.arguments import validate_loss_threshold, validate_timeout
 from sparktune.documents import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR
-from sparktune.exceptions import InvalidArgument, InvalidArgumentType
+from sparktune.exceptions import InvalidArgument
 from sparktune.spark import cluster
+from sparktune.spark.sessions import find_session, is_stopped, make_backend, read_cluster
 from sparktune.trials import Trials
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class SparkTrials(Trials):
     loss_threshold : float or None, default None
         The search ends when a loss is below it. Goes before the `loss_threshold` of `fmin`.
     spark_session : pyspark.sql.SparkSession, optional
-        By default the active session, or a new one. Not stopped, and not pickled with the object.
+        Classic or of Spark Connect; by default the active session, or a new one. Not stopped, and
+        not pickled with the object.
     resource_profile : pyspark.resource.ResourceProfile, optional
         What each trial needs (stage-level scheduling). Ignored, with a warning, in local mode.
 
@@ -91,7 +93,7 @@ class SparkTrials(Trials):
         self.timeout = timeout
         self.loss_threshold = loss_threshold
         self.user_specified_parallelism = parallelism
-        self._spark = _get_session(spark_session)
+        self._spark = find_session(spark_session)
         self._set_up_cluster(requested, resource_profile)
         self.refresh()
 
@@ -104,7 +106,7 @@ class SparkTrials(Trials):
         return {key: value for key, value in super().__getstate__().items() if key not in dropped}
 
     def _set_up_cluster(self, requested: int | None, resource_profile: Any) -> None:
-        found = cluster.read_cluster(self._spark)
+        found = read_cluster(self._spark)
         self.parallelism = cluster.decide_parallelism(requested, found)
         if resource_profile is not None and found.local:
             logger.warning(
@@ -163,10 +165,7 @@ class SparkTrials(Trials):
             If the Spark session was stopped, or the objective wants the expression of the space.
         """
         # Here, so that the class can be looked at where pyspark is not installed.
-        from sparktune.dispatch.cargo import pack
         from sparktune.dispatch.dispatcher import Dispatcher
-        from sparktune.dispatch.task import RESULT_LIMIT
-        from sparktune.spark.classic import ClassicBackend
 
         if domain.fn is None or domain.pass_expr_memo_ctrl:
             raise InvalidArgument(
@@ -174,21 +173,14 @@ class SparkTrials(Trials):
                 "`pass_expr_memo_ctrl` needs the driver. Use Trials() for such an objective."
             )
         if self._spark is None:  # unpickled
-            self._spark = _get_session(None)
+            self._spark = find_session(None)
             self._set_up_cluster(self.user_specified_parallelism, self._resource_profile)
-        if cluster.is_stopped(self._spark.sparkContext):
+        if is_stopped(self._spark):
             raise InvalidArgument(
                 "The Spark session of SparkTrials must not be stopped. Make a session, and a new "
                 "SparkTrials with it; to go on with these trials, pickle and unpickle them."
             )
-        # Every executor has the cloudpickle inside pyspark.
-        cargo = pack(
-            domain.fn,
-            domain.space.program,
-            pickler="pyspark.cloudpickle",
-            result_limit=RESULT_LIMIT,
-        )
-        backend = ClassicBackend(self._spark, cargo, self._resource_profile)
+        backend = make_backend(self._spark, domain, self._resource_profile)
         return Dispatcher(backend, self.parallelism)
 
     def fmin(
@@ -245,32 +237,3 @@ def _preferred(name: str, own: float | None, given: float | None) -> float | Non
             given,
         )
     return own
-
-
-def _get_session(session: Any) -> Any:
-    """Return a classic session that is not stopped: the given one, the active one, or a new one."""
-    try:
-        from pyspark.sql import SparkSession
-    except ImportError as error:
-        raise ImportError(
-            "SparkTrials needs pyspark, which cannot be imported; "
-            'hint: pip install "sparktune[spark]".'
-        ) from error
-    if session is None:
-        session = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
-    if type(session).__module__.startswith("pyspark.sql.connect"):
-        raise InvalidArgument(
-            "`spark_session` of SparkTrials must be a classic session; got one of Spark Connect, "
-            "which is not supported yet. Use Trials(), or a session of the cluster itself."
-        )
-    if not isinstance(session, SparkSession):
-        raise InvalidArgumentType(
-            "`spark_session` of SparkTrials must be a pyspark.sql.SparkSession or None; "
-            f"got {type(session).__name__}."
-        )
-    if cluster.is_stopped(session.sparkContext):
-        raise InvalidArgument(
-            "`spark_session` of SparkTrials must not be stopped; "
-            "hint: SparkSession.builder.getOrCreate() makes a new one."
-        )
-    return session

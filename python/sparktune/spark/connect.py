@@ -1,0 +1,290 @@
+"""Trials as Spark jobs of one task, by way of Spark Connect: nothing here needs a SparkContext."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO, Any
+
+from sparktune.dispatch.backend import BackendLost, JobFailed
+from sparktune.dispatch.cargo import Cargo, by_value
+from sparktune.exceptions import InvalidArgument
+from sparktune.spark.arrow_task import read_artifact, run_arrow_task
+from sparktune.spark.cluster import Cluster
+from sparktune.spark.reasons import reason
+
+__all__ = ["RESULT_LIMIT", "ConnectBackend", "count_slots", "is_stopped", "read_cluster"]
+
+logger = logging.getLogger("sparktune.spark")
+
+RESULT_LIMIT = 32 * 1024 * 1024
+"""The most bytes of a result: the server holds it several times over, and does not survive running
+out of memory. With Spark's default of 1 GB, 60 MB pass and 100 MB do not."""
+
+_CLOSE_SECONDS = 2.0
+# What Spark says when no job of the session can run any more.
+_LOST = (
+    "INVALID_HANDLE.SESSION_",
+    "SESSION_CLOSED",
+    "SESSION_CHANGED",
+    "SESSION_NOT_FOUND",
+    "stopped SparkContext",
+    "SparkContext was shut down",
+    "server side session identifier",
+    "closed channel",
+    "StatusCode.UNAVAILABLE",
+)
+
+# The artifacts that each session has already: they stay as long as it does.
+_uploaded: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
+_upload_lock = threading.Lock()
+
+
+class ConnectBackend:
+    """Runs each trial as one Spark job with one task; a `sparktune.dispatch.backend.Backend`.
+
+    Parameters
+    ----------
+    spark : pyspark.sql.connect.session.SparkSession
+        The session. It is not stopped.
+    cargo : Cargo
+        What all trials share; uploaded here, once a session.
+    resource_profile : pyspark.resource.ResourceProfile, optional
+        What each task needs.
+    """
+
+    def __init__(self, spark: Any, cargo: Cargo, resource_profile: Any = None) -> None:
+        from pyspark.sql.types import BinaryType, StructField, StructType
+
+        self._spark = spark
+        self._profile = _known_to(spark, resource_profile)
+        artifact = by_value(read_artifact, cargo.pickler)
+        shipped, *parcels = (functools.partial(artifact, name) for name in _upload(spark, cargo))
+        keys = (parcel.key for parcel in cargo.parcels)
+        self._task = functools.partial(
+            by_value(run_arrow_task, cargo.pickler),
+            cargo.task(shipped, dict(zip(keys, parcels, strict=True))),
+        )
+        # One frame for all trials: a new one would ask the server for its columns.
+        self._row = spark.range(1, numPartitions=1)
+        self._schema = StructType([StructField("answer", BinaryType())])
+        self._interrupter = _Interrupter(spark)
+        self._cancelled: set[str] = set()
+
+    def thread_body(self, body: Callable[[], None]) -> Callable[[], None]:
+        """Give the thread the caller's tags, so that what interrupts those stops trials."""
+        tags = set(self._spark.getTags())
+
+        def with_tags() -> None:
+            for tag in tags:  # of the thread, as far as the client is concerned
+                self._spark.addTag(tag)
+            body()
+
+        return with_tags
+
+    def submit(self, tag: str, payload: bytes, description: str) -> bytes:
+        """Run one trial and return its answer; see `Backend`."""
+        spark = self._spark
+        try:
+            frame = self._row.mapInArrow(
+                functools.partial(self._task, payload), self._schema, profile=self._profile
+            )
+            spark.addTag(tag)
+            try:
+                table = frame.toArrow()  # collect() would first ask the server for a setting
+            finally:
+                spark.removeTag(tag)
+            return bytes(table.column(0)[0].as_py())
+        except Exception as error:
+            if tag not in self._cancelled and self._is_lost(error):
+                raise BackendLost(
+                    "The Spark session was stopped during the search, or its server cannot be "
+                    f"reached, so no trial can run ({reason(error)}); "
+                    "trials that had finished are kept."
+                ) from error
+            logger.debug("The job of a trial failed.", exc_info=True)
+            raise JobFailed(f"The Spark job of the trial failed: {reason(error)}") from None
+
+    def cancel(self, tag: str) -> None:
+        """Cancel the job of a trial; does not wait for the server."""
+        self._cancelled.add(tag)
+        self._interrupter.interrupt(tag)
+
+    def _is_lost(self, error: BaseException) -> bool:
+        """Return whether no job can run any more, now that one has failed."""
+        if is_stopped(self._spark) or _says_lost(error):
+            return True
+        try:
+            # A session that is being stopped first ends its jobs, as if they had been cancelled.
+            self._spark.conf.get("spark.app.name", "")
+        except Exception as answer:
+            return is_stopped(self._spark) or _says_lost(answer)
+        return False
+
+    def slots(self) -> int | None:
+        """Return how many tasks the cluster can run at once; None if unknown."""
+        return count_slots(self._spark)
+
+    def close(self) -> None:
+        """End the thread that cancels; the session stays as it was, and keeps the artifact."""
+        self._interrupter.close()
+
+
+class _Interrupter:
+    """Interrupts operations on a thread of its own: a server that is gone blocks for minutes."""
+
+    def __init__(self, spark: Any) -> None:
+        self._spark = spark
+        self._tags: SimpleQueue[str | None] = SimpleQueue()
+        self._waiting: set[str] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def interrupt(self, tag: str) -> None:
+        if is_stopped(self._spark):
+            return
+        with self._lock:
+            if tag in self._waiting:
+                return
+            self._waiting.add(tag)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="sparktune-interrupter", daemon=True
+                )
+                self._thread.start()
+        self._tags.put(tag)
+
+    def close(self) -> None:
+        if self._thread is not None:
+            self._tags.put(None)
+            self._thread.join(_CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        while (tag := self._tags.get()) is not None:
+            with self._lock:
+                self._waiting.discard(tag)  # from here on it may be asked for again
+            try:
+                self._spark.interruptTag(tag)
+            except Exception:
+                if not is_stopped(self._spark):
+                    logger.warning("The job %s could not be cancelled.", tag, exc_info=True)
+
+
+def _upload(spark: Any, cargo: Cargo) -> list[str]:
+    """Give the session a file each for the cargo and its parcels; return the files' names.
+
+    The contents are in the names: a name can never be used for something else in the same session.
+    """
+    writers: dict[str, Callable[[IO[bytes]], Any]] = {
+        f"sparktune-{cargo.key[:40]}": lambda file: file.write(cargo.data)
+    }
+    writers |= {f"sparktune-{parcel.key}": parcel.write for parcel in cargo.parcels}
+    with _upload_lock, tempfile.TemporaryDirectory(prefix="sparktune-") as folder:
+        known = _uploaded.setdefault(spark, set())
+        for name, write in writers.items():
+            if name not in known:
+                path = Path(folder) / name
+                with path.open("wb") as file:
+                    write(file)
+                spark.addArtifacts(str(path), file=True)
+                known.add(name)
+    return list(writers)
+
+
+def _known_to(spark: Any, resource_profile: Any) -> Any:
+    """Make the server know a resource profile, and return it."""
+    if resource_profile is None:
+        return None
+    if type(spark).getActiveSession() is not spark:
+        raise InvalidArgument(
+            "`resource_profile` of SparkTrials needs the active session; `spark_session` is "
+            "another one. Make the session of the trials the first that is made."
+        )
+    try:
+        resource_profile.id  # noqa: B018  asks the server, and keeps what it says
+    except Exception as error:
+        raise InvalidArgument(
+            f"`resource_profile` of SparkTrials is not supported by this server: {reason(error)}"
+        ) from error
+    return resource_profile
+
+
+def is_stopped(spark: Any) -> bool:
+    """Return whether a session was stopped from this side, or is known to be gone.
+
+    Parameters
+    ----------
+    spark : pyspark.sql.connect.session.SparkSession
+        The session.
+    """
+    return bool(spark.is_stopped)
+
+
+def _says_lost(error: BaseException) -> bool:
+    text = str(error)
+    status = getattr(getattr(error, "getGrpcStatusCode", lambda: None)(), "name", "")
+    return status == "UNAVAILABLE" or any(said in text for said in _LOST)
+
+
+def count_slots(spark: Any) -> int | None:
+    """Return how many tasks can run at once, None if that cannot be found out.
+
+    Parameters
+    ----------
+    spark : pyspark.sql.connect.session.SparkSession
+        The session.
+    """
+    # Spark plans as many partitions as it has cores, where nobody set their number. To read the
+    # plan needs no free slot, unlike to run it.
+    try:
+        plan = str(spark.sql("EXPLAIN SELECT * FROM range(1000000)").collect()[0][0])
+    except Exception:
+        logger.debug("The number of task slots could not be read.", exc_info=True)
+        return None
+    found = re.search(r"splits=(\d+)", plan)
+    if found is None:
+        return None
+    return max(1, int(found[1]) // (_int(_setting(spark, "spark.task.cpus")) or 1))
+
+
+def read_cluster(spark: Any) -> Cluster:
+    """Read what is known of the cluster behind a session.
+
+    Parameters
+    ----------
+    spark : pyspark.sql.connect.session.SparkSession
+        The session.
+    """
+    master = _setting(spark, "spark.master")
+    slots = count_slots(spark)
+    executors = _int(_setting(spark, "spark.executor.instances"))
+    cores = _int(_setting(spark, "spark.executor.cores"))
+    if executors is None and slots is not None and cores is not None:
+        executors = max(1, slots // cores)
+    return Cluster(
+        local=master == "local" or master.startswith("local["),
+        executors=executors,
+        slots=slots,
+        default_parallelism=slots or 1,
+        # A service that hides its master (serverless, say) adds machines as it is asked for them.
+        dynamic=not master or _setting(spark, "spark.dynamicAllocation.enabled").lower() == "true",
+    )
+
+
+def _setting(spark: Any, key: str) -> str:
+    """Return a setting of the server's, or an empty string where it does not say."""
+    try:
+        return str(spark.conf.get(key))
+    except Exception:  # not set, or not to be seen
+        return ""
+
+
+def _int(text: str) -> int | None:
+    return int(text) if text.isdigit() and int(text) > 0 else None

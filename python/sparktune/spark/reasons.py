@@ -1,0 +1,28 @@
+"""What Spark says of a job that failed, short enough for a trial's error."""
+
+from __future__ import annotations
+
+__all__ = ["reason"]
+
+# Where the stack of the JVM begins.
+_STACK = ("at ", "Driver stacktrace", "JVM stacktrace")
+
+
+def reason(error: BaseException) -> str:
+    """Return the first lines of an error of Spark's, without the stack of the JVM.
+
+    Parameters
+    ----------
+    error : BaseException
+        Of py4j, of pyspark or of gRPC.
+    """
+    java = getattr(error, "java_exception", None)
+    text = str(error)
+    if java is not None:
+        try:
+            text = str(java.getMessage())
+        except Exception:
+            text = str(error)
+    lines = [line.strip() for line in text.splitlines()]
+    kept = [line for line in lines if line and not line.startswith(_STACK)]
+    return " ".join(kept)[:1000] or type(error).__name__

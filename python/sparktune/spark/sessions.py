@@ -1,0 +1,125 @@
+"""Classic sessions and those of Spark Connect: which one there is, and what differs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sparktune.dispatch.backend import Backend
+from sparktune.dispatch.cargo import Cargo, pack
+from sparktune.dispatch.task import RESULT_LIMIT
+from sparktune.domain import Domain
+from sparktune.exceptions import InvalidArgument, InvalidArgumentType
+from sparktune.spark import cluster
+from sparktune.spark.cluster import Cluster
+
+__all__ = ["find_session", "is_connect", "is_stopped", "make_backend", "read_cluster"]
+
+
+def find_session(session: Any) -> Any:
+    """Return a session that is not stopped: the given one, the active one, or a new one.
+
+    Parameters
+    ----------
+    session : pyspark.sql.SparkSession or None
+        Of either kind.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise ImportError(
+            "SparkTrials needs pyspark, which cannot be imported; "
+            'hint: pip install "sparktune[spark]".'
+        ) from error
+    if session is None:
+        session = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
+    if is_connect(session):
+        if not hasattr(session, "is_stopped"):
+            raise InvalidArgument(
+                "`spark_session` of SparkTrials must be a classic session with this version of "
+                "pyspark; hint: Spark Connect is supported with pyspark 4.0 or newer."
+            )
+    elif not isinstance(session, SparkSession):
+        raise InvalidArgumentType(
+            "`spark_session` of SparkTrials must be a pyspark.sql.SparkSession or None; "
+            f"got {type(session).__name__}."
+        )
+    if is_stopped(session):
+        raise InvalidArgument(
+            "`spark_session` of SparkTrials must not be stopped; "
+            "hint: SparkSession.builder.getOrCreate() makes a new one."
+        )
+    return session
+
+
+def is_connect(session: Any) -> bool:
+    """Return whether a session is one of Spark Connect.
+
+    Parameters
+    ----------
+    session : Any
+        A session.
+    """
+    return any(cls.__module__.startswith("pyspark.sql.connect") for cls in type(session).__mro__)
+
+
+def is_stopped(session: Any) -> bool:
+    """Return whether a session can run no more jobs.
+
+    Parameters
+    ----------
+    session : pyspark.sql.SparkSession
+        Of either kind.
+    """
+    if is_connect(session):
+        from sparktune.spark import connect
+
+        return connect.is_stopped(session)
+    return cluster.is_stopped(session.sparkContext)
+
+
+def read_cluster(session: Any) -> Cluster:
+    """Read what is known of the cluster.
+
+    Parameters
+    ----------
+    session : pyspark.sql.SparkSession
+        Of either kind.
+    """
+    if is_connect(session):
+        from sparktune.spark import connect
+
+        return connect.read_cluster(session)
+    return cluster.read_cluster(session)
+
+
+def make_backend(session: Any, domain: Domain, resource_profile: Any) -> Backend:
+    """Return what runs trials on this kind of session.
+
+    Parameters
+    ----------
+    session : pyspark.sql.SparkSession
+        Of either kind.
+    domain : Domain
+        What all trials share.
+    resource_profile : pyspark.resource.ResourceProfile or None
+        What each trial needs.
+    """
+    if is_connect(session):
+        from sparktune.spark import connect
+
+        cargo = _pack(domain, connect.RESULT_LIMIT)
+        return connect.ConnectBackend(session, cargo, resource_profile)
+    from sparktune.spark.classic import ClassicBackend
+
+    return ClassicBackend(session, _pack(domain, RESULT_LIMIT), resource_profile)
+
+
+def _pack(domain: Domain, result_limit: int) -> Cargo:
+    assert domain.fn is not None
+    # Every executor has the cloudpickle inside pyspark.
+    return pack(
+        domain.fn,
+        domain.space.program,
+        pickler="pyspark.cloudpickle",
+        result_limit=result_limit,
+    )

@@ -1,0 +1,58 @@
+"""Runs scenarios on one Spark session in a process of its own; see `conftest.Driver`.
+
+A process has either classic sessions or those of Spark Connect, and a session of another master
+needs another JVM. So each mode has a process that takes the names of scenarios from its standard
+input, one JSON object a line, and answers each with one line.
+"""
+
+import faulthandler
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+
+import scenarios
+from pyspark.sql import SparkSession
+
+
+def make_session(address, settings):
+    if address.startswith("sc://"):
+        return SparkSession.builder.remote(address).getOrCreate()
+    if address.startswith("remote "):
+        builder = SparkSession.builder.remote(address.partition(" ")[2])
+    else:
+        builder = SparkSession.builder.master(address)
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+def main():
+    faulthandler.register(signal.SIGUSR1)
+    warnings.simplefilter("ignore")  # pyspark's own
+    spark = make_session(sys.argv[1], json.loads(sys.argv[2]))
+    answer({"ready": type(spark).__module__})
+    for line in sys.stdin:
+        request = json.loads(line)
+        begin = time.monotonic()
+        try:
+            report = getattr(scenarios, request["scenario"])(spark, **request["arguments"])
+        except BaseException:
+            answer({"crashed": traceback.format_exc()})
+        else:
+            left = [t.name for t in threading.enumerate() if t.name.startswith("sparktune")]
+            answer({**report, "seconds": time.monotonic() - begin, "threads": left})
+    os._exit(0)
+
+
+def answer(facts):
+    sys.stdout.write("REPORT " + json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""`SparkTrials` by way of Spark Connect, on a server that Spark's own script started."""
+
+import pytest
+
+from sparktune import JOB_STATE_CANCEL, JOB_STATE_DONE
+
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def connect(drivers):
+    driver = drivers("connect")
+    assert driver.module == "pyspark.sql.connect.session"
+    return driver
+
+
+def check_basics(report, slots):
+    assert report["error"] is None
+    assert abs(report["best"]["x"] - 1) < 2
+    assert report["states"] == [JOB_STATE_DONE] * 30
+    assert report["default"] == slots
+    assert 1 < report["at_once"] <= 3
+    assert report["workers"] <= slots  # reused, and so no more than there are slots
+    assert not report["sparktune"]
+    assert report["session"] == 3
+
+
+def test_a_search_on_a_server(connect):
+    check_basics(connect("basics", seconds=120), slots=4)
+
+
+def test_a_search_on_a_session_with_a_server_of_its_own(drivers):
+    check_basics(drivers("remote local[4]")("basics", seconds=120), slots=4)
+
+
+def test_a_nested_space_and_data(connect):
+    report = connect("nested_space")
+    assert report["error"] is None
+    assert report["states"] == [JOB_STATE_DONE] * 10
+    assert 499500 < report["loss"] < 499510
+    assert report["point"] == ["c"]
+
+
+def test_each_search_has_its_own_objective(connect):
+    assert connect("two_objectives")["losses"] == [[100, 101], [200, 201], [100, 101]]
+
+
+def test_what_the_objective_logs_lands_in_the_run_of_its_trial(connect, tmp_path):
+    report = connect("tracked", folder=str(tmp_path), seconds=120)
+    assert report["error"] is None
+    assert report["same"] == [True] * 4
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_the_time_out_cancels_what_runs(connect, stubborn):
+    report = connect("time_out", stubborn=stubborn)
+    assert report["took"] < 5 + 8
+    assert report["best"] == {"x": 1.0}
+    assert report["states"][0] == JOB_STATE_DONE
+    assert report["states"].count(JOB_STATE_CANCEL) >= 2
+    assert report["after"][1] == [JOB_STATE_DONE] * 8
+
+
+def test_ctrl_c_cancels_what_runs_and_the_session_stays_usable(connect):
+    report = connect("interrupt")
+    assert report["error"][0] == "KeyboardInterrupt"
+    assert report["took"] < 10
+    assert report["states"][:2] == [JOB_STATE_CANCEL, JOB_STATE_DONE]
+    assert report["reason"] == "fmin run cancelled by user"
+    assert report["after"] == [JOB_STATE_DONE] * 4
+
+
+def test_a_session_that_is_stopped(drivers):
+    # Stops the server of its own too.
+    report = drivers("remote local[4]")("stop_session")
+    assert report["error"][0] == "BackendLost"
+    assert "trials that had finished are kept" in report["error"][1]
+    assert report["took"] < 20
+    assert report["states"][:2] == [JOB_STATE_CANCEL, JOB_STATE_DONE]
+    assert "must not be stopped" in report["again"][1]
+    drivers("remote local[4]").close()

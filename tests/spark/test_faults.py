@@ -1,0 +1,129 @@
+"""Whatever goes wrong below a search: it goes on or ends soon, and keeps what has finished."""
+
+import sys
+
+import pytest
+
+from sparktune import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR
+
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(sys.platform == "win32", reason="kills processes with signals"),
+]
+
+RETRYING = "local[2,3]"
+CLUSTER = "local-cluster[2,1,1024]"
+CONNECT = "connect"
+MODES = [RETRYING, CLUSTER, CONNECT]
+# Modes whose executors are processes that can be lost.
+EXECUTORS = [CLUSTER, CONNECT]
+
+
+@pytest.fixture
+def run(drivers, request):
+    mode = request.param
+    return lambda scenario, seconds=90, **arguments: drivers(mode)(scenario, seconds, **arguments)
+
+
+in_all_modes = pytest.mark.parametrize("run", MODES, indirect=True)
+on_executors = pytest.mark.parametrize("run", EXECUTORS, indirect=True)
+
+
+@in_all_modes
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("exception", "no model for -1.0"),
+        ("unpicklable exception", "odd"),
+        ("unpicklable result", "its key 'model' holds a lock"),
+        ("sys.exit", "3"),
+    ],
+)
+def test_a_trial_that_fails_in_python_runs_once(run, how, said):
+    report = run("bad_trials", how=how)
+    assert report["error"] is None
+    assert report["states"] == [JOB_STATE_ERROR, JOB_STATE_DONE] * 2
+    assert said in report["errors"][0]
+    assert report["runs"] == 4
+
+
+@in_all_modes
+@pytest.mark.parametrize("how", ["os._exit", "killed worker"])
+def test_a_trial_that_ends_its_process_is_tried_again_by_spark_and_then_fails(run, how):
+    report = run("bad_trials", how=how)
+    assert report["error"] is None
+    assert report["states"] == [JOB_STATE_ERROR, JOB_STATE_DONE] * 2
+    assert "The Spark job of the trial failed" in report["errors"][0]
+    assert "Python worker exited unexpectedly" in report["errors"][0]
+    assert report["good_runs"] == 2
+
+
+@in_all_modes
+@pytest.mark.parametrize("how", ["threads", "thread that stays"])
+def test_threads_that_an_objective_leaves_behind_do_no_harm(run, how):
+    report = run("bad_trials", how=how)
+    assert report["states"] == [JOB_STATE_DONE] * 4
+    assert report["runs"] == 4
+
+
+@in_all_modes
+def test_a_result_that_is_too_large_fails_its_trial_and_says_what_to_do(run):
+    report = run("large_result", megabytes=100)
+    assert report["states"] == [JOB_STATE_ERROR, JOB_STATE_DONE]
+    assert "got 100.0 MB, of which its key 'blob' has 100.0 MB" in report["errors"][0]
+    assert "artifact" in report["errors"][0]
+
+
+@pytest.mark.parametrize("run", [RETRYING, CLUSTER], indirect=True)
+def test_an_objective_that_ignores_signals_is_stopped(run):
+    report = run("time_out", stubborn=True)
+    assert report["took"] < 5 + 8
+    assert report["states"][0] == JOB_STATE_DONE
+    assert report["states"].count(JOB_STATE_CANCEL) >= 2
+    assert report["after"][1] == [JOB_STATE_DONE] * 8
+
+
+@on_executors
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGSTOP"])
+def test_a_lost_executor_costs_no_trial(run, how):
+    report = run("executor_dies", how=how)
+    assert report["error"] is None
+    assert report["states"] == [JOB_STATE_DONE] * 6
+    assert report["runs"] >= 7
+
+
+@on_executors
+def test_a_trial_that_always_takes_its_executor_with_it_fails_alone(run):
+    report = run("executor_always_dies")
+    assert report["error"] is None
+    assert report["states"][0] == JOB_STATE_ERROR
+    assert "The Spark job of the trial failed" in report["errors"][0]
+    assert report["states"][2:] == [JOB_STATE_DONE] * 2
+
+
+@on_executors
+def test_without_any_executor_the_time_out_still_ends_the_search(run):
+    report = run("no_executor_left")
+    assert report["took"] < 8 + 12
+    assert report["states"].count(JOB_STATE_DONE) >= 2
+    assert report["states"][-1] == JOB_STATE_CANCEL
+    assert report["reason"] == "fmin run timeout"
+
+
+@in_all_modes
+def test_ctrl_c(run):
+    report = run("interrupt")
+    assert report["error"][0] == "KeyboardInterrupt"
+    assert report["took"] < 10
+    assert report["after"] == [JOB_STATE_DONE] * 4
+
+
+@pytest.mark.parametrize("run", [CLUSTER], indirect=True)
+def test_the_session_is_stopped(run):
+    report = run("stop_session")
+    assert report["error"][0] == "BackendLost"
+    assert report["took"] < 20
+    assert report["states"][:2] == [JOB_STATE_CANCEL, JOB_STATE_DONE]
+    assert "must not be stopped" in report["again"][1]
