@@ -103,6 +103,11 @@ bench: setup  ## time the suggesters alone (cargo bench), then beside hyperopt, 
 	cargo bench --locked --package sparktune-core
 	$(PY) benches/vs_peers.py $(ARGS)
 
+.PHONY: quality
+quality: setup  ## compare what searches find on public problems (docs/quality.md); resumable, takes hours
+	$(PY) -m pip install --quiet --require-hashes -r requirements-quality.lock
+	$(PY) benches/quality/run.py $(ARGS)
+
 # --- Shipping it ----------------------------------------------------------------------------
 
 .PHONY: wheel
