@@ -23,7 +23,7 @@ from sparktune import (
 )
 from sparktune._core import suggest_tpe
 from sparktune.exceptions import AllTrialsFailed, InvalidTrial, SparktuneError
-from sparktune.history import HistoryCache
+from sparktune.history import WINDOW, HistoryCache
 
 SPACE = {"x": hp.uniform("x", -1, 1), "c": hp.choice("c", [0, hp.normal("y", 0, 1)])}
 DOMAIN = Domain(lambda point: point["x"] ** 2, SPACE)
@@ -297,7 +297,7 @@ class TestHistory:
         cache = trials._history_for(DOMAIN.space)
         cache.sync(trials.trials)
         trials.trials[900]["result"]["loss"] = -1e9
-        for _ in range(126):
+        for _ in range(1000 // WINDOW + 1):
             cache.sync(trials.trials)
         assert cache.best_loss == -1e9
         trials.trials[901]["result"]["loss"] = -2e9

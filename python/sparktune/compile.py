@@ -138,7 +138,7 @@ class CompiledSpace:
         return {
             label: maker(value)
             for label, maker, value in zip(self.labels, self._makers, values, strict=True)
-            if not math.isnan(value)
+            if value == value  # NaN says inactive
         }
 
     def active_labels(self, vals: Mapping[str, Any]) -> tuple[str, ...]:

@@ -90,8 +90,8 @@ def coarse_utcnow() -> datetime.datetime:
     datetime.datetime
         What `book_time` and `refresh_time` of a trial hold.
     """
-    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return now.replace(tzinfo=None, microsecond=now.microsecond // 1000 * 1000)
 
 
 def new_trial_doc(

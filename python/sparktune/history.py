@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from math import inf, isnan, nan
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,9 @@ __all__ = ["HistoryCache", "worst_if_unknown"]
 
 logger = logging.getLogger("sparktune.history")
 
-# How many documents that nobody told us about are checked at each sync. A check takes about two
-# microseconds and a suggestion some tens of them, so more would be felt.
-WINDOW = 8
+# How many documents that nobody told us about are checked at each sync. A check takes about half a
+# microsecond and a suggestion some tens of them, so many more would be felt.
+WINDOW = 6
 
 
 def worst_if_unknown(loss: Any) -> float:
@@ -48,13 +48,28 @@ def worst_if_unknown(loss: Any) -> float:
 class _Entry:
     """What was read from one document."""
 
-    __slots__ = ("doc", "key", "loss", "signature")
+    __slots__ = ("doc", "key", "loss", "seen", "state")
 
-    def __init__(self, doc: Trial, key: int, loss: float, signature: tuple[Any, ...]) -> None:
+    def __init__(self, doc: Trial) -> None:
         self.doc = doc  # also keeps id(doc) from being given to another
-        self.key = key
-        self.loss = loss
-        self.signature = signature
+        self.key = _key_of(doc)
+        self.read()
+
+    def read(self) -> None:
+        """Remember what the document holds now."""
+        self.state = self.doc["state"]
+        self.seen = _seen(self.doc)
+        self.loss = worst_if_unknown(self.doc["result"].get("loss"))
+
+    def is_current(self) -> bool:
+        """Whether the document still holds what was read."""
+        doc = self.doc
+        # Tuples compare identical objects as equal without a look at them, so this costs little,
+        # and a NaN that nobody touched is the same.
+        try:
+            return self.state == doc["state"] and self.seen == _seen(doc)
+        except Exception:  # values such as arrays, which do not compare to a bool
+            return False
 
 
 def _key_of(doc: Trial) -> int:
@@ -62,24 +77,14 @@ def _key_of(doc: Trial) -> int:
     return int(doc["misc"].get("from_tid", doc["tid"]))
 
 
-def _signature(doc: Trial) -> tuple[Any, ...]:
-    """Return what the sampler sees of a document, as objects that compare quickly."""
+def _seen(doc: Trial) -> tuple[Any, ...]:
+    """Return the objects in a document that the sampler takes something from."""
     misc = doc["misc"]
-    vals = misc["vals"]
     return (
         misc.get("from_tid", doc["tid"]),
         doc["result"].get("loss"),
-        *[values[0] if len(values) else None for values in vals.values()],
+        *chain.from_iterable(misc["vals"].values()),
     )
-
-
-def _same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    # Tuples compare identical objects as equal without a look at them, so this costs little, and a
-    # NaN that nobody touched is the same.
-    try:
-        return bool(one == other)
-    except Exception:  # values such as arrays, which do not compare to a bool
-        return False
 
 
 class HistoryCache:
@@ -150,19 +155,20 @@ class HistoryCache:
         told, self._told = self._told, []
         for doc in told:
             self._check(doc)
-        for doc in list(self._unfinished.values()):
-            self._check(doc)
+        if self._unfinished:
+            for doc in list(self._unfinished.values()):
+                self._check(doc)
         fresh = len(docs) - len(self._entries)
         if fresh > 0:
             self._feed_all(docs[-fresh:])
-        for doc in docs[self._window : self._window + WINDOW]:
+        end = self._window + WINDOW
+        for doc in docs[self._window : end]:
             self._check(doc)
-        self._window = self._window + WINDOW if self._window + WINDOW < len(docs) else 0
+        self._window = end if end < len(docs) else 0
 
     def _sync_all(self, docs: Sequence[Trial]) -> None:
         self._told = []
-        present = {id(doc) for doc in docs}
-        for ident in [ident for ident in self._entries if ident not in present]:
+        for ident in self._entries.keys() - {id(doc) for doc in docs}:
             self._forget(ident)
         if not self._entries:
             self._clear()
@@ -179,28 +185,25 @@ class HistoryCache:
         """Feed a document again if it is not what was fed."""
         ident = id(doc)
         entry = self._entries.get(ident)
-        if doc["state"] not in JOB_VALID_STATES:
-            if entry is not None:
-                self._forget(ident)
+        if entry is None or entry.is_current():
+            return  # not in the list yet, or not at all; or nothing to do
+        state = doc["state"]
+        if state not in JOB_VALID_STATES:
+            self._forget(ident)
             return
-        if entry is None:
-            return  # not in the list yet, or not at all
-        if doc["state"] not in (JOB_STATE_NEW, JOB_STATE_RUNNING):
-            self._unfinished.pop(ident, None)
-        else:
+        if state in (JOB_STATE_NEW, JOB_STATE_RUNNING):
             self._unfinished[ident] = doc
-        signature = _signature(doc)
-        if _same(entry.signature, signature):
-            return
+        else:
+            self._unfinished.pop(ident, None)
         if len(self._keys[entry.key]) == 1 and _key_of(doc) == entry.key:
-            self._replace(entry, signature)
+            self._replace(entry)
         else:
             self._forget(ident)
             self._feed(doc)
 
-    def _replace(self, entry: _Entry, signature: tuple[Any, ...]) -> None:
-        before, entry.loss = entry.loss, worst_if_unknown(entry.doc["result"].get("loss"))
-        entry.signature = signature
+    def _replace(self, entry: _Entry) -> None:
+        before = entry.loss
+        entry.read()
         self._observe(entry)
         if entry.loss <= self.best_loss:
             self.best_loss = entry.loss
@@ -227,14 +230,13 @@ class HistoryCache:
         )
 
     def _enter(self, doc: Trial) -> _Entry:
-        entry = _Entry(
-            doc, _key_of(doc), worst_if_unknown(doc["result"].get("loss")), _signature(doc)
-        )
+        entry = _Entry(doc)
         self._entries[id(doc)] = entry
         self._keys.setdefault(entry.key, []).append(entry)
-        if doc["state"] in (JOB_STATE_NEW, JOB_STATE_RUNNING):
+        if entry.state in (JOB_STATE_NEW, JOB_STATE_RUNNING):
             self._unfinished[id(doc)] = doc
-        self.best_loss = min(self.best_loss, entry.loss)
+        if entry.loss < self.best_loss:
+            self.best_loss = entry.loss
         return entry
 
     def _feed(self, doc: Trial) -> None:

@@ -101,13 +101,12 @@ def documents_of(
             # Which hyperparameters are active depends on an expression that only Python can
             # evaluate, so all of them were drawn.
             values = space.prune(values)
-        idxs: dict[str, list[int]] = {}
-        vals: dict[str, list[Any]] = {}
-        for label in space.labels:
-            if label in values:
-                idxs[label], vals[label] = [tid], [values[label]]
-            else:
-                idxs[label], vals[label] = [], []
+        if len(values) == len(space.labels):
+            idxs = {label: [tid] for label in space.labels}
+            vals = {label: [value] for label, value in values.items()}
+        else:
+            idxs = {label: [tid] if label in values else [] for label in space.labels}
+            vals = {label: [values[label]] if label in values else [] for label in space.labels}
         miscs.append(
             {"tid": tid, "cmd": domain.cmd, "workdir": domain.workdir, "idxs": idxs, "vals": vals}
         )

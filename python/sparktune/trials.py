@@ -227,8 +227,13 @@ class Trials:
         Call it after you changed documents by hand. New documents and trials that ERROR or CANCEL
         ended appear in or leave `trials` by it.
         """
-        self._trials = [doc for doc in self._dynamic_trials if self._shows(doc)]
-        self._ids.update(doc["tid"] for doc in self._trials)
+        # As `_shows` says, but this reads all documents: a call each would be most of the cost.
+        docs, key = self._dynamic_trials, self._exp_key
+        if key is None:
+            self._trials = [doc for doc in docs if doc["state"] in JOB_VALID_STATES]
+        else:
+            self._trials = [doc for doc in docs if self._shows(doc)]
+        self._ids.update([doc["tid"] for doc in self._trials])
         self._listed = len(self._dynamic_trials)
         self._listed_of = self._dynamic_trials
 

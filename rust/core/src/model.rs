@@ -177,12 +177,11 @@ impl Model {
             self.known_below.clear();
         }
         let known = &mut self.known_below;
-        let mut density = |v| {
+        each_once(values, |v| {
             *known
                 .entry(Key::new(v, 0))
                 .or_insert_with(|| below.log_density(v))
-        };
-        values.iter().map(|&v| density(v)).collect()
+        })
     }
 
     /// Whether values repeat, so that remembering their densities pays.
