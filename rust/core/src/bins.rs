@@ -31,6 +31,9 @@ pub(crate) struct Bins {
     store: Store,
     total: Sums,
     aged: usize,
+    /// Counts by category of the aged observations older than a good trial, as in `Tables`;
+    /// ascending by trial. Only for dense stores.
+    snapshots: Vec<(i64, Vec<f64>)>,
 }
 
 impl Bins {
@@ -47,9 +50,13 @@ impl Bins {
             store,
             total: [0.0; 3],
             aged: ranks.n_aged(),
+            snapshots: Vec::new(),
         };
-        for (rank, (_, value)) in ranks.above_from(0).enumerate() {
+        let mut older = i64::MIN;
+        for (rank, (tid, value)) in ranks.above_from(0).enumerate() {
             if rank < bins.aged {
+                bins.take_snapshots(older, tid, ranks);
+                older = tid;
                 bins.add(value, COUNT, 1.0);
                 bins.add(value, RANKED, rank as f64);
             } else {
@@ -83,7 +90,7 @@ impl Bins {
         let rank = ranks.rank(tid);
         if rank < self.aged {
             self.shift_younger(tid, rank, 1.0, ranks);
-            self.add(value, COUNT, 1.0);
+            self.add_aged(tid, value, 1.0);
             self.add(value, RANKED, rank as f64);
             self.aged += 1;
         } else {
@@ -96,7 +103,7 @@ impl Bins {
     pub(crate) fn remove(&mut self, tid: i64, value: f64, ranks: &Ranks) {
         let rank = ranks.rank(tid);
         if rank < self.aged {
-            self.add(value, COUNT, -1.0);
+            self.add_aged(tid, value, -1.0);
             self.add(value, RANKED, -(rank as f64));
             self.aged -= 1;
             self.shift_younger(tid, rank, -1.0, ranks);
@@ -106,13 +113,79 @@ impl Bins {
         self.settle(ranks);
     }
 
+    /// Counts an aged observation in, or out, the snapshots of younger good trials included.
+    fn add_aged(&mut self, tid: i64, value: f64, amount: f64) {
+        self.add(value, COUNT, amount);
+        let later = self.snapshots.partition_point(|s| s.0 < tid);
+        if let Some(c) = category(&self.prior, value) {
+            for (_, counts) in &mut self.snapshots[later..] {
+                #[expect(clippy::cast_possible_truncation, reason = "dense stores are small")]
+                let c = c as usize;
+                counts[c] += amount;
+            }
+        }
+    }
+
     fn shift_younger(&mut self, tid: i64, rank: usize, sign: f64, ranks: &Ranks) {
+        if let (Ok(at), Store::Dense(sums)) = (
+            self.snapshots.binary_search_by_key(&tid, |s| s.0),
+            &mut self.store,
+        ) {
+            let (_, older) = self.snapshots.remove(at);
+            for (sums, older) in sums.iter_mut().zip(older) {
+                let younger = sums[COUNT] - older;
+                sums[RANKED] += sign * younger;
+                self.total[RANKED] += sign * younger;
+            }
+            return;
+        }
         let younger = ranks
             .above_from(rank)
             .filter(|&(t, _)| t != tid)
             .take(self.aged - rank);
+        let mut counts = self.counts();
         for (_, value) in younger {
             self.add(value, RANKED, sign);
+            #[expect(clippy::cast_possible_truncation, reason = "dense stores are small")]
+            if let (Some(counts), Some(c)) = (&mut counts, category(&self.prior, value)) {
+                counts[c as usize] -= 1.0;
+            }
+        }
+        if let Some(counts) = counts
+            && ranks.is_below(tid)
+        {
+            let at = self.snapshots.partition_point(|s| s.0 < tid);
+            self.snapshots.insert(at, (tid, counts));
+        }
+    }
+
+    /// Counts by category of the aged observations, where the store is dense.
+    fn counts(&self) -> Option<Vec<f64>> {
+        match &self.store {
+            Store::Dense(sums) => Some(sums.iter().map(|s| s[COUNT]).collect()),
+            Store::Sparse(_) => None,
+        }
+    }
+
+    /// As in `Tables`: for the good trials between the youngest aged observation and the next.
+    fn take_snapshots(&mut self, older: i64, tid: i64, ranks: &Ranks) {
+        for &good in ranks.below_between(older, tid) {
+            if let Some(counts) = self.counts() {
+                self.snapshots.push((good, counts));
+            }
+        }
+    }
+
+    /// A good trial is forgotten altogether.
+    pub(crate) fn drop_snapshot(&mut self, tid: i64) {
+        self.snapshots.retain(|s| s.0 != tid);
+    }
+
+    fn youngest_aged(&self, ranks: &Ranks) -> i64 {
+        if self.aged == 0 {
+            i64::MIN
+        } else {
+            ranks.at_rank(self.aged - 1)
         }
     }
 
@@ -121,13 +194,21 @@ impl Bins {
             let to_aged = self.aged < ranks.n_aged();
             let rank = if to_aged { self.aged } else { self.aged - 1 };
             let sign = if to_aged { 1.0 } else { -1.0 };
-            if let Some(value) = ranks.value(ranks.at_rank(rank)) {
-                self.add(value, COUNT, sign);
+            let tid = ranks.at_rank(rank);
+            if to_aged {
+                self.take_snapshots(self.youngest_aged(ranks), tid, ranks);
+            }
+            if let Some(value) = ranks.value(tid) {
+                self.add_aged(tid, value, sign);
                 self.add(value, RANKED, sign * rank as f64);
                 self.add(value, FRESH, -sign);
             }
             self.aged = if to_aged { rank + 1 } else { rank };
         }
+        // A snapshot is of use only while something aged is younger.
+        let youngest = self.youngest_aged(ranks);
+        let keep = self.snapshots.partition_point(|s| s.0 < youngest);
+        self.snapshots.truncate(keep);
     }
 
     /// Probability of a value with `n` observations among the rest; zero outside the range.

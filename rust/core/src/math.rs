@@ -18,6 +18,9 @@ pub(crate) fn normal_mass(a: f64, b: f64) -> f64 {
     }
 }
 
+/// Within so many widths of its middle, a normal distribution has all of its mass but 1e-16.
+const WHOLE: f64 = 8.3;
+
 /// Mass that a kernel at `mu` of width `sigma` has in `[lower, upper]`; zero for an empty interval.
 pub(crate) fn kernel_mass(lower: f64, upper: f64, mu: f64, sigma: f64) -> f64 {
     if upper <= lower {
@@ -25,6 +28,9 @@ pub(crate) fn kernel_mass(lower: f64, upper: f64, mu: f64, sigma: f64) -> f64 {
     }
     // Hyperopt guards its quotient the same way.
     let scale = SQRT_2 / (SQRT_2 * sigma).max(EPS);
+    if (lower - mu) * scale < -WHOLE && (upper - mu) * scale > WHOLE {
+        return 1.0;
+    }
     normal_mass((lower - mu) * scale, (upper - mu) * scale)
 }
 

@@ -79,8 +79,10 @@ impl Model {
         if is_below {
             self.ranks.set_below(tid, false);
             self.below = None;
-            if let Some(Sums::Tables(tables)) = &mut self.sums {
-                tables.drop_snapshot(tid);
+            match &mut self.sums {
+                Some(Sums::Tables(tables)) => tables.drop_snapshot(tid),
+                Some(Sums::Bins(bins)) => bins.drop_snapshot(tid),
+                None => {}
             }
         } else {
             self.left_rest(tid, value);
@@ -134,7 +136,7 @@ impl Model {
     /// Derives what suggestions read, where it is not known yet.
     pub(crate) fn prepare(&mut self, prior_weight: f64) {
         if self.below.as_ref().is_none_or(|(w, _)| *w != prior_weight) {
-            let fitted = Posterior::fit(&self.prior, &self.ranks.side(true), prior_weight);
+            let fitted = Posterior::fit(&self.prior, &self.ranks.below(), prior_weight);
             self.below = Some((prior_weight, fitted));
             self.known_below.clear();
         }
@@ -159,7 +161,7 @@ impl Model {
     }
 
     fn fit_above(&self, prior_weight: f64) -> Posterior {
-        Posterior::fit(&self.prior, &self.ranks.side(false), prior_weight)
+        Posterior::fit(&self.prior, &self.ranks.above(), prior_weight)
     }
 
     /// The good trials' density. [`Self::prepare`] must have been called.

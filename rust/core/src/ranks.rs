@@ -98,21 +98,14 @@ impl Ranks {
         &self.below[first..last.max(first)]
     }
 
-    /// Values of one side, oldest first.
-    pub(crate) fn side(&self, is_below: bool) -> Vec<f64> {
-        let mut below = self.below.iter().peekable();
-        let mut values = Vec::with_capacity(if is_below {
-            self.below.len()
-        } else {
-            self.n_above()
-        });
-        for (tid, value) in self.tids.iter().zip(&self.values) {
-            let good = below.next_if_eq(&tid).is_some();
-            if good == is_below {
-                values.push(*value);
-            }
-        }
-        values
+    /// Values of the good trials, oldest first. There are few, so this looks at no other.
+    pub(crate) fn below(&self) -> Vec<f64> {
+        self.below.iter().filter_map(|&t| self.value(t)).collect()
+    }
+
+    /// Values of the rest, oldest first.
+    pub(crate) fn above(&self) -> Vec<f64> {
+        self.above_from(0).map(|(_, value)| value).collect()
     }
 
     /// Trials of the rest, oldest first, from `rank` on, with their values.
@@ -146,8 +139,8 @@ mod tests {
         assert_eq!([3, 8, 12].map(|t| ranks.rank(t)), [0, 1, 2]);
         assert_eq!(ranks.rank(5), 1, "as if it were one of the rest");
         assert_eq!([0, 1, 2].map(|r| ranks.at_rank(r)), [3, 8, 12]);
-        assert_eq!(ranks.side(true), [5.0, 9.0]);
-        assert_eq!(ranks.side(false), [3.0, 8.0, 12.0]);
+        assert_eq!(ranks.below(), [5.0, 9.0]);
+        assert_eq!(ranks.above(), [3.0, 8.0, 12.0]);
         assert_eq!(
             ranks.above_from(1).map(|(t, _)| t).collect::<Vec<_>>(),
             [8, 12]

@@ -236,13 +236,37 @@ fn a_batch_equals_calls_between_which_the_earlier_ids_run() {
 /// One step of a search, as Python drives it.
 #[derive(Debug, Clone)]
 enum Step {
-    Suggest(u8),
-    New(f64),
-    Finish { which: u16, loss: f64 },
+    Suggest {
+        ids: u8,
+        multivariate: bool,
+        gamma: f64,
+    },
+    /// Bit `p` of `inactive` says that parameter `p` takes no part.
+    New {
+        u: f64,
+        inactive: u16,
+    },
+    Finish {
+        which: u16,
+        loss: f64,
+    },
     Fail(u16),
     Cancel(u16),
-    Change { which: u16, u: f64 },
-    OutOfOrder { tid: i16, u: f64, loss: f64 },
+    Change {
+        which: u16,
+        u: f64,
+    },
+    OutOfOrder {
+        tid: i64,
+        u: f64,
+        loss: f64,
+    },
+    /// The same point and loss many times over.
+    Repeat {
+        count: u8,
+        u: f64,
+        loss: f64,
+    },
 }
 
 fn positions() -> impl Strategy<Value = f64> {
@@ -262,14 +286,18 @@ fn losses() -> impl Strategy<Value = f64> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        1 => any::<u8>().prop_map(Step::Suggest),
-        6 => positions().prop_map(Step::New),
+        2 => (any::<u8>(), any::<bool>(), prop::sample::select(vec![0.25, 0.25, 0.25, 2.0, 1e-9]))
+            .prop_map(|(ids, multivariate, gamma)| Step::Suggest { ids, multivariate, gamma }),
+        6 => (positions(), prop_oneof![3 => Just(0), 1 => any::<u16>()])
+            .prop_map(|(u, inactive)| Step::New { u, inactive }),
         6 => (any::<u16>(), losses()).prop_map(|(which, loss)| Step::Finish { which, loss }),
         1 => any::<u16>().prop_map(Step::Fail),
         1 => any::<u16>().prop_map(Step::Cancel),
         1 => (any::<u16>(), positions()).prop_map(|(which, u)| Step::Change { which, u }),
-        1 => (any::<i16>(), positions(), losses())
+        1 => (prop_oneof![3 => -300_i64..300, 1 => -i64::MAX..0], positions(), losses())
             .prop_map(|(tid, u, loss)| Step::OutOfOrder { tid, u, loss }),
+        1 => (1u8..60, positions(), losses())
+            .prop_map(|(count, u, loss)| Step::Repeat { count, u, loss }),
     ]
 }
 
@@ -297,16 +325,29 @@ proptest! {
         };
         for step in &steps {
             match *step {
-                Step::Suggest(k) => {
-                    let tids: Vec<i64> = (0..=i64::from(k % 5)).map(|i| next + i).collect();
+                Step::Suggest { ids, multivariate, gamma } => {
+                    let tids: Vec<i64> = (0..=i64::from(ids % 5)).map(|i| next + i).collect();
                     let before = history.clone();
+                    let settings = Settings { multivariate, gamma, ..settings };
                     let rows = tpe::suggest(&mut history, &tids, 5, &settings).expect("suggests");
                     prop_assert!(rows.iter().flatten().all(|v| v.is_finite()));
                     prop_assert_eq!(history.tids(), before.tids());
                 }
-                Step::New(u) => {
-                    history.observe(next, f64::INFINITY, &row(&space, u)).expect("fits");
+                Step::New { u, inactive } => {
+                    let mut values = row(&space, u);
+                    for (p, value) in values.iter_mut().enumerate() {
+                        if inactive >> p & 1 == 1 {
+                            *value = f64::NAN;
+                        }
+                    }
+                    history.observe(next, f64::INFINITY, &values).expect("fits");
                     next += 1;
+                }
+                Step::Repeat { count, u, loss } => {
+                    for _ in 0..count {
+                        history.observe(next, loss, &row(&space, u)).expect("fits");
+                        next += 1;
+                    }
                 }
                 _ if history.is_empty() => {}
                 Step::Finish { which, loss } => {
@@ -326,8 +367,8 @@ proptest! {
                     history.observe(tid, loss, &row(&space, u)).expect("fits");
                 }
                 Step::OutOfOrder { tid, u, loss } => {
-                    history.observe(i64::from(tid), loss, &row(&space, u)).expect("fits");
-                    next = next.max(i64::from(tid) + 1);
+                    history.observe(tid, loss, &row(&space, u)).expect("fits");
+                    next = next.max(tid + 1);
                 }
             }
         }
