@@ -100,8 +100,10 @@ fmt: setup  ## format the Python and the Rust code, apply safe fixes
 
 .PHONY: bench
 bench: setup  ## time the suggesters alone (cargo bench), then beside hyperopt, optuna and rustuna
-	cargo bench --locked --package sparktune-core
+	cargo bench --locked --package sparktune-core --bench suggest
 	$(PY) benches/vs_peers.py $(ARGS)
+	$(PY) benches/fmin_loop.py $(ARGS)
+	$(PY) benches/memory.py
 
 .PHONY: quality
 quality: setup  ## compare what searches find on public problems (docs/quality.md); resumable, takes hours

@@ -46,8 +46,15 @@ fn mixed(d: usize) -> Arc<Space> {
     space(MIXED.iter().copied().cycle().take(d))
 }
 
+fn settings(multivariate: bool) -> Settings {
+    Settings {
+        multivariate,
+        ..Settings::default()
+    }
+}
+
 /// `n` finished trials of random search, ready to be asked.
-fn history(space: &Arc<Space>, n: i64) -> History {
+fn history(space: &Arc<Space>, n: i64, multivariate: bool) -> History {
     let mut history = History::new(space.clone());
     let mut losses = Stream::new(1, 0);
     for tid in 0..n {
@@ -55,34 +62,44 @@ fn history(space: &Arc<Space>, n: i64) -> History {
             .observe(tid, losses.normal(), &random::suggest(space, 3, tid))
             .expect("fits");
     }
-    tpe::suggest(&mut history, &[n], 0, &Settings::default()).expect("suggests");
+    tpe::suggest(&mut history, &[n], 0, &settings(multivariate)).expect("suggests");
     history
 }
 
 fn suggest(c: &mut Criterion) {
-    for d in [2, 10, 50] {
-        let mut group = c.benchmark_group(format!("suggest/{d}"));
-        for n in [100, 1_000, 10_000, 100_000, 1_000_000] {
-            if d == 50 && n > 100_000 {
-                continue; // half a gigabyte of history says nothing that d = 10 does not
-            }
-            let mut history = history(&mixed(d), n);
-            let mut seed = 0;
-            group.bench_function(BenchmarkId::from_parameter(n), |b| {
-                b.iter(|| {
-                    seed += 1;
-                    tpe::suggest(&mut history, &[n], black_box(seed), &Settings::default())
+    for multivariate in [false, true] {
+        for d in [2, 10, 50] {
+            let kind = if multivariate {
+                "multivariate"
+            } else {
+                "univariate"
+            };
+            let mut group = c.benchmark_group(format!("suggest/{kind}/{d}"));
+            for n in [100, 1_000, 10_000, 100_000, 1_000_000] {
+                if d == 50 && n > 100_000 {
+                    continue; // gigabytes of history say nothing that d = 10 does not
+                }
+                let settings = settings(multivariate);
+                // Made when asked for, so that a filter leaves the work out as well.
+                let mut made = None;
+                let mut seed = 0;
+                group.bench_function(BenchmarkId::from_parameter(n), |b| {
+                    let history = made.get_or_insert_with(|| history(&mixed(d), n, multivariate));
+                    b.iter(|| {
+                        seed += 1;
+                        tpe::suggest(history, &[n], black_box(seed), &settings)
+                    });
                 });
-            });
+            }
+            group.finish();
         }
-        group.finish();
     }
 }
 
 fn each_distribution(c: &mut Criterion) {
     let mut group = c.benchmark_group("distribution");
     for prior in EACH {
-        let mut history = history(&space(std::iter::once(prior)), 1_000);
+        let mut history = history(&space(std::iter::once(prior)), 1_000, false);
         let mut seed = 0;
         group.bench_function(prior.0, |b| {
             b.iter(|| {
@@ -100,30 +117,40 @@ fn each_distribution(c: &mut Criterion) {
 }
 
 fn batch(c: &mut Criterion) {
-    let mut group = c.benchmark_group("batch");
-    let mut history = history(&mixed(10), 1_000);
-    for k in [1, 128, 1_024] {
-        let tids: Vec<i64> = (1_000..1_000 + k).collect();
-        let mut seed = 0;
-        group.throughput(Throughput::Elements(k.unsigned_abs()));
-        group.bench_function(BenchmarkId::from_parameter(k), |b| {
-            b.iter(|| {
-                seed += 1;
-                tpe::suggest(&mut history, &tids, black_box(seed), &Settings::default())
+    for multivariate in [false, true] {
+        let kind = if multivariate {
+            "multivariate"
+        } else {
+            "univariate"
+        };
+        let mut group = c.benchmark_group(format!("batch/{kind}"));
+        group.sample_size(20);
+        let settings = settings(multivariate);
+        for k in [1, 128, 1_024] {
+            let tids: Vec<i64> = (1_000..1_000 + k).collect();
+            let mut history = history(&mixed(10), 1_000, multivariate);
+            let mut seed = 0;
+            group.throughput(Throughput::Elements(k.unsigned_abs()));
+            group.bench_function(BenchmarkId::from_parameter(k), |b| {
+                b.iter(|| {
+                    seed += 1;
+                    tpe::suggest(&mut history, &tids, black_box(seed), &settings)
+                });
             });
-        });
+        }
+        group.finish();
     }
-    group.finish();
 }
 
 fn insert(c: &mut Criterion) {
     let mut group = c.benchmark_group("insert");
-    for n in [1_000, 10_000, 100_000] {
-        let space = mixed(10);
-        let mut history = history(&space, n);
+    for n in [1_000, 10_000, 100_000, 1_000_000] {
+        let mut made = None;
         let mut losses = Stream::new(2, 0);
         let mut tid = n;
         group.bench_function(BenchmarkId::from_parameter(n), |b| {
+            let space = mixed(10);
+            let history = made.get_or_insert_with(|| history(&space, n, false));
             b.iter(|| {
                 tid += 1;
                 let row = random::suggest(&space, 4, tid);

@@ -38,6 +38,9 @@ pub(crate) struct Model {
     above: Option<(f64, Posterior)>,
 }
 
+/// With more observations than this after it, a trial is far back.
+const FAR_BACK: usize = 2_048;
+
 /// Most grid values that are remembered.
 const MAX_KNOWN: usize = 4_096;
 
@@ -66,6 +69,7 @@ impl Model {
             self.ranks.set_below(tid, true);
             self.below = None;
         } else {
+            self.drop_sums_if_far_back(tid);
             self.joined_rest(tid, value);
         }
     }
@@ -85,7 +89,17 @@ impl Model {
                 None => {}
             }
         } else {
+            self.drop_sums_if_far_back(tid);
             self.left_rest(tid, value);
+        }
+    }
+
+    /// A trial that appears or vanishes far back moves the rank of all younger ones. One is as
+    /// dear as building the sums anew; of several only the first, if they are built when needed.
+    fn drop_sums_if_far_back(&mut self, tid: i64) {
+        let younger = self.ranks.n_above().saturating_sub(self.ranks.rank(tid));
+        if younger > FAR_BACK {
+            self.sums = None;
         }
     }
 

@@ -1,0 +1,170 @@
+"""Histories that no search should have, and those that are changed while it runs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sparktune import JOB_STATE_DONE, Trials, fmin, hp, tpe, trials_from_docs
+from sparktune._core import History, Space, suggest_tpe
+from sparktune.domain import Domain
+
+SPACE = {
+    "x": hp.uniform("x", -1, 1),
+    "kind": hp.choice("kind", ["a", {"y": hp.lognormal("y", 0, 1)}]),
+    "only": hp.choice("only", ["one"]),
+    "q": hp.quniform("q", 0, 10, 1),
+}
+DOMAIN = Domain(None, SPACE)
+N = 150  # enough for the tables that long histories use
+
+
+def doc_of(tid, loss, x=0.5, q=3.0):
+    """A finished trial in which `y` took no part."""
+    vals = {"x": [np.float64(x)], "kind": [np.int64(0)], "y": [], "only": [np.int64(0)],
+            "q": [np.float64(q)]}  # fmt: skip
+    misc = {"tid": tid, "cmd": None, "workdir": None, "vals": vals,
+            "idxs": {label: [tid] * len(value) for label, value in vals.items()}}  # fmt: skip
+    (doc,) = Trials().new_trial_docs([tid], [None], [{"status": "ok", "loss": loss}], [misc])
+    doc["state"] = JOB_STATE_DONE
+    return doc
+
+
+def varied(tid, loss, rng):
+    return doc_of(tid, loss, x=rng.uniform(-1, 1), q=float(rng.integers(0, 11)))
+
+
+HISTORIES = {
+    "all NaN": lambda rng: [varied(i, math.nan, rng) for i in range(N)],
+    "all infinite": lambda rng: [varied(i, math.inf, rng) for i in range(N)],
+    "all minus infinite": lambda rng: [varied(i, -math.inf, rng) for i in range(N)],
+    "all equal": lambda rng: [varied(i, 1.0, rng) for i in range(N)],
+    "no loss at all": lambda rng: [varied(i, None, rng) for i in range(N)],
+    "one point": lambda rng: [doc_of(i, float(i % 7)) for i in range(N)],
+    "on the bounds": lambda rng: [doc_of(i, i, x=(-1) ** i, q=10.0 * (i % 2)) for i in range(N)],
+    "outside the space": lambda rng: [doc_of(i, i, x=1e6 * i, q=-50.0) for i in range(N)],
+    "huge losses": lambda rng: [varied(i, (-1) ** i * 1e308, rng) for i in range(N)],
+    "ids backwards": lambda rng: [varied(N - i, float(i), rng) for i in range(N)],
+    "ids far apart": lambda rng: [varied(i * 2**54, float(i), rng) for i in range(N)],
+    "negative ids": lambda rng: [varied(-i, float(i), rng) for i in range(N)],
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+@pytest.mark.parametrize("multivariate", [False, True])
+def test_odd_histories_give_valid_suggestions(name, multivariate):
+    trials = trials_from_docs(HISTORIES[name](np.random.default_rng(0)))
+    docs = tpe.suggest(
+        range(10_000, 10_020), DOMAIN, trials, seed=1, verbose=False, multivariate=multivariate
+    )
+    for doc in docs:
+        vals = doc["misc"]["vals"]
+        assert -1 <= vals["x"][0] < 1
+        assert vals["q"][0] in range(11)
+        assert vals["only"] == [0]
+        assert len(vals["y"]) == (vals["kind"] == [1])
+        assert all(np.isfinite(v) for values in vals.values() for v in values)
+
+
+def test_suggestions_do_not_depend_on_the_order_of_documents():
+    rng = np.random.default_rng(3)
+    docs = [varied(i, float(rng.normal()), rng) for i in range(N)]
+    shuffled = [docs[i] for i in rng.permutation(N)]
+    one, other = (
+        tpe.suggest([999], DOMAIN, trials_from_docs(each), seed=5) for each in (docs, shuffled)
+    )
+    assert one == other
+
+
+def test_the_same_point_a_million_times():
+    space = Space([("x", "uniform", [0.0, 1.0], [[]]), ("c", "randint", [0.0, 3.0], [[]])])
+    history = History(space)
+    count = 1_000_000
+    history.extend(range(count), np.arange(count) % 5 - 2.0, np.tile([0.25, 1.0], (count, 1)))
+    before = suggest_tpe(history, range(count, count + 30), 1)
+    assert np.isfinite(before).all()
+    # All that is known lies at one place, so most suggestions do.
+    assert np.median(np.abs(before[:, 0] - 0.25)) < 0.1
+    for tid in range(0, 70, 7):
+        assert history.remove(tid)
+    history.observe(3, -9.0, [0.75, 2.0])
+    assert len(history) == count - 10
+    assert np.isfinite(suggest_tpe(history, [count], 1)).all()
+
+
+def test_documents_changed_while_a_search_runs_are_noticed():
+    """A finished trial's loss is changed, another's values, and a third is deleted."""
+    trials = Trials()
+
+    def objective(point):
+        done = len(trials.trials)
+        if done == 60:
+            trials.trials[10]["result"]["loss"] = -1e3
+            trials.trials[11]["misc"]["vals"]["x"][0] = np.float64(0.123)
+            del trials._dynamic_trials[12]
+            trials.refresh()
+        return point["x"] ** 2
+
+    fmin(objective, SPACE, max_evals=90, trials=trials, rstate=0, verbose=False)
+    assert trials.best_trial["result"]["loss"] == -1e3
+    ours = tpe.suggest([500, 501], DOMAIN, trials, seed=4)
+    fresh = tpe.suggest([500, 501], DOMAIN, trials_from_docs(trials.trials), seed=4)
+    assert [doc["misc"] for doc in ours] == [doc["misc"] for doc in fresh]
+
+
+CORE = Space(
+    [
+        ("u", "uniform", [0.0, 1.0], [[]]),
+        ("c", "categorical", [0.5, 0.5], [[]]),
+        ("l", "qloguniform", [0.0, 5.0, 1.0], [[(1, 1)]]),
+        ("r", "randint", [-3.0, 1e12], [[]]),
+    ]
+)
+anything = st.floats(allow_nan=True, allow_infinity=True)
+rows = st.one_of(
+    st.tuples(st.floats(0, 1), st.sampled_from([0.0, 1.0]), st.floats(1, 148).map(round),
+              st.integers(-3, 10**6)).map(list),
+    st.lists(anything, min_size=0, max_size=6),
+)  # fmt: skip
+operations = st.lists(
+    st.one_of(
+        st.tuples(st.just("observe"), st.integers(-3, 200), anything, rows),
+        st.tuples(st.just("remove"), st.integers(-3, 200)),
+        st.tuples(st.just("suggest"), st.integers(0, 30), st.booleans()),
+        st.tuples(st.just("many"), st.integers(0, 120), st.floats(0, 1)),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(operations)
+def test_no_sequence_of_calls_breaks_the_core(sequence):
+    """A wrong row is a ValueError; anything else that came out of Rust would be a panic."""
+    history = History(CORE)
+    known = set()
+    for what, *args in sequence:
+        if what == "observe":
+            tid, loss, row = args
+            try:
+                history.observe(tid, loss, row)
+            except ValueError:
+                continue
+            known.add(tid)
+        elif what == "remove":
+            assert history.remove(*args) == (args[0] in known)
+            known.discard(*args)
+        elif what == "many":
+            for tid in range(1000, 1000 + args[0]):
+                history.observe(tid, float(tid % 9), [args[1], 0.0, math.nan, 5.0])
+                known.add(tid)
+        else:
+            count, multivariate = args
+            new = suggest_tpe(history, range(5000, 5000 + count), 1, multivariate=multivariate)
+            assert new.shape == (count, 4)
+            assert np.isfinite(new[:, :2]).all()
+        assert len(history) == len(known)
