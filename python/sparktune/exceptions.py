@@ -12,6 +12,7 @@ from typing import Any
 
 __all__ = [
     "AllTrialsFailed",
+    "BackendLost",
     "BadSearchSpace",
     "BadSearchSpaceType",
     "DuplicateLabel",
@@ -22,9 +23,12 @@ __all__ = [
     "InvalidResult",
     "InvalidResultStatus",
     "InvalidTrial",
+    "JobFailed",
+    "ObjectiveNotLoaded",
     "SearchFailed",
     "SparkObjectInObjective",
     "SparktuneError",
+    "TrialTimeout",
     "UnpicklableObjective",
 ]
 
@@ -185,3 +189,18 @@ class ObjectiveNotLoaded(SparktuneError, RuntimeError):
 
 class SparkObjectInObjective(SparktuneError, TypeError):
     """The objective holds a SparkSession, DataFrame or the like, which exist on the driver only."""
+
+
+# -- trials that run elsewhere -----------------------------------------------------------------
+
+
+class JobFailed(SparktuneError, RuntimeError):
+    """A trial failed outside its objective: its process died, say."""
+
+
+class TrialTimeout(JobFailed, TimeoutError):
+    """A trial took longer than its `trial_timeout`, and was stopped."""
+
+
+class BackendLost(SparktuneError, RuntimeError):
+    """No trial can run any more, such as when the Spark session was stopped."""

@@ -34,6 +34,7 @@ class FakeBackend:
         self.submitted = []
         self.cancelled = {}
         self.closed = 0
+        self.free = None
 
     def thread_body(self, body):
         return body
@@ -60,7 +61,7 @@ class FakeBackend:
             event.set()
 
     def slots(self):
-        return None
+        return self.free
 
     def close(self):
         self.closed += 1
@@ -75,9 +76,9 @@ def until_cancelled(backend, tag, values):
 def make():
     made = []
 
-    def _make(run=lambda backend, tag, values: 0.0, parallelism=2):
+    def _make(run=lambda backend, tag, values: 0.0, parallelism=2, trial_timeout=None):
         backend = FakeBackend(run)
-        made.append(Dispatcher(backend, parallelism))
+        made.append(Dispatcher(backend, parallelism, trial_timeout))
         return backend, made[-1]
 
     before = set(threading.enumerate())
@@ -355,3 +356,167 @@ def test_a_failing_cancellation_does_not_stop_the_others(make, caplog):
     assert len(dispatcher.cancel()) == 2
     assert "trial 0 could not be cancelled" in caplog.text
     dispatcher.close()
+
+
+# -- time and room ---------------------------------------------------------------------------------
+
+
+def test_a_trial_that_takes_too_long_fails_and_the_others_go_on(make):
+    def run(backend, tag, values):
+        return until_cancelled(backend, tag, values) if values["hang"] else 5.0
+
+    _, dispatcher = make(run, trial_timeout=0.2)
+    dispatcher.start(trial(0, hang=True))
+    (finished,) = dispatcher.wait(None)
+    assert finished.trial["tid"] == 0
+    assert finished.error.type_name == "<class 'sparktune.exceptions.TrialTimeout'>"
+    assert "longer than its `trial_timeout` of 0.2 s" in finished.error.message
+    assert finished.error.traceback.count("\n") == 1  # nothing of ours to read
+    assert isinstance(finished.error.exception, TimeoutError)
+    assert not finished.error.fatal
+    dispatcher.start(trial(1, hang=False))
+    (finished,) = dispatcher.wait(None)
+    assert (finished.trial["tid"], finished.result["loss"]) == (1, 5.0)
+
+
+def test_what_a_trial_answers_after_its_time_is_ignored(make):
+    late = threading.Event()
+
+    def run(backend, tag, values):
+        if values["slow"]:
+            backend.cancelled[tag].wait(20)
+            late.set()
+        return 1.0
+
+    _, dispatcher = make(run, trial_timeout=0.1)
+    dispatcher.start(trial(0, slow=True))
+    (finished,) = dispatcher.wait(None)
+    assert finished.result is None
+    assert late.wait(20)
+    dispatcher.start(trial(1, slow=False))
+    assert [f.trial["tid"] for f in dispatcher.wait(None)] == [1]
+    assert dispatcher.wait(0.05) == []
+
+
+def test_the_time_of_a_trial_begins_with_its_submission(make):
+    class SlowRun:
+        def payload(self, timeout=None):
+            time.sleep(0.6)
+
+    _, dispatcher = make(trial_timeout=0.4)
+    dispatcher.start(trial(0), SlowRun())
+    assert dispatcher.wait(None)[0].result["loss"] == 0.0
+
+
+def test_a_cancellation_that_is_overtaken_is_repeated_while_the_search_goes_on(make):
+    class Deaf(FakeBackend):
+        asked = 0
+
+        def cancel(self, tag):
+            self.asked += 1
+            if self.asked == 3:
+                super().cancel(tag)
+
+    backend = Deaf(until_cancelled)
+    dispatcher = Dispatcher(backend, 1, trial_timeout=0.1)
+    dispatcher.start(trial(0))
+    assert dispatcher.wait(None)[0].error is not None
+    backend.run = lambda backend, tag, values: backend.cancelled[tag].wait(3) and 0.0
+    dispatcher._trial_timeout = None
+    dispatcher.start(trial(1))  # a thread of its own: the first is still taken
+    while dispatcher._ghosts:
+        assert dispatcher.wait(1) == []
+    assert backend.asked == 3
+    dispatcher.close()
+
+
+def test_jobs_that_never_end_do_not_pile_up_and_are_an_error_in_the_end(make, monkeypatch):
+    from sparktune.dispatch import dispatcher as module
+
+    monkeypatch.setattr(module, "_STUCK_SECONDS", 0.5)
+    monkeypatch.setattr(module, "_CLOSE_SECONDS", 0.1)
+    gate = threading.Event()
+    _, dispatcher = make(lambda *_: gate.wait(20) and 1.0, trial_timeout=0.05)
+    tid = 0
+    while dispatcher.capacity() > 0:
+        dispatcher.start(trial(tid))
+        tid += 1
+        assert len(dispatcher.wait(None)) == 1
+    assert tid == 4
+    with pytest.raises(BackendLost, match=r"4 jobs did not end within .* of being cancelled"):
+        dispatcher.wait(None)
+    assert len(dispatcher._threads) == 4
+    threads = list(dispatcher._threads)
+    dispatcher.close()
+    gate.set()
+    for thread in threads:
+        thread.join(20)
+
+
+def test_room_that_a_stuck_job_leaves_is_used_at_once(make):
+    gate = threading.Event()
+    _, dispatcher = make(lambda *_: gate.wait(20) and 1.0, parallelism=1, trial_timeout=0.05)
+    for tid in range(2):
+        dispatcher.start(trial(tid))
+        dispatcher.wait(None)
+    assert dispatcher.capacity() == 0
+    gate.set()
+    assert dispatcher.wait(None) == []
+    assert dispatcher.capacity() == 1
+
+
+def test_the_number_of_trials_follows_the_slots(make, monkeypatch):
+    from sparktune.dispatch import dispatcher as module
+
+    monkeypatch.setattr(module, "_ASK_SECONDS", 0.0)
+
+    def run(backend, tag, values):
+        return 0.0 if values["quick"] else until_cancelled(backend, tag, values)
+
+    backend, dispatcher = make(run, parallelism=8)
+    backend.free = 2
+    assert dispatcher.capacity() == 2
+    dispatcher.start(trial(0, quick=False))
+    assert dispatcher.capacity() == 1
+    for tid, (free, capacity) in enumerate([(5, 4), (0, 0), (3, 2), (100, 7)], 1):
+        dispatcher.start(trial(tid, quick=True))
+        backend.free = free  # 0: all executors are gone, for the moment
+        assert len(dispatcher.wait(None)) == 1
+        while dispatcher._asking:
+            assert dispatcher.wait(0.01) == []
+        assert dispatcher.capacity() == capacity
+
+
+def test_growth_is_seen_while_long_trials_run(make, monkeypatch):
+    from sparktune.dispatch import dispatcher as module
+
+    monkeypatch.setattr(module, "_ASK_AT_LEAST_SECONDS", 0.05)
+    backend, dispatcher = make(until_cancelled, parallelism=4)
+    backend.free = 1
+    assert dispatcher.capacity() == 1
+    dispatcher.start(trial(0))
+    threading.Timer(0.2, setattr, (backend, "free", 3)).start()
+    assert dispatcher.wait(None) == []
+    assert dispatcher.capacity() == 2
+
+
+def test_a_back_end_that_does_not_say_its_slots_holds_nothing_up(make, monkeypatch):
+    from sparktune.dispatch import dispatcher as module
+
+    monkeypatch.setattr(module, "_ASK_SECONDS", 0.0)
+    gate = threading.Event()
+    backend, dispatcher = make(parallelism=4)
+    backend.free = 2
+    assert dispatcher.capacity() == 2
+    backend.slots = lambda: gate.wait(20) and 3
+    for tid in range(5):
+        dispatcher.start(trial(tid))
+        assert len(dispatcher.wait(None)) == 1
+    assert len(dispatcher._threads) == 2
+    gate.set()
+
+
+def test_slots_that_cannot_be_read_are_no_bound(make):
+    backend, dispatcher = make(parallelism=3)
+    backend.slots = lambda: 1 / 0
+    assert dispatcher.capacity() == 3

@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from sparktune.exceptions import SparktuneError
+from sparktune.exceptions import BackendLost, JobFailed
 
 __all__ = ["Backend", "BackendLost", "JobFailed"]
-
-
-class JobFailed(SparktuneError, RuntimeError):
-    """The job of one trial failed outside the objective: its process died, say."""
-
-
-class BackendLost(SparktuneError, RuntimeError):
-    """No trial can run any more, such as when the Spark session was stopped."""
 
 
 class Backend(Protocol):
@@ -66,9 +58,9 @@ class Backend(Protocol):
     def slots(self) -> int | None:
         """Return how many trials should run at once, as things stand.
 
-        Called in the loop of the search each time that a trial starts or ends, so it must be quick.
-        None stands for no bound of the back end's own: where that is unknown, or where work that
-        waits makes it grow. Less than 1 counts as 1.
+        Called when the search begins and then, at most once a second, on a thread of its own. None
+        stands for no bound of the back end's own: where that is unknown, or where work that waits
+        makes it grow. If None at first, it is not asked for again. Less than 1 counts as 1.
         """
         ...
 

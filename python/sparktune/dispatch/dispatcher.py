@@ -1,25 +1,24 @@
-"""Runs trials side by side: a pool of threads, one queue of events, no sleeping and no polling.
+"""Runs trials side by side: a pool of threads, one queue of events, no sleeping.
 
 The `Dispatcher` knows nothing of Spark. What a trial runs on is a `Backend`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import pickle
-import platform
-import sys
 import threading
 import time
 import uuid
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from sparktune.dispatch.backend import Backend, BackendLost
+from sparktune.dispatch import answers
+from sparktune.dispatch.backend import Backend
 from sparktune.dispatch.task import encode_payload
-from sparktune.documents import Trial, normalize_result, spec_from_misc
-from sparktune.exceptions import ObjectiveNotLoaded
-from sparktune.runner import Finished, TrialError
+from sparktune.documents import Trial, spec_from_misc
+from sparktune.exceptions import BackendLost, TrialTimeout
+from sparktune.runner import Finished
 from sparktune.tracking.base import TrackedRun
 
 __all__ = ["Dispatcher"]
@@ -29,6 +28,16 @@ logger = logging.getLogger("sparktune.dispatch")
 # How long `close` waits for threads whose jobs were cancelled, and how often it cancels again.
 _CLOSE_SECONDS = 10.0
 _CANCEL_AGAIN_SECONDS = 0.5
+# The longest pause between two cancellations of the same job while the search goes on.
+_CANCEL_AGAIN_AT_MOST = 30.0
+# How long all slots may be taken by cancelled jobs before the back end counts as lost.
+_STUCK_SECONDS = 60.0
+# A cluster tells nobody that it has grown: how often to ask for its slots at most, after trials
+# that ended, and how often at least, while it runs fewer trials than it might.
+_ASK_SECONDS = 1.0
+_ASK_AT_LEAST_SECONDS = 10.0
+# Work for a thread: read the slots, which may take a call to a server.
+_READ_SLOTS = object()
 
 
 class _Flight:
@@ -39,6 +48,10 @@ class _Flight:
         self.tracked = tracked
         self.tag = tag
         self.cancelled = False
+        self.submitted: float | None = None  # when; written by the thread
+        self.deadline = float("inf")  # when the trial has had its time
+        self.cancel_again = float("inf")  # when to cancel once more, ...
+        self.patience = _CANCEL_AGAIN_SECONDS  # ... and how long after the last time
 
 
 class Dispatcher:
@@ -51,27 +64,45 @@ class Dispatcher:
     backend : Backend
         Where the trials run; closed with the dispatcher.
     parallelism : int
-        The most trials at once, at least 1.
+        The most trials at once, at least 1; fewer while the back end has fewer slots.
+    trial_timeout : float, optional
+        Seconds that a trial may take, from its submission. Then its job is cancelled and the trial
+        fails with `TrialTimeout`.
     """
 
-    def __init__(self, backend: Backend, parallelism: int) -> None:
+    def __init__(
+        self, backend: Backend, parallelism: int, trial_timeout: float | None = None
+    ) -> None:
         self._backend = backend
         self._parallelism = parallelism
+        self._trial_timeout = trial_timeout
         self._search = uuid.uuid4().hex[:12]
         self._flights: dict[str, _Flight] = {}  # by tag: started, neither reported nor cancelled
+        self._ghosts: dict[str, _Flight] = {}  # by tag: cancelled, but still with a thread
         self._threads: list[threading.Thread] = []
         self._closed = False
         self._lost: BackendLost | None = None
         self._told_lost = False
+        self._stuck_since: float | None = None
+        self._limit = parallelism  # how many trials may run at once, as things stand
+        self._follows_slots: bool | None = None  # None: not asked yet
+        self._asking = False
+        self._asked_at = time.monotonic()
         # Shared with the threads. A queue for work, so that whichever thread is free takes it.
-        self._work: SimpleQueue[_Flight | None] = SimpleQueue()
-        self._events: SimpleQueue[tuple[_Flight, Finished | BackendLost | None]] = SimpleQueue()
+        self._work: SimpleQueue[Any] = SimpleQueue()
+        self._events: SimpleQueue[tuple[_Flight | None, Any]] = SimpleQueue()
         self._lock = threading.Lock()
         self._airborne: dict[str, _Flight] = {}  # by tag: a thread has or will have it
 
     def capacity(self) -> int:
         """Return how many more trials may start now."""
-        return 0 if self._closed else self._parallelism - len(self._flights)
+        if self._closed or self._lost is not None:
+            return 0
+        if self._follows_slots is None:
+            slots = self._slots()
+            self._follows_slots = slots is not None
+            self._set_limit(slots)
+        return max(0, self._room() - len(self._flights))
 
     def start(self, trial: Trial, tracked: TrackedRun | None = None) -> None:
         """Hand a trial to a thread.
@@ -88,11 +119,10 @@ class Dispatcher:
         flight = _Flight(trial, tracked, f"sparktune-{self._search}-{trial['tid']}")
         with self._lock:
             self._airborne[flight.tag] = flight
-            needed = len(self._airborne)
+        if self._trial_timeout is not None:
+            flight.deadline = time.monotonic() + self._trial_timeout
         self._flights[flight.tag] = flight
-        if needed > len(self._threads):
-            self._add_thread()
-        self._work.put(flight)
+        self._hand_out(flight)
 
     def wait(self, timeout: float | None) -> list[Finished]:
         """Wait until a trial ends.
@@ -105,35 +135,61 @@ class Dispatcher:
         Returns
         -------
         list of Finished
-            All trials that have ended; empty at the time-out, and when none is running.
+            All trials that have ended; empty at the time-out, when none is running, and when only
+            the number of trials that may start has changed.
 
         Raises
         ------
         BackendLost
             If the back end is gone, so that no trial can run any more.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = float("inf") if timeout is None else time.monotonic() + timeout
         ended: list[Finished] = []
-        while not ended and self._flights and self._lost is None:
-            left = None
-            if deadline is not None:
-                left = min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
-            try:
-                self._take(self._events.get(timeout=left), ended)
-                while True:
-                    self._take(self._events.get_nowait(), ended)
-            except Empty:
-                if deadline is not None and time.monotonic() >= deadline:
-                    break
+        room = self._room()
+        self._take_all(ended)
+        while not ended and self._lost is None and (self._flights or self._crowded()):
+            with contextlib.suppress(Empty):
+                self._take(self._events.get(timeout=self._pause(deadline)), ended)
+            self._take_all(ended)
+            now = time.monotonic()
+            ended += self._out_of_time(now)
+            self._cancel_again(now)
+            if now >= self._next_question():
+                self._ask_for_slots()
+            if now >= deadline or self._room() > room:
+                break
+        if ended and time.monotonic() >= self._asked_at + _ASK_SECONDS:
+            self._ask_for_slots()
         if self._lost is not None and not ended and not self._told_lost:
             self._told_lost = True  # once: the search cleans up after it
             raise self._lost
         return ended
 
-    def _take(
-        self, event: tuple[_Flight, Finished | BackendLost | None], ended: list[Finished]
-    ) -> None:
+    def _pause(self, until: float) -> float | None:
+        """Return how long to wait for an event, None for as long as it takes."""
+        until = min(
+            until,
+            self._next_question(),
+            *(flight.deadline for flight in self._flights.values()),
+            *(ghost.cancel_again for ghost in self._ghosts.values()),
+        )
+        if self._stuck_since is not None:
+            until = min(until, self._stuck_since + _STUCK_SECONDS)
+        left = max(0.0, until - time.monotonic())
+        return None if left > threading.TIMEOUT_MAX else left
+
+    def _take_all(self, ended: list[Finished]) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                self._take(self._events.get_nowait(), ended)
+
+    def _take(self, event: tuple[_Flight | None, Any], ended: list[Finished]) -> None:
         flight, outcome = event
+        if flight is None:
+            self._asking = False
+            self._set_limit(outcome)
+            return
+        self._ghosts.pop(flight.tag, None)
         if flight.cancelled or self._flights.pop(flight.tag, None) is None:
             return  # what a cancelled trial still says is too late
         if isinstance(outcome, BackendLost):
@@ -141,6 +197,84 @@ class Dispatcher:
             self._flights[flight.tag] = flight  # for `cancel`: this trial did not end
         elif outcome is not None:
             ended.append(outcome)
+
+    # -- time and room -------------------------------------------------------------------------
+
+    def _room(self) -> int:
+        """Return how many trials may run at once; threads of cancelled jobs may run out."""
+        # Threads of cancelled jobs are replaced, but only so many of them.
+        return self._limit - max(0, len(self._ghosts) - self._limit)
+
+    def _set_limit(self, slots: int | None) -> None:
+        limit = self._parallelism if slots is None else max(1, min(slots, self._parallelism))
+        if limit != self._limit:
+            logger.info("Running up to %d trials at once now; it was %d.", limit, self._limit)
+        self._limit = limit
+
+    def _next_question(self) -> float:
+        """Return when to ask for the slots, if nothing happens before."""
+        if not self._follows_slots or self._asking or self._limit >= self._parallelism:
+            return float("inf")
+        return self._asked_at + _ASK_AT_LEAST_SECONDS
+
+    def _ask_for_slots(self) -> None:
+        if self._follows_slots and not self._asking:
+            self._asking = True
+            self._asked_at = time.monotonic()
+            self._hand_out(_READ_SLOTS)
+
+    def _out_of_time(self, now: float) -> list[Finished]:
+        """Cancel the trials that have had their time."""
+        ended = []
+        for flight in [each for each in self._flights.values() if each.deadline <= now]:
+            assert self._trial_timeout is not None
+            # The time in which a thread waited for the trial's MLflow run is not the trial's.
+            started = now if flight.submitted is None else flight.submitted
+            flight.deadline = started + self._trial_timeout
+            if flight.deadline > now:
+                continue
+            self._give_up([flight])
+            error = TrialTimeout(
+                f"The trial took longer than its `trial_timeout` of {self._trial_timeout} s and "
+                "was stopped."
+            )
+            ended.append(answers.failed(flight.trial, error))
+        return ended
+
+    def _give_up(self, flights: list[_Flight]) -> None:
+        """Cancel trials; whatever they still answer is ignored."""
+        for flight in flights:
+            flight.cancelled = True  # first all: a thread that is about to submit must see it
+            del self._flights[flight.tag]
+        for flight in flights:
+            self._ghosts[flight.tag] = flight
+            flight.cancel_again = time.monotonic() + flight.patience
+            self._cancel_job(flight)
+            logger.debug("trial task %s cancelled.", flight.trial["tid"])
+
+    def _cancel_again(self, now: float) -> None:
+        """Cancel what does not end: a cancellation that overtakes its submission does nothing."""
+        for ghost in self._ghosts.values():
+            if ghost.cancel_again <= now:
+                ghost.patience = min(2 * ghost.patience, _CANCEL_AGAIN_AT_MOST)
+                ghost.cancel_again = now + ghost.patience
+                self._cancel_job(ghost)
+
+    def _crowded(self) -> bool:
+        """Return whether cancelled jobs keep every trial from starting."""
+        if self._closed or self._flights or len(self._ghosts) < 2 * self._limit:
+            self._stuck_since = None
+            return False
+        now = time.monotonic()
+        if self._stuck_since is None:
+            self._stuck_since = now
+        if now - self._stuck_since >= _STUCK_SECONDS:
+            self._lost = BackendLost(
+                f"{len(self._ghosts)} jobs did not end within {_STUCK_SECONDS:.0f} s of being "
+                "cancelled, so no trial can start; trials that had finished are kept."
+            )
+            return False
+        return True
 
     def cancel(self) -> list[Trial]:
         """Stop all trials.
@@ -151,14 +285,9 @@ class Dispatcher:
             Those that were running. Whatever they still answer is ignored.
         """
         flights = list(self._flights.values())
-        self._flights.clear()
-        for flight in flights:
-            flight.cancelled = True  # first all: a thread that is about to submit must see it
         if flights:
             logger.debug("Cancelling all running jobs: %d.", len(flights))
-        for flight in flights:
-            self._cancel_job(flight)
-            logger.debug("trial task %s cancelled.", flight.trial["tid"])
+        self._give_up(flights)
         return [flight.trial for flight in flights]
 
     def close(self) -> None:
@@ -197,6 +326,14 @@ class Dispatcher:
 
     # -- on the threads ------------------------------------------------------------------------
 
+    def _hand_out(self, work: Any) -> None:
+        """Give a flight, or `_READ_SLOTS`, to a thread that is free."""
+        with self._lock:
+            needed = len(self._airborne) + self._asking
+        if needed > len(self._threads):
+            self._add_thread()
+        self._work.put(work)
+
     def _add_thread(self) -> None:
         # Daemons, so that a job which cannot be ended never keeps the interpreter from ending.
         thread = threading.Thread(
@@ -208,14 +345,18 @@ class Dispatcher:
         self._threads.append(thread)
 
     def _run_thread(self) -> None:
-        while (flight := self._work.get()) is not None:
+        while (work := self._work.get()) is not None:
+            if work is _READ_SLOTS:
+                self._events.put((None, self._slots()))
+                continue
+            flight: _Flight = work
             outcome: Finished | BackendLost | None
             try:
                 outcome = self._run(flight)
             except BackendLost as lost:
                 outcome = lost
             except BaseException as error:
-                outcome = Finished(flight.trial, error=TrialError.from_exception(error))
+                outcome = answers.failed(flight.trial, error)
             failed = isinstance(outcome, BackendLost) or (outcome and outcome.error)
             logger.debug(
                 "trial %s task thread %s.",
@@ -225,7 +366,14 @@ class Dispatcher:
             with self._lock:
                 self._airborne.pop(flight.tag, None)
             self._events.put((flight, outcome))
-            del flight, outcome  # a result may be large, and the next trial may be far off
+            del work, flight, outcome  # a result may be large, and the next trial may be far off
+
+    def _slots(self) -> int | None:
+        try:
+            return self._backend.slots()
+        except Exception:
+            logger.debug("The number of slots could not be read.", exc_info=True)
+            return None
 
     def _run(self, flight: _Flight) -> Finished | None:
         if flight.cancelled:
@@ -233,10 +381,11 @@ class Dispatcher:
         tracked = None if flight.tracked is None else flight.tracked.payload()
         values = spec_from_misc(flight.trial["misc"])
         payload = encode_payload(values, tracked)
+        flight.submitted = time.monotonic()
         if flight.cancelled:
             return None
         answer = self._backend.submit(flight.tag, payload, _description(flight.trial, values))
-        return None if flight.cancelled else _finished(flight.trial, answer)
+        return None if flight.cancelled else answers.finished(flight.trial, answer)
 
 
 def _description(trial: Trial, values: dict[str, Any]) -> str:
@@ -246,45 +395,3 @@ def _description(trial: Trial, values: dict[str, Any]) -> str:
     )
     text = f"sparktune trial {trial['tid']}: {shown}"
     return text if len(text) <= 200 else text[:197] + "..."
-
-
-def _finished(trial: Trial, answer: bytes) -> Finished:
-    """Turn what a task answered into what the search loop is told."""
-    kind, *body, meta = pickle.loads(answer)
-    logger.debug(
-        "Trial %s: %s after %.3f s in process %s on %s, attempt %s.",
-        trial["tid"], kind, meta["seconds"], meta["pid"], meta["host"], meta["attempt"],
-    )  # fmt: skip
-    if kind == "ok":
-        return Finished(trial, result=normalize_result(pickle.loads(body[0])))
-    if kind == "not loaded":
-        what, traceback = body
-        error = ObjectiveNotLoaded(
-            f"The objective cannot be loaded on the workers, which run {meta['python']}: {what}. "
-            f"The driver runs {sys.executable} (Python {platform.python_version()}). Hint: install "
-            "there what the objective imports, or have the workers run the driver's Python (Spark: "
-            "set PYSPARK_PYTHON before the session is made)."
-        )
-        return Finished(
-            trial, error=TrialError(str(type(error)), str(error), traceback, error, fatal=True)
-        )
-    type_name, message, traceback, pickled = body
-    return Finished(
-        trial,
-        error=TrialError(
-            type_name=type_name,
-            message=message,
-            traceback=traceback,
-            exception=_exception(pickled),
-        ),
-    )
-
-
-def _exception(pickled: bytes | None) -> BaseException | None:
-    if pickled is None:
-        return None
-    try:
-        exception = pickle.loads(pickled)
-    except Exception:  # many exception classes pickle, but do not unpickle
-        return None
-    return exception if isinstance(exception, BaseException) else None
