@@ -40,6 +40,7 @@ from sparktune.logs import follow_hyperopt
 from sparktune.trials import Trials, trials_from_docs
 
 if TYPE_CHECKING:
+    from sparktune.processes.trials import ProcessTrials
     from sparktune.spark.trials import SparkTrials
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "Ctrl",
     "Domain",
     "FMinIter",
+    "ProcessTrials",
     "SparkTrials",
     "Trials",
     "__version__",
@@ -84,6 +86,7 @@ _LAZY_MODULES = frozenset(
         "criteria",
         "early_stop",
         "plotting",
+        "processes",
         "progress",
         "pyll",
         "pyll_utils",
@@ -101,6 +104,10 @@ def __getattr__(name: str) -> Any:
         from sparktune.spark.trials import SparkTrials
 
         return SparkTrials
+    if name == "ProcessTrials":
+        from sparktune.processes.trials import ProcessTrials
+
+        return ProcessTrials
     if name in _LAZY_MODULES:
         import importlib
 

@@ -27,6 +27,7 @@ __all__ = [
     "checked_rstate",
     "validate_loss_threshold",
     "validate_timeout",
+    "validate_trial_timeout",
 ]
 
 SEED_VARIABLES = ("SPARKTUNE_SEED", "HYPEROPT_FMIN_SEED")
@@ -62,6 +63,28 @@ def validate_timeout(timeout: Any) -> None:
         raise InvalidArgumentType(_TIMEOUT_RULE.format(timeout))
     if not timeout > 0:  # NaN as well
         raise InvalidArgument(_TIMEOUT_RULE.format(timeout))
+
+
+def validate_trial_timeout(trial_timeout: Any) -> None:
+    """Check the time that a trial may take.
+
+    Parameters
+    ----------
+    trial_timeout : float or None
+        Seconds; positive.
+
+    Raises
+    ------
+    InvalidArgument, InvalidArgumentType
+        If it is anything else.
+    """
+    if trial_timeout is None:
+        return
+    rule = f"`trial_timeout` must be a positive number of seconds or None; got {trial_timeout!r}."
+    if not _is_number(trial_timeout):
+        raise InvalidArgumentType(rule)
+    if not trial_timeout > 0:  # NaN as well
+        raise InvalidArgument(rule)
 
 
 def validate_loss_threshold(loss_threshold: Any) -> None:

@@ -199,7 +199,8 @@ def fmin(
     loss_threshold : float, optional
         The search ends when a loss is below it.
     trials : Trials, optional
-        Where trials are kept: `Trials` evaluates them here one by one, `SparkTrials` on a cluster.
+        Where trials are kept: `Trials` evaluates them here one by one, `ProcessTrials` in processes
+        of this machine, `SparkTrials` on a cluster.
         Trials that are already in it are taken into account.
     rstate : numpy.random.Generator, numpy.random.RandomState or int, optional
         The source of randomness, or its seed. By default the environment variable `SPARKTUNE_SEED`
@@ -361,6 +362,7 @@ def fmin(
         "max_queue_len": max_queue_len,
         "algo": _name_of(algo),
         "parallelism": getattr(trials, "parallelism", None),
+        "trial_timeout": getattr(trials, "trial_timeout", None),
     }
     info = SearchInfo(params=params, space=domain.expr, resumed=resumed, past=past)
     _exhaust(search, tracker, info)
@@ -417,6 +419,8 @@ def _searches_itself(trials: Any) -> bool:
 
 def _runs_elsewhere(trials: Any) -> bool:
     """Whether trials run on a cluster that this package talks to."""
+    if not getattr(trials, "on_cluster", True):
+        return False
     make_runner = getattr(type(trials), "make_runner", Trials.make_runner)
     return bool(trials.asynchronous) and make_runner is not Trials.make_runner
 

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from sparktune.dispatch.parallelism import check_parallelism
 from sparktune.exceptions import InvalidArgumentType
 from sparktune.spark.cluster import (
     Cluster,
-    check_parallelism,
     decide_parallelism,
     is_stopped,
     read_cluster,

@@ -544,3 +544,20 @@ def test_data_of_with_data_arrive_once_a_worker(spark):
     search(with_data(objective, X=X), trials, {"x": SPACE}, max_evals=12)
     assert {result["copies"] for result in trials.results} == {1}
     assert min(trials.losses()) > 199_990
+
+
+def test_a_trial_that_takes_too_long_is_stopped_and_the_search_goes_on(spark):
+    trials = SparkTrials(parallelism=2, trial_timeout=6)
+
+    def objective(x):
+        import time
+
+        time.sleep(600 if x == 1.0 else 0)
+        return x
+
+    search(objective, trials, points_to_evaluate=[{"x": 1.0}], max_evals=6)
+    assert trials.count_successful_trials() == 6
+    assert trials.count_failed_trials() == 1
+    (failed,) = [t for t in trials._dynamic_trials if t["state"] == JOB_STATE_ERROR]
+    assert failed["misc"]["error"][0] == "<class 'sparktune.exceptions.TrialTimeout'>"
+    assert trials.count_cancelled_trials() == 0

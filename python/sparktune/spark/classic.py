@@ -35,6 +35,7 @@ class ClassicBackend:
         self._resource_profile = resource_profile
         # Tags belong to a thread of the JVM. Without pinned threads, Python's threads share those.
         self._pinned = cluster.has_pinned_threads(self._sc)
+        self._dynamic = cluster.is_dynamic(self._sc)
         self._python: str | None = None  # the workers' Python as it was, where it was changed
         if cluster.runs_a_python_by_chance(self._sc):
             self._python, self._sc.pythonExec = self._sc.pythonExec, sys.executable
@@ -103,8 +104,9 @@ class ClassicBackend:
             self._sc.cancelJobGroup(tag)
 
     def slots(self) -> int | None:
-        """Return how many tasks the cluster can run at once; None if unknown."""
-        return cluster.task_slots(self._sc)
+        """Return how many tasks the cluster can run at once; None if unknown, or if it grows."""
+        # Dynamic allocation adds executors only for jobs that wait.
+        return None if self._dynamic else cluster.task_slots(self._sc)
 
     def close(self) -> None:
         """Remove the broadcast variables; the session stays as it was."""

@@ -7,25 +7,19 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from sparktune.exceptions import InvalidArgumentType
+from sparktune.dispatch.parallelism import at_most_max
 
 __all__ = [
-    "MAX_PARALLELISM",
     "Cluster",
-    "check_parallelism",
     "decide_parallelism",
     "has_pinned_threads",
+    "is_dynamic",
     "is_stopped",
     "read_cluster",
     "task_slots",
 ]
 
 logger = logging.getLogger("sparktune.spark")
-
-MAX_PARALLELISM = 128
-"""The most trials at once. More would leave the sampler guessing, and the driver's threads busy."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +61,19 @@ def read_cluster(spark: Any) -> Cluster:
         executors=_executors(sc),
         slots=task_slots(sc),
         default_parallelism=int(sc.defaultParallelism),
-        dynamic=str(sc.getConf().get("spark.dynamicAllocation.enabled", "false")).lower() == "true",
+        dynamic=is_dynamic(sc),
     )
+
+
+def is_dynamic(sc: Any) -> bool:
+    """Return whether executors come and go (dynamic allocation).
+
+    Parameters
+    ----------
+    sc : pyspark.SparkContext
+        The context.
+    """
+    return str(sc.getConf().get("spark.dynamicAllocation.enabled", "false")).lower() == "true"
 
 
 def _is_local(sc: Any) -> bool:
@@ -146,29 +151,6 @@ def has_pinned_threads(sc: Any) -> bool:
     return isinstance(sc._gateway, ClientServer)
 
 
-def check_parallelism(parallelism: Any) -> int | None:
-    """Return the `parallelism` argument of `SparkTrials` if its type is right.
-
-    Parameters
-    ----------
-    parallelism : int or None
-        What the user gave.
-
-    Raises
-    ------
-    InvalidArgumentType
-        If it is neither an int nor None.
-    """
-    if parallelism is None:
-        return None
-    if isinstance(parallelism, (bool, np.bool_)) or not isinstance(parallelism, (int, np.integer)):
-        raise InvalidArgumentType(
-            "`parallelism` of SparkTrials must be an int, or None for Spark's own number; "
-            f"got {parallelism!r} ({type(parallelism).__name__})."
-        )
-    return int(parallelism)
-
-
 def decide_parallelism(requested: int | None, cluster: Cluster) -> int:
     """Return how many trials run at once, and log why.
 
@@ -183,8 +165,8 @@ def decide_parallelism(requested: int | None, cluster: Cluster) -> int:
     Returns
     -------
     int
-        From 1 to `MAX_PARALLELISM`. Never more than the cluster can run at once, unless that is
-        unknown or may grow.
+        From 1 to 128. Never more than the cluster can run at once, unless that is unknown or may
+        grow.
     """
     if requested is None or requested <= 0:
         if requested is not None:
@@ -202,14 +184,7 @@ def decide_parallelism(requested: int | None, cluster: Cluster) -> int:
         logger.info("Running up to %d trials at once: %s.", parallelism, why)
     else:
         parallelism = requested
-    if parallelism > MAX_PARALLELISM:
-        logger.warning(
-            "`parallelism` must be at most %d; got %d. Running up to %d trials at once.",
-            MAX_PARALLELISM,
-            parallelism,
-            MAX_PARALLELISM,
-        )
-        parallelism = MAX_PARALLELISM
+    parallelism = at_most_max(parallelism)
     slots = cluster.slots
     if slots is None or parallelism <= slots:
         return parallelism

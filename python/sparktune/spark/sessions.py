@@ -6,7 +6,6 @@ from typing import Any
 
 from sparktune.dispatch.backend import Backend
 from sparktune.dispatch.cargo import Cargo, pack
-from sparktune.dispatch.task import RESULT_LIMIT
 from sparktune.domain import Domain
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 from sparktune.spark import cluster
@@ -92,7 +91,9 @@ def read_cluster(session: Any) -> Cluster:
     return cluster.read_cluster(session)
 
 
-def make_backend(session: Any, domain: Domain, resource_profile: Any) -> Backend:
+def make_backend(
+    session: Any, domain: Domain, resource_profile: Any, result_limit: int | None
+) -> Backend:
     """Return what runs trials on this kind of session.
 
     Parameters
@@ -103,18 +104,20 @@ def make_backend(session: Any, domain: Domain, resource_profile: Any) -> Backend
         What all trials share.
     resource_profile : pyspark.resource.ResourceProfile or None
         What each trial needs.
+    result_limit : int or None
+        The most bytes that the pickled result of a trial may have.
     """
     if is_connect(session):
         from sparktune.spark import connect
 
-        cargo = _pack(domain, connect.RESULT_LIMIT)
+        cargo = _pack(domain, min(result_limit or connect.RESULT_LIMIT, connect.RESULT_LIMIT))
         return connect.ConnectBackend(session, cargo, resource_profile)
     from sparktune.spark.classic import ClassicBackend
 
-    return ClassicBackend(session, _pack(domain, RESULT_LIMIT), resource_profile)
+    return ClassicBackend(session, _pack(domain, result_limit), resource_profile)
 
 
-def _pack(domain: Domain, result_limit: int) -> Cargo:
+def _pack(domain: Domain, result_limit: int | None) -> Cargo:
     assert domain.fn is not None
     # Every executor has the cloudpickle inside pyspark.
     return pack(

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sparktune.arguments import validate_loss_threshold, validate_timeout
-from sparktune.documents import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR
+from sparktune.dispatch.parallelism import MAX_PARALLELISM, check_parallelism
+from sparktune.dispatch.trials import ParallelTrials
 from sparktune.exceptions import InvalidArgument
 from sparktune.spark import cluster
 from sparktune.spark.sessions import find_session, is_stopped, make_backend, read_cluster
-from sparktune.trials import Trials
 
 if TYPE_CHECKING:
+    from sparktune.dispatch.backend import Backend
     from sparktune.domain import Domain
-    from sparktune.runner import Runner, RunnerOptions
 
 __all__ = ["SparkTrials"]
 
 logger = logging.getLogger("sparktune.spark")
 
-CANCELLED_BY_USER = "fmin run cancelled by user"
 
-
-class SparkTrials(Trials):
+class SparkTrials(ParallelTrials):
     """The trials of a search that runs on Spark: each trial is one Spark job with one task.
 
     The driver proposes trials, the workers evaluate them, several at once. The objective and all
@@ -47,11 +43,16 @@ class SparkTrials(Trials):
         not pickled with the object.
     resource_profile : pyspark.resource.ResourceProfile, optional
         What each trial needs (stage-level scheduling). Ignored, with a warning, in local mode.
+    trial_timeout : float or None, default None
+        Seconds that one trial may take, from when its job is submitted. Then the job is cancelled,
+        whatever it is doing; the trial ends with the error `sparktune.exceptions.TrialTimeout`,
+        and the search goes on.
 
     Attributes
     ----------
     parallelism : int
-        The number that was decided on.
+        The number that was decided on. A search follows the cluster as it shrinks and grows, up to
+        the number that was asked for.
     user_specified_parallelism : int or None
         The number that was asked for.
 
@@ -65,18 +66,10 @@ class SparkTrials(Trials):
         If an argument has the wrong type.
     """
 
-    asynchronous = True
-    MAX_CONCURRENT_JOBS_ALLOWED = cluster.MAX_PARALLELISM
-
     # On the class, so that views and unpickled objects have them.
-    timeout: float | None = None
-    loss_threshold: float | None = None
-    user_specified_parallelism: int | None = None
-    parallelism: int = 1
     _spark: Any = None
     _resource_profile: Any = None
-    _fmin_cancelled = False
-    _fmin_cancelled_reason: str | None = None
+    _logger = logger
 
     def __init__(
         self,
@@ -85,20 +78,15 @@ class SparkTrials(Trials):
         loss_threshold: float | None = None,
         spark_session: Any = None,
         resource_profile: Any = None,
+        *,
+        trial_timeout: float | None = None,
     ) -> None:
-        super().__init__(exp_key=None, refresh=False)
-        requested = cluster.check_parallelism(parallelism)
-        validate_timeout(timeout)
-        validate_loss_threshold(loss_threshold)
-        self.timeout = timeout
-        self.loss_threshold = loss_threshold
+        super().__init__(timeout, loss_threshold, trial_timeout)
+        requested = check_parallelism(parallelism)
         self.user_specified_parallelism = parallelism
         self._spark = find_session(spark_session)
         self._set_up_cluster(requested, resource_profile)
         self.refresh()
-
-    def __str__(self) -> str:
-        return f"SparkTrials(trials={self.trials})"
 
     def __getstate__(self) -> dict[str, Any]:
         # A session belongs to its process; so does a profile, which may hold a Java object.
@@ -116,62 +104,7 @@ class SparkTrials(Trials):
             resource_profile = None
         self._resource_profile = resource_profile
 
-    # -- what became of the trials -------------------------------------------------------------
-
-    @property
-    def fmin_cancelled_reason(self) -> str | None:
-        """Why the last search ended early; None if it did not."""
-        return self._fmin_cancelled_reason
-
-    def count_successful_trials(self) -> int:
-        """Return the number of trials that ended without an error."""
-        return self.count_by_state_unsynced(JOB_STATE_DONE)
-
-    def count_failed_trials(self) -> int:
-        """Return the number of trials that ended with an error."""
-        return self.count_by_state_unsynced(JOB_STATE_ERROR)
-
-    def count_cancelled_trials(self) -> int:
-        """Return the number of trials that were cancelled."""
-        return self.count_by_state_unsynced(JOB_STATE_CANCEL)
-
-    def count_total_trials(self) -> int:
-        """Return the number of trials that ended, in whatever way."""
-        return self.count_by_state_unsynced([JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_CANCEL])
-
-    def delete_all(self) -> None:
-        """Forget all trials and attachments, and why the last search ended."""
-        super().delete_all()
-        self._fmin_cancelled = False
-        self._fmin_cancelled_reason = None
-
-    # -- searching -----------------------------------------------------------------------------
-
-    def make_runner(self, domain: Domain, options: RunnerOptions) -> Runner:
-        """Return what runs the trials of a search on Spark.
-
-        Parameters
-        ----------
-        domain : Domain
-            Objective and space; shipped to the workers once.
-        options : RunnerOptions
-            What the search says about itself.
-
-        Raises
-        ------
-        UnpicklableObjective, SparkObjectInObjective
-            If the objective cannot travel; name the variable.
-        InvalidArgument
-            If the Spark session was stopped, or the objective wants the expression of the space.
-        """
-        # Here, so that the class can be looked at where pyspark is not installed.
-        from sparktune.dispatch.dispatcher import Dispatcher
-
-        if domain.fn is None or domain.pass_expr_memo_ctrl:
-            raise InvalidArgument(
-                "The objective of SparkTrials must take a point of the space; "
-                "`pass_expr_memo_ctrl` needs the driver. Use Trials() for such an objective."
-            )
+    def _make_backend(self, domain: Domain) -> Backend:
         if self._spark is None:  # unpickled
             self._spark = find_session(None)
             self._set_up_cluster(self.user_specified_parallelism, self._resource_profile)
@@ -180,60 +113,11 @@ class SparkTrials(Trials):
                 "The Spark session of SparkTrials must not be stopped. Make a session, and a new "
                 "SparkTrials with it; to go on with these trials, pickle and unpickle them."
             )
-        backend = make_backend(self._spark, domain, self._resource_profile)
-        return Dispatcher(backend, self.parallelism)
+        return make_backend(self._spark, domain, self._resource_profile, self.result_limit)
 
-    def fmin(
-        self,
-        fn: Callable[..., Any],
-        space: Any,
-        algo: Any = None,
-        max_evals: int | None = None,
-        timeout: float | None = None,
-        loss_threshold: float | None = None,
-        *args: Any,
-        **kwargs: Any,
-    ) -> Any:
-        """Search with these trials; see `sparktune.fmin`, which has the same parameters.
-
-        The `timeout` and the `loss_threshold` that the object was made with go before those
-        given here.
-        """
-        timeout = _preferred("timeout", self.timeout, timeout)
-        loss_threshold = _preferred("loss_threshold", self.loss_threshold, loss_threshold)
-        self._fmin_cancelled = False
-        self._fmin_cancelled_reason = None
-        try:
-            best = super().fmin(
-                fn, space, algo, max_evals, timeout, loss_threshold, *args, **kwargs
-            )
-            logger.debug("fmin thread exits normally.")
-            return best
-        except KeyboardInterrupt:
-            self._fmin_cancelled = True
-            self._fmin_cancelled_reason = CANCELLED_BY_USER
-            raise
-        finally:
-            # In Hyperopt's words, for tools that read them.
-            if self._fmin_cancelled:
-                logger.warning("fmin cancelled because of %s", self._fmin_cancelled_reason)
-            logger.info(
-                "Total Trials: %d: %d succeeded, %d failed, %d cancelled.",
-                self.count_total_trials(),
-                self.count_successful_trials(),
-                self.count_failed_trials(),
-                self.count_cancelled_trials(),
-            )
-
-
-def _preferred(name: str, own: float | None, given: float | None) -> float | None:
-    if own is None:
-        return given
-    if given is not None and given != own:
-        logger.warning(
-            "`%s` was given to SparkTrials (%s) and to fmin (%s); that of SparkTrials is used.",
-            name,
-            own,
-            given,
-        )
-    return own
+    def _most_at_once(self, backend: Backend) -> int:
+        asked = self.user_specified_parallelism
+        if asked is None or asked <= self.parallelism or backend.slots() is None:
+            return self.parallelism
+        # What the cluster had too few slots for at first, it may have slots for later.
+        return min(asked, MAX_PARALLELISM)

@@ -1,0 +1,81 @@
+"""How many trials may run at once, whatever they run on."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+
+from sparktune.exceptions import InvalidArgumentType
+
+__all__ = ["MAX_PARALLELISM", "at_most_max", "check_parallelism", "warn_if_idle"]
+
+logger = logging.getLogger("sparktune.dispatch")
+
+MAX_PARALLELISM = 128
+"""The most trials at once. More would leave the sampler guessing, and the driver's threads busy."""
+
+
+def check_parallelism(parallelism: Any, owner: str = "SparkTrials") -> int | None:
+    """Return a `parallelism` argument if its type is right.
+
+    Parameters
+    ----------
+    parallelism : int or None
+        What the user gave.
+    owner : str
+        The class that it was given to.
+
+    Raises
+    ------
+    InvalidArgumentType
+        If it is neither an int nor None.
+    """
+    if parallelism is None:
+        return None
+    if isinstance(parallelism, (bool, np.bool_)) or not isinstance(parallelism, (int, np.integer)):
+        raise InvalidArgumentType(
+            f"`parallelism` of {owner} must be an int, or None for the default; "
+            f"got {parallelism!r} ({type(parallelism).__name__})."
+        )
+    return int(parallelism)
+
+
+def at_most_max(parallelism: int) -> int:
+    """Return `parallelism` or, with a warning, `MAX_PARALLELISM`.
+
+    Parameters
+    ----------
+    parallelism : int
+        At least 1.
+    """
+    if parallelism <= MAX_PARALLELISM:
+        return parallelism
+    logger.warning(
+        "`parallelism` must be at most %d; got %d. Running up to %d trials at once.",
+        MAX_PARALLELISM,
+        parallelism,
+        MAX_PARALLELISM,
+    )
+    return MAX_PARALLELISM
+
+
+def warn_if_idle(parallelism: int, max_evals: int | None) -> None:
+    """Warn of slots that a search can never fill.
+
+    Parameters
+    ----------
+    parallelism : int
+        How many trials the user wants at once.
+    max_evals : int or None
+        The most trials the search will have.
+    """
+    if max_evals is not None and 0 < max_evals < parallelism:
+        logger.warning(
+            "`parallelism` is %d, but the search has at most %d trials (`max_evals`): all start at "
+            "once, and none learns from another. About the square root of `max_evals` is a good "
+            "`parallelism`.",
+            parallelism,
+            max_evals,
+        )

@@ -1,0 +1,37 @@
+"""What a worker process runs: trials that the driver sends, one after the other.
+
+It is run as a script by a fresh interpreter, which has nothing of the driver's: so the driver's
+main module is not imported and needs no ``if __name__ == "__main__"``. Standard library only, and
+not sparktune, so that a worker starts quickly.
+"""
+
+import contextlib
+import os
+import pickle
+import sys
+from multiprocessing.connection import Connection
+
+
+def main(descriptor: int) -> None:
+    """Serve the driver at the other end of a socket, until it hangs up."""
+    driver = Connection(descriptor)
+    # Not for the processes that an objective starts: they would hide this one's end.
+    os.set_inheritable(descriptor, False)
+    os.register_at_fork(after_in_child=driver.close)
+    try:
+        path, argv, task = pickle.loads(driver.recv_bytes())
+        sys.path[:], sys.argv[:] = path, argv
+        run = pickle.loads(task)
+        while True:
+            (answer,) = run(iter([driver.recv_bytes()]))
+            for stream in (sys.stdout, sys.stderr):  # what a killed process has not flushed is lost
+                with contextlib.suppress(Exception):
+                    stream.flush()
+            driver.send_bytes(answer)
+            del answer  # may be large, and the next trial may be far off
+    except (EOFError, ConnectionError):
+        pass  # the driver has closed the search, or is gone
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
