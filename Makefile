@@ -110,6 +110,10 @@ quality: setup  ## compare what searches find on public problems (docs/quality.m
 	$(PY) -m pip install --quiet --require-hashes -r requirements-quality.lock
 	$(PY) benches/quality/run.py $(ARGS)
 
+.PHONY: bench-mlflow
+bench-mlflow: setup  ## time searches with and without recording, beside MlflowSparkStudy
+	@$(WITH_JAVA) $(PY) benches/mlflow.py $(ARGS)
+
 # --- Shipping it ----------------------------------------------------------------------------
 
 .PHONY: wheel
