@@ -337,7 +337,11 @@ def fmin(
             for doc in trials._dynamic_trials
             if doc["state"] not in (JOB_STATE_NEW, JOB_STATE_RUNNING)
         ]
-    tracker = make_tracker(enabled=mlflow, parallel=parallel or resumed is not None)
+    tracker = make_tracker(
+        enabled=mlflow,
+        parallel=parallel or resumed is not None,
+        session=getattr(trials, "_spark", None),
+    )
     search = FMinIter(
         algo,
         domain,

@@ -11,6 +11,9 @@ What an objective may do, and where it lands:
   trial's run. Further ones (one a fold, say) are nested under it.
 - ``mlflow.end_run()`` and then more logging: still the trial's run.
 
+Where the trial has no run, because the server was away, or where this worker is refused by the
+server, all this lands in a store that is thrown away with the trial: logging fails no trial.
+
 Afterwards the thread's active runs, tracking URI, experiment and autologging settings are what
 they were before the trial, because Spark reuses its Python workers.
 """
@@ -22,14 +25,26 @@ import functools
 import inspect
 import logging
 import os
+import pathlib
+import re
+import shutil
+import socket
 import sys
+import tempfile
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 __all__ = ["worker_run"]
 
+_FILE_STORE = "MLFLOW_ALLOW_FILE_STORE"
+_CONNECT_SECONDS = 5.0
+_IMPATIENT: dict[str, str | None] = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
 _EXPERIMENT_VARIABLES = ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 _VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", *_EXPERIMENT_VARIABLES)
 
@@ -77,7 +92,7 @@ class _Trial:
 
     def __init__(self, payload: Mapping[str, Any], any_thread: bool) -> None:
         self.payload = payload
-        self.run_id: str = payload["run_id"]
+        self.run_id: str | None = payload["run_id"]  # None: the trial has no run to log into
         self.any_thread = any_thread
         self.failed = False
         self.opened = False  # the objective has opened the trial's run itself
@@ -85,12 +100,14 @@ class _Trial:
         self.environment: dict[str, str | None] = {}
         self.saved: _Saved | None = None
         self.child: Any = None  # mlflow.ActiveRun
+        self.folder: str | None = None  # of a throwaway store
 
     # -- around the objective ------------------------------------------------------------------
 
     def enter(self) -> None:
         settings: dict[str, str | None] = dict.fromkeys(_VARIABLES)
         settings.update(self.payload.get("environment", {}))
+        settings[_FILE_STORE] = os.environ.get(_FILE_STORE)  # put back after the trial
         settings["MLFLOW_TRACKING_URI"] = self.payload["tracking_uri"]
         settings["MLFLOW_REGISTRY_URI"] = self.payload.get("registry_uri")
         settings["MLFLOW_EXPERIMENT_ID"] = self.payload["experiment_id"]
@@ -103,14 +120,46 @@ class _Trial:
             sys.meta_path.insert(0, self.hook)
 
     def activate(self) -> None:
-        """Make the trial's run the active one; asks nothing of the server."""
+        """Make the trial's run the active one."""
         import mlflow.tracking.fluent as fluent
 
         self.saved = _Saved(fluent)
         self.saved.clear(self.payload)
+        if self.any_thread:  # in a process of its own
+            why_not = "" if self.run_id is None else _why_not(self.payload)
+            if why_not is not None:
+                self.log_to_nowhere(why_not)
+                self.saved.clear(self.payload)
         self.child = _make_active_run(fluent, self.payload)
         active_runs(fluent).append(self.child)
         _register(fluent, self)
+
+    def log_to_nowhere(self, reason: str) -> None:
+        """Give the objective a store that is thrown away, so that its logging fails no trial."""
+        if reason:
+            _note(
+                "What objectives log to MLflow themselves is lost on workers that cannot log there "
+                f"({reason}); the driver's records are complete. Hint: give the workers access, or "
+                "set SPARKTUNE_MLFLOW_CREDENTIALS=1 on the driver to send them its credentials."
+            )
+        from mlflow import MlflowClient
+
+        self.folder = tempfile.mkdtemp(prefix="sparktune-mlflow-")
+        os.environ[_FILE_STORE] = "true"
+        uri = pathlib.Path(self.folder).as_uri()
+        client = MlflowClient(tracking_uri=uri)
+        run = client.create_run(client.create_experiment("nowhere"))
+        self.run_id = run.info.run_id
+        self.payload = {
+            "run_id": run.info.run_id,
+            "parent_run_id": self.payload.get("parent_run_id"),
+            "experiment_id": run.info.experiment_id,
+            "tracking_uri": uri,
+            "info": {key.lstrip("_"): value for key, value in vars(run.info).items()},
+            "tags": {},
+        }
+        os.environ["MLFLOW_TRACKING_URI"] = uri
+        os.environ["MLFLOW_EXPERIMENT_ID"] = run.info.experiment_id
 
     def leave(self) -> None:
         try:
@@ -120,6 +169,8 @@ class _Trial:
                 self.deactivate(self.saved)
         finally:
             _set_environment(self.environment)
+            if self.folder is not None:
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     def deactivate(self, saved: _Saved) -> None:
         import mlflow.tracking.fluent as fluent
@@ -187,7 +238,7 @@ class _Trial:
             tags["mlflow.runName"] = str(given["run_name"])
         if given.get("description"):
             tags["mlflow.note.content"] = str(given["description"])
-        if tags:
+        if tags and self.run_id is not None:
             from mlflow import MlflowClient
 
             client = MlflowClient()
@@ -268,6 +319,70 @@ class _ImportHook:
         with contextlib.suppress(AttributeError):  # a loader that takes no attributes: no hook
             loader.exec_module = execute_and_report
         return spec
+
+
+# -- whether this worker can log ------------------------------------------------------------------
+
+
+def _why_not(payload: Mapping[str, Any]) -> str | None:
+    """Return why this process cannot log to the server; None if it can.
+
+    Asked once a process; whether anybody listens, each time.
+    """
+    uri = payload["tracking_uri"]
+    parts = urllib.parse.urlsplit(uri)
+    if parts.scheme in ("http", "https"):
+        from urllib.request import getproxies  # here: few objectives log, and it takes a while
+
+        proxied = parts.scheme in getproxies()
+        if parts.hostname and not proxied:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            try:
+                socket.create_connection((parts.hostname, port), timeout=_CONNECT_SECONDS).close()
+            except OSError as error:
+                return f"nobody answers at {parts.hostname}:{port}: {error}"
+    elif not parts.scheme.startswith("databricks"):
+        return None  # a database or a folder
+    known: dict[str, str | None] = vars(_home()).setdefault("mlflow", {})
+    if uri in known:
+        return known[uri]
+    reason, lasting = _refusal(payload["run_id"])
+    if lasting:
+        known[uri] = reason
+    return reason
+
+
+def _refusal(run_id: str) -> tuple[str | None, bool]:
+    """Ask the server for a run; return why it refuses, if so, and whether it will do so again."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    before = {name: os.environ.get(name) for name in _IMPATIENT}
+    _set_environment(_IMPATIENT)
+    try:
+        MlflowClient().get_run(run_id)
+    except MlflowException as error:
+        code = str(getattr(error, "error_code", ""))
+        found = re.search(r"\b(401|403)\b", str(error))
+        if found or code in ("UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"):
+            return f"HTTP {found[0]}" if found else code, True
+        # A store may take a while until all its readers see a new run.
+        return (None, False) if code == "RESOURCE_DOES_NOT_EXIST" else (code, False)
+    except Exception as error:
+        return type(error).__name__, True  # Databricks' client, where it finds no credentials
+    finally:
+        _set_environment(before)
+    return None, True
+
+
+def _home() -> ModuleType:
+    """Return a module that outlives the task, as this function's globals do not."""
+    return sys.modules.setdefault("_sparktune_worker", ModuleType("_sparktune_worker"))
+
+
+def _note(text: str) -> None:
+    """Leave a message for the driver, which the trial's answer takes along."""
+    vars(_home()).setdefault("notes", []).append(text)
 
 
 # -- mlflow.start_run, patched while trials run ---------------------------------------------------

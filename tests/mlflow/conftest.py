@@ -1,5 +1,8 @@
 """One SQLite store for all the tests (making one takes seconds), an experiment for each."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,6 +16,9 @@ from sparktune.documents import (  # noqa: E402
     JOB_STATE_RUNNING,
 )
 from sparktune.expr import as_apply, scope  # noqa: E402
+
+sys.path.insert(0, str(Path(__file__).parent))
+from server import Server  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):
@@ -32,6 +38,28 @@ def store(tmp_path_factory):
     uri = f"sqlite:///{folder}/mlflow.db"
     mlflow.MlflowClient(tracking_uri=uri).search_experiments()
     return uri
+
+
+@pytest.fixture(scope="session")
+def session_server(tmp_path_factory):
+    """Start a server, which takes some twenty seconds."""
+    server = Server(tmp_path_factory.mktemp("server"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def server(session_server, experiment):
+    """Return the server, which is the active store, with an experiment of its own."""
+    mlflow.set_tracking_uri(session_server.uri)
+    client = mlflow.MlflowClient()
+    name = f"test-{np.random.default_rng().integers(1 << 60)}"
+    session_server.experiment = client.create_experiment(name)
+    mlflow.set_experiment(experiment_id=session_server.experiment)
+    return session_server
 
 
 @pytest.fixture

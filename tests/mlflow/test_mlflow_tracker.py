@@ -258,7 +258,7 @@ def test_a_server_that_nobody_runs_costs_a_warning_and_tells_what_is_lost(
         for tid in range(5):
             trial = documents.running(tid, x=1.0)
             child = tracker.trial_started(trial)
-            assert child.payload() is None
+            assert child.payload()["run_id"] is None
             with tracker.local_run(trial):
                 pass
             tracker.trial_finished(documents.done(trial, 1.0))

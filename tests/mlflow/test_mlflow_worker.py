@@ -29,6 +29,7 @@ NAMES = [
     "autolog",
     "no autolog again",
     "in_a_thread",
+    "logs_a_model",
     "raises",
 ]
 
@@ -161,6 +162,24 @@ def test_autolog_lands_in_the_child_and_does_not_stay_on(worked):
 def test_logging_on_a_thread_of_the_objective_lands_in_the_child(worked):
     _, children, _, _ = worked
     assert children["in_a_thread"].data.metrics["m"] == 1
+
+
+def test_a_model_belongs_to_the_child(worked, store):
+    found, children, _, _ = worked
+    child = children["logs_a_model"]
+    assert found["predicts"]
+    models = child.outputs.model_outputs
+    assert len(models) == 1
+    client = mlflow.MlflowClient(tracking_uri=store)
+    assert client.get_logged_model(models[0].model_id).source_run_id == child.info.run_id
+
+
+def test_logging_without_a_run_or_a_server_goes_nowhere(worked):
+    found, _, runs, _ = worked
+    (note,) = found["notes"]  # of the trial that has a run; of the other the driver knows
+    assert "127.0.0.1:9" in note
+    assert found["file store after"] is None
+    assert not any("lost" in {**run.data.metrics, **run.data.params} for run in runs)
 
 
 def test_an_objective_that_raises(worked):

@@ -103,6 +103,21 @@ def fits(name, autolog):
         LogisticRegression(C=0.5).fit(np.array([[0.0], [1.0], [2.0], [3.0]]), [0, 1, 0, 1])
 
 
+def logs_a_model(name):
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    with worker_run(payloads[name]):
+        model = LogisticRegression().fit(np.array([[0.0], [1.0], [2.0], [3.0]]), [0, 1, 0, 1])
+        mlflow.sklearn.log_model(model, name="model", pip_requirements=["scikit-learn"])
+        found["predicts"] = (
+            mlflow.sklearn.load_model(f"runs:/{mlflow.active_run().info.run_id}/model")
+            .predict([[3.0]])
+            .tolist()
+            == model.predict([[3.0]]).tolist()
+        )
+
+
 for step in (plain, own_nested_run, own_plain_run, named_parent, ends_it_and_logs, folds):
     step(step.__name__)
 leaves_everything_open("leaves_everything_open")
@@ -113,12 +128,23 @@ fits("no autolog", False)
 fits("autolog", True)
 fits("no autolog again", False)
 in_a_thread("in_a_thread")
+logs_a_model("logs_a_model")
 
 try:
     with worker_run(payloads["raises"]), mlflow.start_run(nested=True):
         raise ValueError("objective")
 except ValueError as error:
     found["raised"] = str(error)
+
+# The trial has no run, since the server was away when it began; then one that nobody listens at.
+for run_id in (None, "0" * 32):
+    with worker_run({**payloads["plain"], "run_id": run_id, "tracking_uri": "http://127.0.0.1:9"}):
+        mlflow.log_metric("lost", 1)
+        mlflow.log_text("lost", "lost.txt")
+        with mlflow.start_run(nested=True):
+            mlflow.log_param("lost", 1)
+found["notes"] = vars(sys.modules["_sparktune_worker"])["notes"]
+found["file store after"] = os.environ.get("MLFLOW_ALLOW_FILE_STORE")
 
 with worker_run({"run_id": "x"}):  # a payload that lacks all the rest: the trial runs on
     found["ran on"] = True

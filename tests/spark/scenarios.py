@@ -115,16 +115,31 @@ def tracked(spark, folder):
         mlflow.log_param("from_worker", x)
         return x**2
 
+    switch = "spark.databricks.mlflow.trackHyperopt.enabled"
     try:
         with mlflow.start_run() as parent:
             trials = SparkTrials(parallelism=2, spark_session=spark)
             report = search(objective, trials, max_evals=4)
+        resumed = SparkTrials.from_mlflow(parent.info.run_id, parallelism=2, spark_session=spark)
+        same_losses = resumed.losses() == trials.losses()
+        search(objective, resumed, max_evals=6)
+        spark.conf.set(switch, "false")
+        search(lambda x: x**2, SparkTrials(parallelism=2, spark_session=spark), max_evals=2)
     finally:
         os.environ["SPARKTUNE_MLFLOW"] = "0"
+        spark.conf.unset(switch)
     of_parent = f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
-    runs = mlflow.MlflowClient().search_runs([parent.info.experiment_id], of_parent)
+    client = mlflow.MlflowClient()
+    runs = client.search_runs([parent.info.experiment_id], of_parent)
     same = [float(run.data.params["from_worker"]) == float(run.data.params["x"]) for run in runs]
-    return {**report, "same": same}
+    return {
+        **report,
+        "same": same,
+        "same_losses": same_losses,
+        "tids": sorted(int(run.data.tags["tid"]) for run in runs),
+        "best_run": resumed.best_run_id in {run.info.run_id for run in runs},
+        "all_runs": len(client.search_runs([parent.info.experiment_id])),
+    }
 
 
 # -- how a search ends -------------------------------------------------------------------------

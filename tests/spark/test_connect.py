@@ -48,7 +48,12 @@ def test_each_search_has_its_own_objective(connect):
 def test_what_the_objective_logs_lands_in_the_run_of_its_trial(connect, tmp_path):
     report = connect("tracked", folder=str(tmp_path), seconds=120)
     assert report["error"] is None
-    assert report["same"] == [True] * 4
+    assert report["same"] == [True] * 6
+    # Four trials, two more when the search was resumed, none of one with recording switched off.
+    assert report["same_losses"]
+    assert report["tids"] == [0, 1, 2, 3, 4, 5]
+    assert report["best_run"]
+    assert report["all_runs"] == 7
 
 
 @pytest.mark.parametrize("stubborn", [False, True])

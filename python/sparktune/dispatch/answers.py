@@ -10,6 +10,7 @@ import sys
 from sparktune.documents import Trial, normalize_result
 from sparktune.exceptions import JobFailed, ObjectiveNotLoaded
 from sparktune.runner import Finished, TrialError
+from sparktune.tracking.base import TrackedRun
 
 __all__ = ["failed", "finished"]
 
@@ -34,7 +35,7 @@ def failed(trial: Trial, error: BaseException) -> Finished:
     return Finished(trial, error=described)
 
 
-def finished(trial: Trial, answer: bytes) -> Finished:
+def finished(trial: Trial, answer: bytes, tracked: TrackedRun | None = None) -> Finished:
     """Turn what a task answered into what the search loop is told.
 
     Parameters
@@ -43,8 +44,13 @@ def finished(trial: Trial, answer: bytes) -> Finished:
         The document.
     answer : bytes
         A pickled `sparktune.dispatch.task.Answer`.
+    tracked : TrackedRun, optional
+        Is told what the worker has to say about its logging.
     """
     kind, *body, meta = pickle.loads(answer)
+    if tracked is not None:
+        for note in meta.get("notes", ()):
+            tracked.note(note)
     logger.debug(
         "Trial %s: %s after %.3f s in process %s on %s, attempt %s.",
         trial["tid"], kind, meta["seconds"], meta["pid"], meta["host"], meta["attempt"],

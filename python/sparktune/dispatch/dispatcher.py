@@ -385,7 +385,7 @@ class Dispatcher:
         if flight.cancelled:
             return None
         answer = self._backend.submit(flight.tag, payload, _description(flight.trial, values))
-        return None if flight.cancelled else answers.finished(flight.trial, answer)
+        return None if flight.cancelled else answers.finished(flight.trial, answer, flight.tracked)
 
 
 def _description(trial: Trial, values: dict[str, Any]) -> str:

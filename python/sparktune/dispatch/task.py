@@ -312,4 +312,5 @@ def _meta(started: float) -> dict[str, Any]:
         "host": socket.gethostname(),
         "attempt": attempt,
         "seconds": time.time() - started,
+        "notes": vars(sys.modules.get("_sparktune_worker", types)).pop("notes", []),
     }

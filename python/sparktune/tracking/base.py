@@ -107,8 +107,18 @@ class TrackedRun(Protocol):
         Returns
         -------
         dict or None
-            Plain picklable data for `sparktune.tracking_worker.worker_run`; ``None`` when there is
-            no run to log into, in which case the trial runs without.
+            Plain picklable data for `sparktune.tracking_worker.worker_run`; its ``run_id`` is
+            ``None`` when there is no run to log into. ``None`` when nothing is recorded.
+        """
+        ...
+
+    def note(self, text: str) -> None:
+        """Take what a worker has to say about its logging; called on any thread.
+
+        Parameters
+        ----------
+        text : str
+            A message for the user, who hears the first one of a search.
         """
         ...
 

@@ -55,7 +55,11 @@ class _Tracked:
         """See `TrackedRun`."""
         if not self._settled.is_set():
             self._tracker.wait_for(self._settled, _CHILD_SECONDS if timeout is None else timeout)
-        return self.run.payload
+        return self.run.payload or self._tracker.payload_without_run()
+
+    def note(self, text: str) -> None:
+        """See `TrackedRun`."""
+        self._tracker.warn_of_workers(text)
 
 
 class MlflowTracker:
@@ -75,6 +79,8 @@ class MlflowTracker:
         self._warned = False
         self._away = False
         self._began = time.monotonic()
+        self._lock = threading.Lock()
+        self._told_of_workers = False
         self._tracked: dict[int, _Tracked] = {}
         self._unnamed: list[tuple[Trial, ChildRun]] = []  # ended before their run was made
         self._counts = dict.fromkeys(_GROUPS.values(), 0)
@@ -144,7 +150,9 @@ class MlflowTracker:
             tracked = self._tracked.pop(record.tid, None)
             if tracked is not None:
                 run = tracked.run
+                # Two jobs, so that another trial's start waits for one of them at most.
                 self._outbox.put(lambda: search.record(run, record), about=record.tid)
+                self._outbox.put(lambda: search.end_trial(run, record), about=record.tid)
                 self._name(trial, run)
             best = self._count(record)
             if best is not None:
@@ -155,8 +163,9 @@ class MlflowTracker:
         """See `Tracker`."""
         with self._guard():
             tracked = self._tracked.get(int(trial["tid"]))
-            if tracked is not None:
-                return worker_run(tracked.payload(), any_thread=False)
+            payload = None if tracked is None else tracked.payload()
+            if payload is not None and payload["run_id"] is not None:
+                return worker_run(payload, any_thread=False)
         return nullcontext()
 
     def end(self, summary: SearchSummary) -> None:
@@ -268,12 +277,20 @@ class MlflowTracker:
         except Exception as error:
             self._warn("Recording the search in MLflow failed", error)
 
+    def payload_without_run(self) -> dict[str, Any] | None:
+        """Return what a worker gets whose trial has no run, so that it logs nowhere."""
+        return None if self._search is None else self._search.payload_without_run()
+
+    def warn_of_workers(self, text: str) -> None:
+        """Pass on what a worker says, once."""
+        with self._lock:
+            told, self._told_of_workers = self._told_of_workers, True
+        logger.log(logging.DEBUG if told else logging.WARNING, "%s", text)
+
     def _failed(self, error: Exception, again: bool) -> None:
         """Take note of a job that failed; on the background thread."""
         if again:
             self._away = True
-            if self._search is not None:
-                self._search.suspect = True
             self._warn(
                 "MLflow cannot be reached or fails; the search goes on, and what is to be recorded "
                 "is kept and tried again",
@@ -287,8 +304,6 @@ class MlflowTracker:
         if self._away:
             self._away = False
             logger.info("MLflow answers again.")
-        if self._search is not None:
-            self._search.suspect = False
 
     def _tell_what_is_lost(self, lost: list[Any]) -> None:
         """Say once, at the end, what was not recorded."""

@@ -49,7 +49,6 @@ class ChildRun:
         self.run_id: str | None = None
         self.payload: dict[str, Any] | None = None
         self.attempted = False  # a call that failed may have made the run all the same
-        self.ended = False
 
 
 class SearchRun:
@@ -89,7 +88,6 @@ class SearchRun:
         self._suffix = info.uuid
         self.own_run: Any = None
         self.parent_id: str | None = None
-        self.suspect = False  # the last call failed, so look first whether the server is there
         self._experiment_id = ""
         self._writer: RunWriter | None = None
         self._taken: dict[str, set[str]] = {}
@@ -102,8 +100,8 @@ class SearchRun:
 
     def target(self) -> tuple[RunWriter, str]:
         """Return a writer and the id of the parent run, which is made or found first."""
-        if self.suspect or self.parent_id is None:
-            check_reachable(self._tracking_uri)
+        # Each time: MLflow's client takes minutes to find out that nobody listens.
+        check_reachable(self._tracking_uri)
         if self._writer is None or self.parent_id is None:
             self._writer = self._open()
         assert self.parent_id is not None
@@ -271,31 +269,43 @@ class SearchRun:
             if value is None or isinstance(value, str | int)
         }
         child.payload = {
+            **self.payload_without_run(),
             "run_id": run.info.run_id,
             "parent_run_id": parent,
             "experiment_id": run.info.experiment_id,
-            "tracking_uri": worker_uri(self._tracking_uri),
-            "registry_uri": None if self._registry_uri is None else worker_uri(self._registry_uri),
-            "environment": worker_environment(),
             "info": info,
             "tags": tags,
         }
 
+    def payload_without_run(self) -> dict[str, Any]:
+        """Return what a worker must know of the store."""
+        return {
+            "run_id": None,
+            "experiment_id": None,
+            "tracking_uri": worker_uri(self._tracking_uri),
+            "registry_uri": None if self._registry_uri is None else worker_uri(self._registry_uri),
+            "environment": worker_environment(),
+        }
+
     def record(self, child: ChildRun, record: TrialRecord) -> None:
-        """Write how a trial ended."""
+        """Write what a trial came to."""
         self.create(child)
         writer, _ = self.target()
         assert child.run_id is not None
-        if not child.ended:
-            with self._ending(writer, child.run_id, record.run_status, record.ended):
-                writer.log(
-                    child.run_id,
-                    params=record.params(self._space, self._names),
-                    metrics=record.metrics,
-                    tags=record.tags(self._space, self._names),
-                    moment=record.ended,
-                )
-            child.ended = True
+        writer.log(
+            child.run_id,
+            params=record.params(self._space, self._names),
+            metrics=record.metrics,
+            tags=record.tags(self._space, self._names),
+            moment=record.ended,
+        )
+
+    def end_trial(self, child: ChildRun, record: TrialRecord) -> None:
+        """Write that a trial has ended, and why if it failed."""
+        self.create(child)
+        writer, _ = self.target()
+        assert child.run_id is not None
+        writer.end(child.run_id, record.run_status, record.ended)
         if record.error:
             writer.log_text(child.run_id, record.error, "traceback.txt")
 

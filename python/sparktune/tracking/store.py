@@ -139,6 +139,7 @@ class RunWriter:
     def __init__(self, tracking_uri: str, suffix: str) -> None:
         from mlflow import MlflowClient
 
+        self._uri = tracking_uri
         self.client = MlflowClient(tracking_uri=tracking_uri)
         self.suffix = suffix
 
@@ -186,9 +187,11 @@ class RunWriter:
         }
         try:
             self.client.log_batch(run_id, **batch)
-        except Exception as error:
-            if not params or is_passing(error):
+        except Exception:
+            # Not every store says so when the reason is a param.
+            if not params:
                 raise
+            check_reachable(self._uri)
             present = self.client.get_run(run_id).data.params
             clashing = {key for key, value in params.items() if present.get(key, value) != value}
             if not clashing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from typing import Any
 
 from sparktune.exceptions import InvalidArgumentType
 from sparktune.tracking.base import NullTracker, Tracker
@@ -16,7 +17,9 @@ SPARK_SWITCH = "spark.databricks.mlflow.trackHyperopt.enabled"
 _OFF = frozenset({"0", "false", "no", "off"})
 
 
-def make_tracker(*, enabled: bool | None = None, parallel: bool = False) -> Tracker:
+def make_tracker(
+    *, enabled: bool | None = None, parallel: bool = False, session: Any = None
+) -> Tracker:
     """Return the tracker that a search must use.
 
     Parameters
@@ -27,6 +30,8 @@ def make_tracker(*, enabled: bool | None = None, parallel: bool = False) -> Trac
         runs inside an active MLflow run, so that a plain `fmin` never creates a store.
     parallel : bool
         Whether the trials run on a cluster (`SparkTrials`).
+    session : pyspark.sql.SparkSession, optional
+        The session that runs the trials, of whichever kind; by default the active one, if any.
 
     Returns
     -------
@@ -45,7 +50,7 @@ def make_tracker(*, enabled: bool | None = None, parallel: bool = False) -> Trac
     """
     if enabled is not None and not isinstance(enabled, bool):
         raise InvalidArgumentType(f"`mlflow` must be True, False or None; got {enabled!r}.")
-    if enabled is False or _switched_off():
+    if enabled is False or _switched_off(session):
         return NullTracker()
     if not _installed():
         if enabled:
@@ -62,20 +67,22 @@ def make_tracker(*, enabled: bool | None = None, parallel: bool = False) -> Trac
     return MlflowTracker()
 
 
-def _switched_off() -> bool:
+def _switched_off(session: Any) -> bool:
     if os.environ.get(ENVIRONMENT_SWITCH, "").strip().lower() in _OFF:
         return True
-    return _spark_setting(SPARK_SWITCH).strip().lower() in _OFF
+    return _spark_setting(SPARK_SWITCH, session).strip().lower() in _OFF
 
 
-def _spark_setting(key: str) -> str:
-    """Return a setting of the Spark session that runs already, or an empty string."""
-    if "pyspark" not in sys.modules:
+def _spark_setting(key: str, session: Any) -> str:
+    """Return a setting of a Spark session that runs already, or an empty string."""
+    if session is None and "pyspark" not in sys.modules:
         return ""
     try:
-        from pyspark.sql import SparkSession
+        if session is None:
+            from pyspark.sql import SparkSession
 
-        session = SparkSession.getActiveSession()
+            session = SparkSession.getActiveSession()
+        # Not by way of the context, which Spark Connect does not have.
         return str(session.conf.get(key, "")) if session is not None else ""
     except Exception:
         # A stopped session, or a client without a session: there is no setting to honour.
