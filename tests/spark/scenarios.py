@@ -349,13 +349,19 @@ def no_executor_left(spark):
             kill_if_there(pid)
 
 
-def resources(spark, cpus):
-    """Trials that need more than one core each."""
-    from pyspark.resource import ResourceProfileBuilder, TaskResourceRequests
+def resources(spark, cpus, memory=None):
+    """Trials that need cores, and perhaps executors of their own."""
+    from pyspark.resource import (
+        ExecutorResourceRequests,
+        ResourceProfileBuilder,
+        TaskResourceRequests,
+    )
 
-    profile = ResourceProfileBuilder().require(TaskResourceRequests().cpus(cpus)).build
+    builder = ResourceProfileBuilder().require(TaskResourceRequests().cpus(cpus))
+    if memory is not None:
+        builder = builder.require(ExecutorResourceRequests().memory(memory))
     try:
-        trials = SparkTrials(parallelism=4, resource_profile=profile, spark_session=spark)
+        trials = SparkTrials(parallelism=ALL, resource_profile=builder.build, spark_session=spark)
     except Exception as error:
         return {"refused": str(error)}
 
@@ -364,8 +370,7 @@ def resources(spark, cpus):
 
         return {"loss": x, "status": "ok", "facts": TaskContext.get().cpus()}
 
-    report = search(objective, trials, max_evals=4)
-    return {**report, "parallelism": trials.parallelism}
+    return {**search(objective, trials, max_evals=4), "parallelism": trials.parallelism}
 
 
 def client_gives_up(spark, pid):

@@ -106,7 +106,7 @@ class ClassicBackend:
     def slots(self) -> int | None:
         """Return how many tasks the cluster can run at once; None if unknown, or if it grows."""
         # Dynamic allocation adds executors only for jobs that wait.
-        return None if self._dynamic else cluster.task_slots(self._sc)
+        return None if self._dynamic else cluster.task_slots(self._sc, self._resource_profile)
 
     def close(self) -> None:
         """Remove the broadcast variables; the session stays as it was."""

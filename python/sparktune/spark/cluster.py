@@ -47,26 +47,34 @@ class Cluster:
     dynamic: bool = False
 
 
-def read_cluster(spark: Any) -> Cluster:
+def read_cluster(spark: Any, resource_profile: Any = None) -> Cluster:
     """Read what is known of the cluster of a classic session.
 
     Parameters
     ----------
     spark : pyspark.sql.SparkSession
         A classic session.
+    resource_profile : pyspark.resource.ResourceProfile, optional
+        What each trial needs.
     """
     sc = spark.sparkContext
     return Cluster(
         local=_is_local(sc),
         executors=_executors(sc),
-        slots=task_slots(sc),
+        slots=task_slots(sc, resource_profile),
         default_parallelism=int(sc.defaultParallelism),
         dynamic=is_dynamic(sc),
     )
 
 
+def _is_local(sc: Any) -> bool:
+    master = str(sc.master)
+    # local-cluster[...] is a cluster with executors of its own.
+    return master == "local" or master.startswith("local[")
+
+
 def is_dynamic(sc: Any) -> bool:
-    """Return whether executors come and go (dynamic allocation).
+    """Return whether executors come and go with the work there is (dynamic allocation).
 
     Parameters
     ----------
@@ -76,23 +84,21 @@ def is_dynamic(sc: Any) -> bool:
     return str(sc.getConf().get("spark.dynamicAllocation.enabled", "false")).lower() == "true"
 
 
-def _is_local(sc: Any) -> bool:
-    master = str(sc.master)
-    # local-cluster[...] is a cluster with executors of its own.
-    return master == "local" or master.startswith("local[")
-
-
-def task_slots(sc: Any) -> int | None:
-    """Return how many tasks of the default kind can run at once, None if Spark does not say.
+def task_slots(sc: Any, resource_profile: Any = None) -> int | None:
+    """Return how many tasks can run at once, None if Spark does not say.
 
     Parameters
     ----------
     sc : pyspark.SparkContext
         The context.
+    resource_profile : pyspark.resource.ResourceProfile, optional
+        What each task needs; the default of the application if None.
     """
     try:
         jsc = sc._jsc.sc()  # Spark has no public way to ask
-        profile = jsc.resourceProfileManager().defaultResourceProfile()
+        profile = getattr(resource_profile, "_java_resource_profile", None)
+        if profile is None:
+            profile = jsc.resourceProfileManager().defaultResourceProfile()
         slots = int(jsc.maxNumConcurrentTasks(profile))
     except Exception:
         logger.debug("The number of task slots could not be read.", exc_info=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import re
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +17,11 @@ from typing import IO, Any
 
 from sparktune.dispatch.backend import BackendLost, JobFailed
 from sparktune.dispatch.cargo import Cargo, by_value
-from sparktune.exceptions import InvalidArgument
 from sparktune.spark.arrow_task import read_artifact, run_arrow_task
 from sparktune.spark.cluster import Cluster
 from sparktune.spark.reasons import reason
 
-__all__ = ["RESULT_LIMIT", "ConnectBackend", "count_slots", "is_stopped", "read_cluster"]
+__all__ = ["RESULT_LIMIT", "ConnectBackend", "is_stopped", "read_cluster"]
 
 logger = logging.getLogger("sparktune.spark")
 
@@ -29,6 +30,7 @@ RESULT_LIMIT = 32 * 1024 * 1024
 out of memory. With Spark's default of 1 GB, 60 MB pass and 100 MB do not."""
 
 _CLOSE_SECONDS = 2.0
+_READ_AGAIN_SECONDS = 30.0
 # What Spark says when no job of the session can run any more.
 _LOST = (
     "INVALID_HANDLE.SESSION_",
@@ -64,7 +66,7 @@ class ConnectBackend:
         from pyspark.sql.types import BinaryType, StructField, StructType
 
         self._spark = spark
-        self._profile = _known_to(spark, resource_profile)
+        self._profile = resource_profile
         artifact = by_value(read_artifact, cargo.pickler)
         shipped, *parcels = (functools.partial(artifact, name) for name in _upload(spark, cargo))
         keys = (parcel.key for parcel in cargo.parcels)
@@ -77,6 +79,9 @@ class ConnectBackend:
         self._schema = StructType([StructField("answer", BinaryType())])
         self._interrupter = _Interrupter(spark)
         self._cancelled: set[str] = set()
+        self._cluster = read_cluster(spark, self._profile)
+        self._read_at = time.monotonic()
+        self._reading = threading.Lock()
 
     def thread_body(self, body: Callable[[], None]) -> Callable[[], None]:
         """Give the thread the caller's tags, so that what interrupts those stops trials."""
@@ -101,6 +106,7 @@ class ConnectBackend:
                 table = frame.toArrow()  # collect() would first ask the server for a setting
             finally:
                 spark.removeTag(tag)
+            self._read_cluster_again()
             return bytes(table.column(0)[0].as_py())
         except Exception as error:
             if tag not in self._cancelled and self._is_lost(error):
@@ -129,8 +135,19 @@ class ConnectBackend:
         return False
 
     def slots(self) -> int | None:
-        """Return how many tasks the cluster can run at once; None if unknown."""
-        return count_slots(self._spark)
+        """Return how many tasks the cluster can run at once; see `Backend`.
+
+        The number is half a minute old at most while trials end: to ask takes a tenth of a second.
+        """
+        return None if self._cluster.dynamic else self._cluster.slots
+
+    def _read_cluster_again(self) -> None:
+        with self._reading:
+            if time.monotonic() - self._read_at < _READ_AGAIN_SECONDS:
+                return
+            self._read_at = time.monotonic()
+        with contextlib.suppress(Exception):
+            self._cluster = read_cluster(self._spark, self._profile)
 
     def close(self) -> None:
         """End the thread that cancels; the session stays as it was, and keeps the artifact."""
@@ -198,24 +215,6 @@ def _upload(spark: Any, cargo: Cargo) -> list[str]:
     return list(writers)
 
 
-def _known_to(spark: Any, resource_profile: Any) -> Any:
-    """Make the server know a resource profile, and return it."""
-    if resource_profile is None:
-        return None
-    if type(spark).getActiveSession() is not spark:
-        raise InvalidArgument(
-            "`resource_profile` of SparkTrials needs the active session; `spark_session` is "
-            "another one. Make the session of the trials the first that is made."
-        )
-    try:
-        resource_profile.id  # noqa: B018  asks the server, and keeps what it says
-    except Exception as error:
-        raise InvalidArgument(
-            f"`resource_profile` of SparkTrials is not supported by this server: {reason(error)}"
-        ) from error
-    return resource_profile
-
-
 def is_stopped(spark: Any) -> bool:
     """Return whether a session was stopped from this side, or is known to be gone.
 
@@ -233,49 +232,49 @@ def _says_lost(error: BaseException) -> bool:
     return status == "UNAVAILABLE" or any(said in text for said in _LOST)
 
 
-def count_slots(spark: Any) -> int | None:
-    """Return how many tasks can run at once, None if that cannot be found out.
-
-    Parameters
-    ----------
-    spark : pyspark.sql.connect.session.SparkSession
-        The session.
-    """
-    # Spark plans as many partitions as it has cores, where nobody set their number. To read the
-    # plan needs no free slot, unlike to run it.
-    try:
-        plan = str(spark.sql("EXPLAIN SELECT * FROM range(1000000)").collect()[0][0])
-    except Exception:
-        logger.debug("The number of task slots could not be read.", exc_info=True)
-        return None
-    found = re.search(r"splits=(\d+)", plan)
-    if found is None:
-        return None
-    return max(1, int(found[1]) // (_int(_setting(spark, "spark.task.cpus")) or 1))
-
-
-def read_cluster(spark: Any) -> Cluster:
+def read_cluster(spark: Any, resource_profile: Any = None) -> Cluster:
     """Read what is known of the cluster behind a session.
 
     Parameters
     ----------
     spark : pyspark.sql.connect.session.SparkSession
         The session.
+    resource_profile : pyspark.resource.ResourceProfile, optional
+        What each trial needs.
     """
     master = _setting(spark, "spark.master")
-    slots = count_slots(spark)
+    total = _count_cores(spark)
     executors = _int(_setting(spark, "spark.executor.instances"))
-    cores = _int(_setting(spark, "spark.executor.cores"))
-    if executors is None and slots is not None and cores is not None:
-        executors = max(1, slots // cores)
+    each = _int(_setting(spark, "spark.executor.cores"))
+    if executors is None and total is not None and each is not None:
+        executors = max(1, total // each)
+    cpus = _int(_setting(spark, "spark.task.cpus")) or 1
+    if resource_profile is not None and "cpus" in resource_profile.taskResources:
+        cpus = int(resource_profile.taskResources["cpus"].amount)
+    slots = None
+    if total is not None:
+        slots = (each // cpus) * (total // each) if each else total // cpus
     return Cluster(
         local=master == "local" or master.startswith("local["),
         executors=executors,
-        slots=slots,
+        slots=slots or None,
         default_parallelism=slots or 1,
         # A service that hides its master (serverless, say) adds machines as it is asked for them.
         dynamic=not master or _setting(spark, "spark.dynamicAllocation.enabled").lower() == "true",
     )
+
+
+def _count_cores(spark: Any) -> int | None:
+    """Return how many cores the executors have, None if that cannot be found out."""
+    # Spark plans as many partitions as it has cores, where nobody set their number. To read the
+    # plan needs no free slot, unlike to run it.
+    try:
+        plan = str(spark.sql("EXPLAIN SELECT * FROM range(1000000)").collect()[0][0])
+    except Exception:
+        logger.debug("The number of cores could not be read.", exc_info=True)
+        return None
+    found = re.search(r"splits=(\d+)", plan)
+    return None if found is None else max(1, int(found[1]))
 
 
 def _setting(spark: Any, key: str) -> str:

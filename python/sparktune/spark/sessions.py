@@ -10,8 +10,16 @@ from sparktune.domain import Domain
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 from sparktune.spark import cluster
 from sparktune.spark.cluster import Cluster
+from sparktune.spark.reasons import reason
 
-__all__ = ["find_session", "is_connect", "is_stopped", "make_backend", "read_cluster"]
+__all__ = [
+    "check_resource_profile",
+    "find_session",
+    "is_connect",
+    "is_stopped",
+    "make_backend",
+    "read_cluster",
+]
 
 
 def find_session(session: Any) -> Any:
@@ -76,19 +84,56 @@ def is_stopped(session: Any) -> bool:
     return cluster.is_stopped(session.sparkContext)
 
 
-def read_cluster(session: Any) -> Cluster:
+def read_cluster(session: Any, resource_profile: Any = None) -> Cluster:
     """Read what is known of the cluster.
 
     Parameters
     ----------
     session : pyspark.sql.SparkSession
         Of either kind.
+    resource_profile : pyspark.resource.ResourceProfile, optional
+        What each trial needs.
     """
     if is_connect(session):
         from sparktune.spark import connect
 
-        return connect.read_cluster(session)
-    return cluster.read_cluster(session)
+        return connect.read_cluster(session, resource_profile)
+    return cluster.read_cluster(session, resource_profile)
+
+
+def check_resource_profile(session: Any, resource_profile: Any) -> None:
+    """Have Spark look at a resource profile, and know it from here on.
+
+    Parameters
+    ----------
+    session : pyspark.sql.SparkSession
+        Of either kind.
+    resource_profile : pyspark.resource.ResourceProfile
+        What each trial needs.
+
+    Raises
+    ------
+    InvalidArgument
+        If the cluster cannot have tasks with such a profile.
+    """
+    try:
+        if is_connect(session):
+            from pyspark.sql import SparkSession
+
+            if SparkSession.getActiveSession() is not session:  # pyspark asks the active one
+                raise InvalidArgument(
+                    "`resource_profile` of SparkTrials needs `spark_session` to be the active "
+                    "session. Make the session of the trials the first that is made."
+                )
+            resource_profile.id  # noqa: B018  asks the server, and keeps what it says
+        else:
+            session.sparkContext.emptyRDD().withResources(resource_profile)  # runs no job
+    except InvalidArgument:
+        raise
+    except Exception as error:
+        raise InvalidArgument(
+            f"`resource_profile` of SparkTrials cannot be used on this cluster: {reason(error)}"
+        ) from None
 
 
 def make_backend(

@@ -9,7 +9,13 @@ from sparktune.dispatch.parallelism import MAX_PARALLELISM, check_parallelism
 from sparktune.dispatch.trials import ParallelTrials
 from sparktune.exceptions import InvalidArgument
 from sparktune.spark import cluster
-from sparktune.spark.sessions import find_session, is_stopped, make_backend, read_cluster
+from sparktune.spark.sessions import (
+    check_resource_profile,
+    find_session,
+    is_stopped,
+    make_backend,
+    read_cluster,
+)
 
 if TYPE_CHECKING:
     from sparktune.dispatch.backend import Backend
@@ -42,7 +48,8 @@ class SparkTrials(ParallelTrials):
         Classic or of Spark Connect; by default the active session, or a new one. Not stopped, and
         not pickled with the object.
     resource_profile : pyspark.resource.ResourceProfile, optional
-        What each trial needs (stage-level scheduling). Ignored, with a warning, in local mode.
+        What each trial needs (stage-level scheduling), such as two cores or a GPU. Ignored, with a
+        warning, in local mode; refused where the cluster cannot do it.
     trial_timeout : float or None, default None
         Seconds that one trial may take, from when its job is submitted. Then the job is cancelled,
         whatever it is doing; the trial ends with the error `sparktune.exceptions.TrialTimeout`,
@@ -95,13 +102,17 @@ class SparkTrials(ParallelTrials):
 
     def _set_up_cluster(self, requested: int | None, resource_profile: Any) -> None:
         found = read_cluster(self._spark)
+        if resource_profile is not None:
+            if found.local:
+                logger.warning(
+                    "`resource_profile` of SparkTrials must be used on a cluster; it is ignored in "
+                    "local mode, where Spark has no stage-level scheduling."
+                )
+                resource_profile = None
+            else:
+                check_resource_profile(self._spark, resource_profile)
+                found = read_cluster(self._spark, resource_profile)
         self.parallelism = cluster.decide_parallelism(requested, found)
-        if resource_profile is not None and found.local:
-            logger.warning(
-                "`resource_profile` of SparkTrials must be used on a cluster; it is ignored in "
-                "local mode, where Spark has no stage-level scheduling."
-            )
-            resource_profile = None
         self._resource_profile = resource_profile
 
     def _make_backend(self, domain: Domain) -> Backend:
