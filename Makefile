@@ -69,6 +69,10 @@ demo: setup  ## search for a model on local Spark, logged to MLflow; results in 
 .PHONY: test
 test: test-rust test-python  ## run every test, those of Spark and MLflow included
 
+.PHONY: matrix
+matrix: wheel  ## run the Spark tests with other versions (ARGS='3.10:3.5 3.13:4', Python:PySpark)
+	@sh scripts/matrix.sh $(if $(ARGS),$(ARGS),3.10:3.5 3.12:4.0 3.13:4)
+
 .PHONY: test-rust
 test-rust: setup  ## run the Rust tests
 	cargo test --locked --package sparktune-core
