@@ -1,4 +1,4 @@
-"""Runs scenarios on one Spark session in a process of its own; see `conftest.Driver`.
+"""Runs scenarios on one Spark session in a process of its own; see `modes.Driver`.
 
 A process has either classic sessions or those of Spark Connect, and a session of another master
 needs another JVM. So each mode has a process that takes the names of scenarios from its standard

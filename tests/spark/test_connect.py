@@ -2,6 +2,7 @@
 
 import pyspark
 import pytest
+from modes import ConnectServer, Driver
 
 from sparktune import JOB_STATE_CANCEL, JOB_STATE_DONE
 
@@ -90,3 +91,18 @@ def test_a_session_that_is_stopped(drivers):
     assert report["states"][:2] == [JOB_STATE_CANCEL, JOB_STATE_DONE]
     assert "must not be stopped" in report["again"][1]
     drivers("remote local[4]").close()
+
+
+@pytest.mark.slow
+def test_a_server_that_dies(tmp_path):
+    server = ConnectServer(tmp_path, "local[2]")
+    driver = Driver(server.address, tmp_path)
+    try:
+        report = driver("client_gives_up", pid=server.process.pid)
+    finally:
+        driver.close()
+        server.close()
+    assert report["error"][0] == "BackendLost"
+    assert "its server cannot be reached" in report["error"][1]
+    assert report["took"] < 30
+    assert report["states"][:2] == [JOB_STATE_CANCEL, JOB_STATE_DONE]
