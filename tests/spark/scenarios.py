@@ -178,6 +178,14 @@ def time_out(spark, stubborn=False):
     return {**report, "after": [after["took"], after["states"]]}
 
 
+def trial_time_out(spark):
+    """Trials that would never end, each with its own time; the others go on."""
+    # To start a worker takes long, and counts.
+    search(lambda x: x, SparkTrials(parallelism=ALL, spark_session=spark), max_evals=8)
+    trials = SparkTrials(parallelism=2, trial_timeout=8, spark_session=spark)
+    return search(sleeper(), trials, points_to_evaluate=points(-1, 1, -2, 2))
+
+
 def interrupt(spark):
     """Ctrl-C while trials run; then the session is used again."""
     main = threading.main_thread().ident

@@ -85,6 +85,15 @@ def test_an_objective_that_ignores_signals_is_stopped(run):
     assert report["after"][1] == [JOB_STATE_DONE] * 8
 
 
+@in_all_modes
+def test_a_trial_that_takes_too_long_fails_alone(run):
+    report = run("trial_time_out")
+    assert report["error"] is None
+    assert report["states"] == [JOB_STATE_ERROR, JOB_STATE_DONE] * 2
+    assert "trial_timeout" in report["errors"][0]
+    assert report["took"] < 40
+
+
 @on_executors
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGSTOP"])
 def test_a_lost_executor_costs_no_trial(run, how):
