@@ -52,6 +52,13 @@ $(STAMPS)/dependencies: requirements.lock | $(STAMPS)/venv
 	$(PY) -m pip install --quiet --require-hashes -r requirements.lock
 	@touch $@
 
+$(STAMPS)/dependents: requirements-dependents.lock | $(STAMPS)/dependencies
+	@echo "Installing code that was built on Hyperopt, for the tests, into .venv/dependents"
+	@rm -rf .venv/dependents
+	$(PY) -m pip install --quiet --no-deps --require-hashes --target .venv/dependents \
+		-r requirements-dependents.lock
+	@touch $@
+
 $(CORE): $(STAMPS)/dependencies $(RUST_SOURCES) pyproject.toml
 	@sh scripts/check_rust.sh
 	@echo "Building the extension in release mode"
@@ -78,7 +85,7 @@ test-rust: setup  ## run the Rust tests
 	cargo test --locked --package sparktune-core
 
 .PHONY: test-python
-test-python: setup  ## run the Python tests (ARGS='tests/test_plotting.py -k name' for some)
+test-python: setup $(STAMPS)/dependents  ## run the Python tests (ARGS='tests/test_plotting.py -k name' for some)
 	@$(WITH_JAVA) $(PY) -m pytest $(ARGS)
 
 .PHONY: lint

@@ -11,5 +11,6 @@ compile() {
 }
 
 compile pyproject.toml --group dev --group peers --output-file requirements.lock "$@"
+compile --group dependents --no-deps --output-file requirements-dependents.lock "$@"
 compile --group jdk --output-file requirements-jdk.lock "$@"
 compile --group quality --constraint requirements.lock --output-file requirements-quality.lock "$@"

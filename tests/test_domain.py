@@ -194,3 +194,33 @@ def test_injected_results_are_trials():
     assert len(trials) == 5
     with pytest.raises(InvalidArgument, match="equally long"):
         Ctrl(trials, trials.trials[0]).inject_results([None], [], [])
+
+
+@pytest.mark.parametrize("make", [np.random.default_rng, np.random.RandomState])
+def test_others_suggesters_draw_from_the_prior_through_the_domain(make):
+    space = {"k": hp.choice("k", [0, hp.uniform("x", 2, 3)])}
+    domain = Domain(None, space)
+
+    def draw(seed, ids):
+        memo = {domain.s_new_ids: ids, domain.s_rng: make(seed)}
+        return rec_eval(domain.s_idxs_vals, memo=memo)
+
+    idxs, vals = draw(0, list(range(10, 40)))
+    assert idxs["k"] == list(range(10, 40))
+    # A conditional one is there for the trials in which it is active, and in the same order.
+    assert idxs["x"] == [tid for tid, k in zip(idxs["k"], vals["k"], strict=True) if k == 1]
+    assert 5 < len(idxs["x"]) == len(vals["x"]) < 25
+    assert all(2 <= x <= 3 for x in vals["x"])
+    assert draw(0, [10, 11]) != draw(1, [10, 11])
+    # The nodes are left out of pickles, and made again.
+    again = cloudpickle.loads(cloudpickle.dumps(domain))
+    memo = {again.s_new_ids: [10], again.s_rng: make(0)}
+    assert rec_eval(again.s_idxs_vals, memo=memo)[1]["k"] == vals["k"][:1]
+
+
+def test_a_memo_without_a_needed_value():
+    domain = Domain(None, {"x": hp.uniform("x", 0, 1)})
+    memo = domain.memo_from_config({})
+    for kind in (KeyError, AssertionError):  # the second is what Hyperopt raises
+        with pytest.raises(kind, match="'x' is needed but has no value"):
+            rec_eval(domain.expr, memo=memo, print_node_on_error=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sparktune import pyll
 from sparktune.arguments import validate_loss_threshold, validate_timeout
 from sparktune.documents import (
     JOB_STATE_CANCEL,
@@ -61,6 +62,7 @@ __all__ = [
     "Trials",
     "miscs_to_idxs_vals",
     "miscs_update_idxs_vals",
+    "pyll",
     "spec_from_misc",
     "trials_from_docs",
     "validate_loss_threshold",

@@ -16,7 +16,7 @@ from sparktune.documents import (
     split_attachments,
 )
 from sparktune.exceptions import DuplicateLabel, InvalidArgument, SparktuneError
-from sparktune.expr import Apply, GarbageCollected, as_apply, dfs, rec_eval
+from sparktune.expr import Apply, GarbageCollected, as_apply, dfs, rec_eval, scope
 from sparktune.program import run_program
 from sparktune.trials import Trials
 from sparktune.utils import use_obj_for_literal_in_memo
@@ -110,6 +110,15 @@ class Ctrl:
         return inserted
 
 
+@scope.define
+def draw_idxs_vals(domain: Domain, new_ids: Any, rng: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Draw trials from the prior of a domain; see `Domain.s_idxs_vals`."""
+    from sparktune.rand import suggest_batch
+
+    draw = getattr(rng, "integers", None) or rng.randint
+    return suggest_batch(new_ids, domain, Trials(), int(draw(2**31 - 1)))
+
+
 class Domain:
     """An objective and the space of its argument. Can be pickled with cloudpickle.
 
@@ -191,9 +200,33 @@ class Domain:
         """The distribution of each hyperparameter, by label."""
         return {label: node.arg["obj"] for label, node in self._param_nodes.items()}
 
+    @cached_property
+    def _draw(self) -> tuple[Apply, Apply, Apply]:
+        ids, rng = as_apply("new_ids"), as_apply("rng")
+        return ids, rng, scope.draw_idxs_vals(self, ids, rng)
+
+    @property
+    def s_new_ids(self) -> Apply:
+        """The node of `s_idxs_vals` for which a memo gives the ids of new trials."""
+        return self._draw[0]
+
+    @property
+    def s_rng(self) -> Apply:
+        """The node of `s_idxs_vals` for which a memo gives a numpy Generator or RandomState."""
+        return self._draw[1]
+
+    @property
+    def s_idxs_vals(self) -> Apply:
+        """A node that draws new trials from the prior; suggesters of others' start from it.
+
+        ``pyll.rec_eval(domain.s_idxs_vals, memo={domain.s_new_ids: ids, domain.s_rng: rng})`` gives
+        the pair (idxs, vals) that `miscs_update_idxs_vals` takes.
+        """
+        return self._draw[2]
+
     def __getstate__(self) -> dict[str, Any]:
         # The compiled space belongs to this process; it is made again from the expression.
-        dropped = ("space", "_param_nodes")
+        dropped = ("space", "_param_nodes", "_draw")
         return {key: value for key, value in self.__dict__.items() if key not in dropped}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

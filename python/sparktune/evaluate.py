@@ -17,6 +17,7 @@ from sparktune.program import branch_index
 __all__ = [
     "GarbageCollected",
     "Lambda",
+    "MissingValue",
     "UndefinedValue",
     "apply",
     "clone",
@@ -40,6 +41,21 @@ DEFAULT_MAX_PROGRAM_LEN = 1_000_000
 
 class GarbageCollected:
     """In a memo: this node has no value, and evaluation must not need one."""
+
+
+class MissingValue(KeyError, AssertionError):
+    """An expression needs a value that the memo marks as `GarbageCollected`.
+
+    Hyperopt raises an AssertionError here, which Ray Tune turns into advice of its own.
+
+    Parameters
+    ----------
+    label : str
+        What has no value.
+    """
+
+    def __str__(self) -> str:
+        return f"{self.args[0]!r} is needed but has no value (GarbageCollected)"
 
 
 def dfs(
@@ -183,8 +199,9 @@ def rec_eval(
 
     Raises
     ------
-    KeyError
-        If a hyperparameter is needed that `memo` marks as `GarbageCollected` (inactive).
+    MissingValue
+        If a hyperparameter is needed that `memo` marks as `GarbageCollected` (inactive); a
+        KeyError.
     """
     if deepcopy_inputs not in (False, True):
         raise ValueError(
@@ -207,7 +224,7 @@ def rec_eval(
             logger.info("evaluating %s, %d waiting", node.name, len(stack))
         if node in values:
             if values[node] is GarbageCollected:
-                raise KeyError(_label_of(node))
+                raise MissingValue(_label_of(node))
             stack.pop()
         elif isinstance(node, Literal):
             values[node] = node.obj
