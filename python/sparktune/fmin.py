@@ -22,6 +22,7 @@ from sparktune.arguments import (
     validate_timeout,
 )
 from sparktune.compile import compile_space, evaluate_assignment
+from sparktune.distinct import DistinctSuggester
 from sparktune.documents import (
     JOB_STATE_NEW,
     JOB_STATE_RUNNING,
@@ -176,6 +177,7 @@ def fmin(
     *,
     max_failures: float | None = None,
     mlflow: bool | None = None,
+    avoid_duplicates: bool = False,
 ) -> Any:
     """Search for the point of a space where an objective is lowest.
 
@@ -239,6 +241,10 @@ def fmin(
     mlflow : bool, optional
         Whether to log to MLflow. By default a `SparkTrials` search is logged if MLflow is
         installed, any other only inside an active run.
+    avoid_duplicates : bool, default False
+        Whether no point is tried twice, whoever suggests. When all points of a finite space have
+        been tried, the search ends. Trials that are in `trials` already count, and
+        `points_to_evaluate`.
 
     Returns
     -------
@@ -303,7 +309,11 @@ def fmin(
     elif allow_trials_fmin and _searches_itself(trials):
         if points_to_evaluate:
             _insert_points(trials, points_to_evaluate, labels)
-        extras = {"max_failures": max_failures, "mlflow": mlflow}
+        extras = {
+            "max_failures": max_failures,
+            "mlflow": mlflow,
+            "avoid_duplicates": avoid_duplicates or None,
+        }
         return trials.fmin(
             fn,
             space,
@@ -343,7 +353,7 @@ def fmin(
         session=getattr(trials, "_spark", None),
     )
     search = FMinIter(
-        algo,
+        DistinctSuggester(algo) if avoid_duplicates else algo,
         domain,
         trials,
         rstate,
@@ -367,6 +377,7 @@ def fmin(
         "algo": _name_of(algo),
         "parallelism": getattr(trials, "parallelism", None),
         "trial_timeout": getattr(trials, "trial_timeout", None),
+        "avoid_duplicates": avoid_duplicates or None,
     }
     info = SearchInfo(params=params, space=domain.expr, resumed=resumed, past=past)
     _exhaust(search, tracker, info)

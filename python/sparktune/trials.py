@@ -753,6 +753,7 @@ class Trials:
         points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
         max_failures: float | None = None,
         mlflow: bool | None = None,
+        avoid_duplicates: bool = False,
     ) -> Any:
         """Search with these trials; see `sparktune.fmin`, which has the same parameters."""
         from sparktune.fmin import fmin
@@ -778,6 +779,7 @@ class Trials:
             trials_save_file=trials_save_file,
             max_failures=max_failures,
             mlflow=mlflow,
+            avoid_duplicates=avoid_duplicates,
         )
 
 
