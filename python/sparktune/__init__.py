@@ -37,6 +37,7 @@ from sparktune.fmin import (
 from sparktune.install import install_as_hyperopt
 from sparktune.left_out import LEFT_OUT, refuse
 from sparktune.logs import follow_hyperopt
+from sparktune.old_pickles import load_hyperopt_trials
 from sparktune.trials import Trials, trials_from_docs
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ __all__ = [
     "generate_trials_to_calculate",
     "hp",
     "install_as_hyperopt",
+    "load_hyperopt_trials",
     "mix",
     "no_progress_loss",
     "partial",
