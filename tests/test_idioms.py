@@ -22,7 +22,8 @@ from sparktune import (
     tpe,
 )
 from sparktune.early_stop import no_progress_loss
-from sparktune.expr import scope
+from sparktune.pyll import scope
+from sparktune.pyll.stochastic import sample
 
 quiet = functools.partial(fmin, verbose=False, rstate=np.random.default_rng(42))
 SPACE = {"x": hp.uniform("x", -5, 5), "kind": hp.choice("kind", ["a", "b"])}
@@ -47,7 +48,8 @@ def _no_mlflow(monkeypatch):
 @pytest.fixture
 def store(_no_mlflow, tmp_path, monkeypatch):
     """An MLflow store of its own for a test."""
-    mlflow = pytest.importorskip("mlflow")
+    import mlflow
+
     monkeypatch.delenv("SPARKTUNE_MLFLOW")
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"):
         monkeypatch.setenv(name, "")  # so that what is set meanwhile is undone
@@ -255,8 +257,6 @@ def test_13_parallelism_from_the_cluster(spark, make):
 
 
 def test_14_expressions():
-    pyll = pytest.importorskip("sparktune.pyll.stochastic")
-
     @scope.define
     def plus_one(v):
         return v + 1
@@ -267,7 +267,7 @@ def test_14_expressions():
         "own": scope.plus_one(hp.uniform("u", 0, 1)),
     }
     try:
-        drawn = pyll.sample(space)
+        drawn = sample(space)
         assert drawn["c"] > 1
         assert 20 <= drawn["n"] < 120
         assert 1 <= drawn["own"] <= 2
@@ -281,7 +281,8 @@ def test_14_expressions():
 
 
 def test_15_plots(searched):
-    matplotlib = pytest.importorskip("matplotlib")
+    import matplotlib
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         matplotlib.use("Agg")
@@ -317,8 +318,10 @@ def test_17_logging_is_switched_off_by_name(spark, caplog):
     logger.setLevel(logging.ERROR)
     try:
         with contextlib.redirect_stdout(None):
-            trials = SparkTrials(parallelism=2)
-            quiet(lambda p: p["x"], SPACE, algo=tpe.suggest, max_evals=2, trials=trials)
+            trials = SparkTrials(parallelism=2, timeout=600)
+            # Of which a warning would be told: it is set for the object and for the search.
+            quiet(lambda p: p["x"], SPACE, algo=tpe.suggest, max_evals=2, trials=trials,
+                  timeout=500)  # fmt: skip
         assert not [
             r
             for r in caplog.records

@@ -113,6 +113,15 @@ def test_a_duplicate_label_names_both_places():
     assert message.count(f"{__file__}:") == 2
 
 
+def test_a_label_used_three_times_is_shown_at_all_its_places():
+    space = {"a": hp.uniform("x", 0, 1), "b": [hp.choice("k", [0, hp.normal("x", 0, 1)])]}
+    space["c"] = hp.randint("x", 3)
+    with pytest.raises(DuplicateLabel) as caught:
+        compile_space(space)
+    for place in ("$.a (", "$.b[0][1] (", "$.c ("):
+        assert place in str(caught.value)
+
+
 def test_paths_of_other_keys_and_of_arithmetic():
     space = {1: hp.uniform("x", 0, 1) + 1, "b": hp.choice("x", [1])}
     with pytest.raises(DuplicateLabel, match=r"\$\[1\] \(.* and \$\['b'\] \(|\$\['b'\] .* \$\[1\]"):

@@ -115,7 +115,8 @@ def __getattr__(name: str) -> Any:
 
         return importlib.import_module(f"sparktune.{name}")
     if name in LEFT_OUT:
-        raise refuse(name)
+        # Not an ImportError, so that hasattr() answers; importing the module raises that.
+        raise AttributeError(str(refuse(name)))
     raise AttributeError(f"module 'sparktune' has no attribute {name!r}")
 
 

@@ -33,7 +33,9 @@ from sparktune.exceptions import (
     InvalidResultStatus,
     InvalidTrial,
 )
+from sparktune.stochastic import recursive_set_rng_kwarg
 from sparktune.trials import Trials, trials_from_docs
+from sparktune.utils import pmin_sampled, use_obj_for_literal_in_memo
 
 __all__ = [
     "JOB_STATES",
@@ -62,9 +64,12 @@ __all__ = [
     "Trials",
     "miscs_to_idxs_vals",
     "miscs_update_idxs_vals",
+    "pmin_sampled",
     "pyll",
+    "recursive_set_rng_kwarg",
     "spec_from_misc",
     "trials_from_docs",
+    "use_obj_for_literal_in_memo",
     "validate_loss_threshold",
     "validate_timeout",
 ]

@@ -252,23 +252,22 @@ def compile_space(expr: Any, ctrl_type: Any = None) -> CompiledSpace:
 
 def _hyperparameters(root: Apply, nodes: list[Apply]) -> dict[str, Apply]:
     """Return the ``hyperopt_param`` nodes by label."""
-    found: dict[str, Apply] = {}
+    found: dict[str, list[Apply]] = {}
     for node in nodes:
-        if node.name != "hyperopt_param":
-            continue
-        label = label_of(node)
-        if label in found:
-            both = [found[label], node]
-            places = " and ".join(
-                f"{path} ({n.made_at})" if n.made_at else path
-                for n, path in zip(both, paths_to(root, both), strict=True)
-            )
+        if node.name == "hyperopt_param":
+            found.setdefault(label_of(node), []).append(node)
+    for label, same in found.items():
+        if len(same) > 1:
+            places = [
+                f"{path} ({node.made_at})" if node.made_at else path
+                for node, path in zip(same, paths_to(root, same), strict=True)
+            ]
             raise DuplicateLabel(
-                f"Each hyperparameter must have its own label; {label!r} is used at {places}. "
-                "Rename one, or make it once and use the same object in both places."
+                f"Each hyperparameter must have its own label; {label!r} is used at "
+                f"{', '.join(places[:-1])} and {places[-1]}. "
+                "Rename all but one, or make it once and use the same object in each place."
             )
-        found[label] = node
-    return found
+    return {label: node for label, (node,) in found.items()}
 
 
 def _distribution(label: str, node: Apply) -> tuple[str, tuple[float, ...]]:

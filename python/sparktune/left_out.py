@@ -15,6 +15,8 @@ LEFT_OUT = {
     "graph_viz": "print(expr) shows an expression as text, and "
     "sparktune.compile.compile_space(space).description() a whole space as data",
     "rdists": "scipy.stats has distributions; sparktune.pyll.stochastic.sample draws from a space",
+    "algobase": "a suggester is a function of (new_ids, domain, trials, seed); see "
+    "sparktune.rand.suggest",
     "vectorize": "nothing has to be vectorised here; sparktune.pyll.rec_eval evaluates an "
     "expression and sparktune.pyll.stochastic.sample draws from it",
 }

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sparktune import hp
 from sparktune.exceptions import BadSearchSpace, BadSearchSpaceType, DuplicateLabel
-from sparktune.expr import Apply, Literal, MissingArgument, as_apply, rec_eval
+from sparktune.expr import Apply, Literal, MissingArgument, as_apply, rec_eval, scope
 
 __all__ = [
     "EQ",
@@ -26,6 +26,7 @@ __all__ = [
     "hp_randint",
     "hp_uniform",
     "hp_uniformint",
+    "scope",
     "validate_distribution_range",
     "validate_label",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sparktune.expr import as_apply, clone, dfs, rec_eval, scope
 from sparktune.stochastic import (
     categorical,
     implicit_stochastic,
@@ -22,7 +23,10 @@ from sparktune.stochastic import (
 )
 
 __all__ = [
+    "as_apply",
     "categorical",
+    "clone",
+    "dfs",
     "implicit_stochastic",
     "implicit_stochastic_symbols",
     "lognormal",
@@ -34,8 +38,10 @@ __all__ = [
     "quniform",
     "randint",
     "randint_via_categorical",
+    "rec_eval",
     "recursive_set_rng_kwarg",
     "rng_from_seed",
     "sample",
+    "scope",
     "uniform",
 ]
