@@ -6,10 +6,10 @@ __all__ = ["LEFT_OUT", "refuse"]
 
 #: Hyperopt's module name -> what to do without it.
 LEFT_OUT = {
-    "mongoexp": "run trials in parallel with SparkTrials, or write a Trials subclass of your own "
-    "that keeps its documents in a database",
+    "mongoexp": "run trials in parallel with SparkTrials or, on one machine, ProcessTrials; or "
+    "write a Trials subclass of your own that keeps its documents in a database",
     "atpe": "use tpe.suggest, or mix.suggest to combine suggesters",
-    "ipy": "run trials in parallel with SparkTrials",
+    "ipy": "run trials in parallel with SparkTrials or, on one machine, ProcessTrials",
     "sklearn": "wrap cross_val_score in an objective and call fmin; the package hyperopt-sklearn "
     "(import hpsklearn) has whole scikit-learn spaces",
     "graph_viz": "print(expr) shows an expression as text, and "
