@@ -104,10 +104,10 @@ class Peer(Protocol):
 class HyperoptLike:
     """Hyperopt or sparktune: they have one interface."""
 
-    def __init__(self, package: str, seed: int, **settings: Any) -> None:
+    def __init__(self, package: str, seed: int, algo: str = "suggest", **settings: Any) -> None:
         base = importlib.import_module(f"{package}.base")
         hp = importlib.import_module(f"{package}.hp")
-        suggest = importlib.import_module(f"{package}.tpe").suggest
+        suggest = getattr(importlib.import_module(f"{package}.tpe"), algo)
         self.suggest = partial(suggest, **settings) if settings else suggest
         # Only sparktune's suggests several trials in one call.
         self.batches = package == OURS
@@ -272,7 +272,7 @@ class OptunaLike:
 
 
 PEERS: dict[str, tuple[str, Callable[[int], Peer]]] = {
-    OURS: ("sparktune", lambda seed: HyperoptLike("sparktune", seed)),
+    OURS: ("sparktune", lambda seed: HyperoptLike("sparktune", seed, "hyperopt_suggest")),
     OURS_JOINT: ("sparktune", lambda seed: HyperoptLike("sparktune", seed, multivariate=True)),
     "hyperopt": ("hyperopt", lambda seed: HyperoptLike("hyperopt", seed)),
     "optuna": ("optuna", lambda seed: OptunaLike("optuna", seed=seed)),

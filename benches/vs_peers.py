@@ -168,7 +168,7 @@ def main() -> None:
         for what, of_size in rows.items():
             of_size[size] = {name: statistics.median(getattr(times[name], what)) for name in left}
         if size == QUEUE_SIZE:
-            queues[size] = measure_queue(peers, min(rounds, 5))
+            queues[size] = measure_queue(peers, min(rounds, 3))
         if at + 1 < len(sizes):
             growth = sizes[at + 1] / size
             asked = rows["suggestion"][size]

@@ -13,8 +13,9 @@ use crate::ranks::Ranks;
 use crate::tables::{MIN_OBSERVATIONS, Tables, total_weight};
 use crate::vector::{gaussian, ln_all};
 
-/// Largest error that cutting kernels off may cause, relative to the density.
-const MAX_TRUNCATION: f64 = 1e-11;
+/// Largest error that cutting kernels off may cause, relative to the density. It also bounds the
+/// error of interpolation, to 7e-10: see `docs/performance.md`.
+const MAX_TRUNCATION: f64 = 1e-12;
 
 /// Sums over the rest that change a little with each trial.
 #[derive(Debug, Clone)]
