@@ -365,12 +365,12 @@ def test_a_trial_that_takes_too_long_fails_and_the_others_go_on(make):
     def run(backend, tag, values):
         return until_cancelled(backend, tag, values) if values["hang"] else 5.0
 
-    _, dispatcher = make(run, trial_timeout=0.2)
+    _, dispatcher = make(run, trial_timeout=1.0)
     dispatcher.start(trial(0, hang=True))
     (finished,) = dispatcher.wait(None)
     assert finished.trial["tid"] == 0
     assert finished.error.type_name == "<class 'sparktune.exceptions.TrialTimeout'>"
-    assert "longer than its `trial_timeout` of 0.2 s" in finished.error.message
+    assert "longer than its `trial_timeout` of 1.0 s" in finished.error.message
     assert finished.error.traceback.count("\n") == 1  # nothing of ours to read
     assert isinstance(finished.error.exception, TimeoutError)
     assert not finished.error.fatal
@@ -388,7 +388,7 @@ def test_what_a_trial_answers_after_its_time_is_ignored(make):
             late.set()
         return 1.0
 
-    _, dispatcher = make(run, trial_timeout=0.1)
+    _, dispatcher = make(run, trial_timeout=1.0)
     dispatcher.start(trial(0, slow=True))
     (finished,) = dispatcher.wait(None)
     assert finished.result is None
@@ -401,9 +401,9 @@ def test_what_a_trial_answers_after_its_time_is_ignored(make):
 def test_the_time_of_a_trial_begins_with_its_submission(make):
     class SlowRun:
         def payload(self, timeout=None):
-            time.sleep(0.6)
+            time.sleep(1.5)
 
-    _, dispatcher = make(trial_timeout=0.4)
+    _, dispatcher = make(trial_timeout=1.0)
     dispatcher.start(trial(0), SlowRun())
     assert dispatcher.wait(None)[0].result["loss"] == 0.0
 

@@ -547,7 +547,7 @@ def test_data_of_with_data_arrive_once_a_worker(spark):
 
 
 def test_a_trial_that_takes_too_long_is_stopped_and_the_search_goes_on(spark):
-    trials = SparkTrials(parallelism=2, trial_timeout=6)
+    trials = SparkTrials(parallelism=2, trial_timeout=12)
 
     def objective(x):
         import time

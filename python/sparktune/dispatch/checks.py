@@ -177,7 +177,8 @@ def unpicklable_error(
     where = "" if culprit is None else f" it uses `{culprit[0]}` (a {_type_of(culprit[1])});"
     return UnpicklableObjective(
         f"The objective must be picklable, to travel to the workers;{where} {_one_line(reason)}. "
-        "Create such an object inside the objective instead."
+        "Create such an object inside the objective instead. If it stands for data, a file's for "
+        "example, read them first and give them by sparktune.with_data(objective, X=X)."
     )
 
 

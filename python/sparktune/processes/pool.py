@@ -162,12 +162,13 @@ class Worker:
                 return bool(self._connection.poll(0))  # it may have answered in between
 
     def lives(self) -> bool:
-        """Return whether the process runs; does not reap it, so its id stays its own."""
-        try:
-            flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-            return os.waitid(os.P_PID, self._process.pid, flags) is None
-        except ChildProcessError:  # somebody else has reaped it
-            return False
+        """Return whether the process runs."""
+        if self._sentinel is None:
+            return self._process.poll() is None
+        # Does not reap it: so its number stays its own until it is killed with all its group.
+        poll = select.poll()
+        poll.register(self._sentinel, select.POLLIN)
+        return not poll.poll(0)
 
     def _died(self) -> JobFailed:
         self.end()
@@ -199,7 +200,10 @@ class Worker:
         patience : float
             Seconds that it may take to end by itself.
         """
-        if patience > 0.0 and self._sentinel is not None:
+        if self._sentinel is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(max(0.0, patience))
+        elif patience > 0.0:
             poll = select.poll()
             poll.register(self._sentinel, select.POLLIN)
             poll.poll(patience * 1000)
