@@ -6,7 +6,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from sparktune import Trials, fmin, hp, rand
+from sparktune import ProcessTrials, Trials, fmin, hp, rand
 
 
 @pytest.fixture
@@ -87,3 +87,30 @@ def test_the_filters_of_the_documentation(experiment):
         asked = asked.replace("<uuid>", parent.data.tags["fmin_uuid"])
         table = mlflow.search_runs(filter_string=asked, order_by=["metrics.loss ASC"])
         assert {int(tid) for tid in table["tags.tid"]} == tids, text
+
+
+def test_local_processes_record_as_spark_does(runs):
+    def objective(x):
+        import mlflow
+
+        mlflow.log_metric("own", x)
+        if x > 0.8:
+            raise ValueError("too big")
+        return x
+
+    trials = ProcessTrials(parallelism=3)
+    search = {"algo": rand.suggest, "rstate": 1, "verbose": False, "mlflow": True}
+    fmin(objective, hp.uniform("x", 0, 1), max_evals=12, trials=trials, **search)
+    (parent,), children = runs()
+    assert [int(run.data.tags["tid"]) for run in children] == list(range(12))
+    for run in children:
+        x = float(run.data.params["x"])
+        assert run.data.metrics["own"] == x
+        assert run.info.status == ("FAILED" if x > 0.8 else "FINISHED")
+    failed = int(parent.data.metrics["trials_failed"])
+    assert failed == trials.count_failed_trials() > 0
+    back = ProcessTrials.from_mlflow(parent.info.run_id, parallelism=2)
+    assert back.losses() == trials.losses()
+    fmin(objective, hp.uniform("x", 0, 1), max_evals=14, trials=back, **search)
+    (parent,), children = runs()
+    assert len(children) == 12 + 2 + failed
