@@ -142,6 +142,11 @@ def tracked(spark, folder):
     }
 
 
+def start_workers(spark):
+    """Run trials on all slots: to start a worker takes long, and counts."""
+    search(lambda x: x, SparkTrials(parallelism=ALL, spark_session=spark), max_evals=8)
+
+
 # -- how a search ends -------------------------------------------------------------------------
 
 
@@ -170,6 +175,7 @@ def time_out(spark, stubborn=False):
                     raise
         return x
 
+    start_workers(spark)
     trials = SparkTrials(parallelism=2, timeout=5, spark_session=spark)
     report = search(objective, trials, points_to_evaluate=points(1, -1, -2), max_evals=100)
     # Only what was cancelled frees the slots for these, all of them at once.
@@ -180,8 +186,7 @@ def time_out(spark, stubborn=False):
 
 def trial_time_out(spark):
     """Trials that would never end, each with its own time; the others go on."""
-    # To start a worker takes long, and counts.
-    search(lambda x: x, SparkTrials(parallelism=ALL, spark_session=spark), max_evals=8)
+    start_workers(spark)
     trials = SparkTrials(parallelism=2, trial_timeout=8, spark_session=spark)
     return search(sleeper(), trials, points_to_evaluate=points(-1, 1, -2, 2))
 
