@@ -1,4 +1,4 @@
-"""The multivariate estimator as users call it."""
+"""The default estimator, of product kernels, as users call it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from sparktune import Trials, fmin, hp, tpe
+from sparktune import JOB_STATE_DONE, Domain, Trials, fmin, hp, rand, tpe
 
 SPACE = {
     "kind": hp.choice(
@@ -32,7 +32,7 @@ def search(seed, **settings):
     fmin(
         loss,
         SPACE,
-        algo=partial(tpe.suggest, multivariate=True, **settings),
+        algo=partial(tpe.suggest, **settings),
         max_evals=60,
         trials=trials,
         rstate=seed,
@@ -78,3 +78,81 @@ def test_it_finds_the_valley_more_often_than_one_mixture_a_parameter():
         return np.median(found)
 
     assert distance(multivariate=True) < distance(multivariate=False)
+
+
+GRID = {"a": hp.quniform("a", 0, 4, 1), "b": hp.choice("b", list(range(4)))}
+
+
+def points(**settings):
+    trials = Trials()
+    fmin(
+        lambda p: abs(p["a"] - 2) + (p["b"] != 1),
+        GRID,
+        algo=partial(tpe.suggest, **settings),
+        max_evals=25,
+        trials=trials,
+        rstate=2,
+        show_progressbar=False,
+    )
+    return [(doc["misc"]["vals"]["a"][0], doc["misc"]["vals"]["b"][0]) for doc in trials.trials]
+
+
+def test_a_point_is_not_tried_twice_while_there_are_others():
+    # The first ten are random, so some of them are equal; the grid has 20 points.
+    rest = points(n_startup_jobs=1)
+    assert len(set(rest[:20])) == 20
+    assert len(rest) == 25
+    assert len(set(points(n_startup_jobs=1, avoid_duplicates=False)[:20])) < 20
+
+
+def test_random_trials_end_when_enough_have_finished():
+    # Running trials teach nothing yet.
+    domain = Domain(lambda x: x, hp.uniform("x", 0, 1))
+    trials = Trials()
+
+    def value(of=tpe.suggest):
+        (doc,) = of([99], domain, trials, 5)
+        return doc["misc"]["vals"]["x"][0]
+
+    random = value()
+    docs = rand.suggest(trials.new_trial_ids(25), domain, trials, 0)
+    trials.insert_trial_docs(docs)
+    trials.refresh()
+    assert value() == random
+    assert value(tpe.hyperopt_suggest) != random
+    for doc in trials.trials[:10]:
+        doc["state"] = JOB_STATE_DONE
+        doc["result"] = {"status": "ok", "loss": doc["misc"]["vals"]["x"][0]}
+    trials.refresh()
+    assert value() != random
+
+
+def test_gamma_says_how_many_are_good():
+    # A single candidate is a draw from the good trials' density.
+    domain = Domain(lambda x: x, hp.uniform("x", 0, 1))
+    trials = Trials()
+    docs = rand.suggest(trials.new_trial_ids(200), domain, trials, 0)
+    for doc in docs:
+        doc["state"] = JOB_STATE_DONE
+        doc["result"] = {"status": "ok", "loss": doc["misc"]["vals"]["x"][0]}
+    trials.insert_trial_docs(docs)
+    trials.refresh()
+
+    def middle(gamma):
+        draws = [
+            tpe.suggest(
+                [500],
+                domain,
+                trials,
+                s,
+                n_EI_candidates=1,
+                gamma=gamma,
+                max_below=100,
+                weights="age",
+            )
+            for s in range(60)
+        ]
+        return np.median([doc["misc"]["vals"]["x"][0] for (doc,) in draws])
+
+    # 10 % and 40 % of 200 uniform numbers are good.
+    assert middle(1.0) > 1.5 * middle(0.25)

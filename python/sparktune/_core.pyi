@@ -1,7 +1,7 @@
 """Types of the Rust extension module."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import TypedDict, final, type_check_only
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,19 @@ _FloatArray = npt.NDArray[np.float64]
 
 __version__: str
 
+# All are needed; without any of them, the defaults of `tpe.suggest` hold.
+@type_check_only
+class _TpeSettings(TypedDict):
+    prior_weight: float
+    n_candidates: int
+    gamma: float
+    split: str
+    max_below: int
+    multivariate: bool
+    weights: str
+    bandwidth: str
+    avoid_duplicates: bool
+
 @final
 class Space:
     """A flat search space."""
@@ -39,20 +52,15 @@ class History:
 
     def __new__(cls, space: Space) -> History: ...
     def __len__(self) -> int: ...
+    @property
+    def finished(self) -> int: ...
     def observe(self, tid: int, loss: float, row: Sequence[float]) -> None: ...
     def extend(self, tids: Sequence[int], losses: Sequence[float], rows: _FloatArray) -> None: ...
     def remove(self, tid: int) -> bool: ...
 
 def suggest_random(space: Space, tids: Sequence[int], seed: int) -> _FloatArray: ...
 def suggest_tpe(
-    history: History,
-    tids: Sequence[int],
-    seed: int,
-    *,
-    prior_weight: float = 1.0,
-    n_candidates: int = 24,
-    gamma: float = 0.25,
-    multivariate: bool = False,
+    history: History, tids: Sequence[int], seed: int, settings: _TpeSettings | None = None
 ) -> _FloatArray: ...
 def explain(
     history: History,

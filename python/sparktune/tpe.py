@@ -6,10 +6,11 @@ import logging
 import math
 import numbers
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from sparktune import rand
-from sparktune._core import suggest_tpe
+from sparktune._core import History, suggest_tpe
+from sparktune.compile import CompiledSpace
 from sparktune.documents import Trial
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 from sparktune.history import HistoryCache
@@ -35,6 +36,16 @@ _default_n_startup_jobs = 20
 _default_n_EI_candidates = 24
 _default_gamma = 0.25
 
+# What `hyperopt_suggest` has instead of the defaults of `suggest`.
+_HYPEROPT: dict[str, Any] = {
+    "split": "sqrt",
+    "max_below": 25,
+    "multivariate": False,
+    "weights": "age",
+    "bandwidth": "fixed",
+    "avoid_duplicates": False,
+}
+
 
 def suggest(
     new_ids: Iterable[int],
@@ -42,14 +53,22 @@ def suggest(
     trials: Any,
     seed: int,
     prior_weight: float = _default_prior_weight,
-    n_startup_jobs: int = _default_n_startup_jobs,
+    n_startup_jobs: int = 10,
     n_EI_candidates: int = _default_n_EI_candidates,
     gamma: float = _default_gamma,
     verbose: bool = True,
     *,
-    multivariate: bool = False,
+    split: Literal["linear", "sqrt"] = "linear",
+    max_below: int = 25,
+    multivariate: bool = True,
+    weights: Literal["rank", "age"] = "rank",
+    bandwidth: Literal["scott", "fixed"] = "scott",
+    avoid_duplicates: bool = True,
 ) -> list[Trial]:
     """Suggest new trials where good ones are likelier than others, given the trials so far.
+
+    The defaults are what found the better trials on public problems (``docs/quality.md``), not
+    Hyperopt's; for those there is `hyperopt_suggest`.
 
     Parameters
     ----------
@@ -58,22 +77,38 @@ def suggest(
     domain : Domain
         The space.
     trials : Trials
-        The trials so far; not changed. Trials that have not finished count as bad ones.
+        The trials so far; not changed. Trials that run or failed count as bad ones.
     seed : int
         At least 0. The same seed, id and trials give the same suggestion.
     prior_weight : float, default 1.0
         Weight of the prior among the observations; positive.
-    n_startup_jobs : int, default 20
-        With fewer trials than this, suggestions are random.
+    n_startup_jobs : int, default 10
+        With fewer finished trials than this, suggestions are random.
     n_EI_candidates : int, default 24
-        Candidates to choose from; at least 1.
+        Candidates to choose from; at least 1. More is not better: the likeliest of very many lies
+        where most was tried.
     gamma : float, default 0.25
-        ``ceil(gamma * sqrt(trials))`` trials, at most 25, count as good; positive.
+        How many trials count as good: positive, and twice as many for twice the value.
     verbose : bool, default True
         Whether to log what the suggestion is based on.
-    multivariate : bool, default False
+    split : {"linear", "sqrt"}, default "linear"
+        What `gamma` counts: ``ceil(0.4 * gamma * finished trials)``, a tenth of them by default as
+        in Optuna, or Hyperopt's ``ceil(gamma * sqrt(trials))``.
+    max_below : int, default 25
+        At most so many trials count as good.
+    multivariate : bool, default True
         Whether kernels are products over the parameters that are active together (Falkner et al.,
-        2018), which sees what values are good together, instead of one mixture a parameter.
+        2018), which sees what values are good together, instead of one mixture a parameter. The
+        settings below are for such kernels.
+    weights : {"rank", "age"}, default "rank"
+        What a good trial weighs: more if it is better, by the logarithm of its rank (as CMA-ES
+        recombines; Hansen, 2016), or more if it is newer, once there are more than 25 (Hyperopt).
+    bandwidth : {"scott", "fixed"}, default "scott"
+        Whether the good trials' kernels are as wide as their spread asks for (Scott, 1992), at
+        least one part in ``n + 2`` of the prior's width, or as their number does alone.
+    avoid_duplicates : bool, default True
+        Whether a point that was tried before is suggested only where no other is found. For
+        objectives whose result is the same each time.
 
     Returns
     -------
@@ -85,31 +120,36 @@ def suggest(
     InvalidArgument, InvalidArgumentType
         If an argument is out of range or of the wrong type.
     """
-    _check_settings(prior_weight, n_startup_jobs, n_EI_candidates, gamma)
-    space = space_of(domain)
-    cache = trials._history_for(space) if isinstance(trials, Trials) else HistoryCache(space)
-    history = cache.sync(trials.trials)
-    if verbose and logger.isEnabledFor(logging.INFO):
-        if len(cache):
-            logger.info(
-                "TPE using %i/%i trials with best loss %f",
-                len(cache),
-                len(trials.trials),
-                cache.best_loss,
+    _check_settings(prior_weight, n_startup_jobs, n_EI_candidates, gamma, max_below)
+    for name, value, names in (
+        ("split", split, ("linear", "sqrt")),
+        ("weights", weights, ("rank", "age")),
+        ("bandwidth", bandwidth, ("scott", "fixed")),
+    ):
+        if value not in names:
+            raise InvalidArgument(
+                f"`{name}` of tpe.suggest must be {names[0]!r} or {names[1]!r}; got {value!r}."
             )
-        else:
-            logger.info("TPE using 0 trials")
-    if len(cache) < n_startup_jobs:
+    space, history, known = _observed(domain, trials, verbose)
+    # Hyperopt counts running trials as well.
+    if (known if split == "sqrt" else history.finished) < n_startup_jobs:
         return rand.suggest(new_ids, domain, trials, seed)
     ids = checked_ids(new_ids)
     rows = suggest_tpe(
         history,
         ids,
         checked_seed(seed),
-        prior_weight=float(prior_weight),
-        n_candidates=int(n_EI_candidates),
-        gamma=float(gamma),
-        multivariate=bool(multivariate),
+        {
+            "prior_weight": float(prior_weight),
+            "n_candidates": int(n_EI_candidates),
+            "gamma": float(gamma),
+            "split": split,
+            "max_below": int(max_below),
+            "multivariate": bool(multivariate),
+            "weights": weights,
+            "bandwidth": bandwidth,
+            "avoid_duplicates": bool(avoid_duplicates),
+        },
     )
     return documents_of(ids, rows, domain, trials, space)
 
@@ -133,7 +173,7 @@ def hyperopt_suggest(
     Parameters
     ----------
     new_ids, domain, trials, seed, prior_weight, n_startup_jobs, n_EI_candidates, gamma, verbose
-        As for `suggest`.
+        As for `suggest`, with Hyperopt's defaults; `n_startup_jobs` counts running trials too.
 
     Returns
     -------
@@ -150,12 +190,30 @@ def hyperopt_suggest(
         n_EI_candidates,
         gamma,
         verbose,
-        multivariate=False,
+        **_HYPEROPT,
     )
 
 
+def _observed(domain: Any, trials: Any, verbose: bool) -> tuple[CompiledSpace, History, int]:
+    """Return the space, the history in step with `trials`, and how many it knows."""
+    space = space_of(domain)
+    cache = trials._history_for(space) if isinstance(trials, Trials) else HistoryCache(space)
+    history = cache.sync(trials.trials)
+    if verbose and logger.isEnabledFor(logging.INFO):
+        if len(cache):
+            logger.info(
+                "TPE using %i/%i trials with best loss %f",
+                len(cache),
+                len(trials.trials),
+                cache.best_loss,
+            )
+        else:
+            logger.info("TPE using 0 trials")
+    return space, history, len(cache)
+
+
 def _check_settings(
-    prior_weight: Any, n_startup_jobs: Any, n_EI_candidates: Any, gamma: Any
+    prior_weight: Any, n_startup_jobs: Any, n_EI_candidates: Any, gamma: Any, max_below: Any
 ) -> None:
     for name, value in (("prior_weight", prior_weight), ("gamma", gamma)):
         if not isinstance(value, numbers.Real) or isinstance(value, bool):
@@ -164,7 +222,12 @@ def _check_settings(
             raise InvalidArgument(
                 f"`{name}` of tpe.suggest must be positive and finite; got {value!r}."
             )
-    for name, value in (("n_startup_jobs", n_startup_jobs), ("n_EI_candidates", n_EI_candidates)):
+    counts = {
+        "n_startup_jobs": n_startup_jobs,
+        "n_EI_candidates": n_EI_candidates,
+        "max_below": max_below,
+    }
+    for name, value in counts.items():
         # Hyperopt takes 10.0 as well.
         if (
             isinstance(value, bool)
@@ -172,7 +235,8 @@ def _check_settings(
             or not float(value).is_integer()
         ):
             raise InvalidArgumentType(f"`{name}` of tpe.suggest must be an int; got {value!r}.")
-    if n_EI_candidates < 1:
-        raise InvalidArgument(
-            f"`n_EI_candidates` of tpe.suggest must be at least 1; got {n_EI_candidates!r}."
-        )
+    for name in ("n_EI_candidates", "max_below"):
+        if counts[name] < 1:
+            raise InvalidArgument(
+                f"`{name}` of tpe.suggest must be at least 1; got {counts[name]!r}."
+            )

@@ -47,9 +47,10 @@ fn mixed(d: usize) -> Arc<Space> {
 }
 
 fn settings(multivariate: bool) -> Settings {
-    Settings {
-        multivariate,
-        ..Settings::default()
+    if multivariate {
+        Settings::default()
+    } else {
+        Settings::hyperopt()
     }
 }
 
@@ -108,7 +109,7 @@ fn each_distribution(c: &mut Criterion) {
                     &mut history,
                     &[1_000],
                     black_box(seed),
-                    &Settings::default(),
+                    &Settings::hyperopt(),
                 )
             });
         });

@@ -6,6 +6,7 @@
 
 use crate::joint::Joint;
 use crate::model::Model;
+use crate::settings::{Bandwidth, Settings};
 use crate::space::Space;
 
 /// One group and its two sides.
@@ -14,8 +15,15 @@ pub(crate) struct Group {
     /// Positions of its parameters in the space.
     pub(crate) parameters: Vec<usize>,
     above: Joint,
-    /// Made when asked for, dropped when the good trials change.
-    below: Option<Joint>,
+    /// Made when asked for, dropped when the good trials change; and the bandwidths it has.
+    below: Option<(Bandwidth, Joint)>,
+}
+
+/// What a group's densities are made of.
+pub(crate) struct Sides<'a> {
+    pub(crate) parameters: &'a [usize],
+    pub(crate) below: &'a Joint,
+    pub(crate) above: &'a Joint,
 }
 
 /// The groups of a space, in the order of their first parameters.
@@ -74,22 +82,34 @@ impl Group {
         self.below = None;
     }
 
-    /// Kernels of the good trials and of the rest.
+    /// Kernels of the good trials, which come best first, and of the rest.
     pub(crate) fn sides(
         &mut self,
-        good: impl Iterator<Item = i64>,
+        good: &[i64],
         models: &[Model],
         space: &Space,
-    ) -> (&Joint, &Joint) {
-        if self.below.is_none() {
+        settings: &Settings,
+    ) -> Sides<'_> {
+        if self
+            .below
+            .as_ref()
+            .is_none_or(|(b, _)| *b != settings.bandwidth)
+        {
             let mut below = empty(space, &self.parameters);
-            for tid in good {
+            for (rank, &tid) in good.iter().enumerate() {
                 if let Some(values) = self.values(tid, models) {
-                    below.insert(tid, &values);
+                    below.insert_ranked(tid, &values, rank, good.len());
                 }
             }
-            self.below = Some(below);
+            if settings.bandwidth == Bandwidth::Scott {
+                below.fit_spread();
+            }
+            self.below = Some((settings.bandwidth, below));
         }
-        (self.below.as_ref().expect("made above"), &self.above)
+        Sides {
+            parameters: &self.parameters,
+            below: &self.below.as_ref().expect("made above").1,
+            above: &self.above,
+        }
     }
 }

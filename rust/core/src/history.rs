@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::distribution::Distribution;
 use crate::error::{Error, Result};
+use crate::seen::Seen;
+use crate::settings::Rule;
 use crate::space::Space;
 use crate::split::Split;
 
@@ -16,9 +18,13 @@ pub struct History {
     space: Arc<Space>,
     tids: Vec<i64>,
     losses: Vec<f64>,
+    /// How many losses are finite.
+    finished: usize,
     columns: Vec<Vec<f64>>,
     /// What suggestions read, kept in step once the first of them has asked for it.
     split: Option<Split>,
+    /// Points that were tried, once a suggestion has asked for them.
+    seen: Option<Seen>,
 }
 
 impl History {
@@ -30,8 +36,10 @@ impl History {
             space,
             tids: Vec::new(),
             losses: Vec::new(),
+            finished: 0,
             columns,
             split: None,
+            seen: None,
         }
     }
 
@@ -51,6 +59,12 @@ impl History {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tids.is_empty()
+    }
+
+    /// How many trials have a finite loss: neither running nor failed.
+    #[must_use]
+    pub fn finished(&self) -> usize {
+        self.finished
     }
 
     /// Trial ids, ascending.
@@ -86,9 +100,11 @@ impl History {
         } else {
             loss
         };
+        self.finished += usize::from(loss.is_finite());
         match self.position(tid) {
             Ok(at) => {
                 let old = std::mem::replace(&mut self.losses[at], loss);
+                self.finished -= usize::from(old.is_finite());
                 let same = self.columns.iter().zip(row).all(|(column, value)| {
                     column[at] == *value || (column[at].is_nan() && value.is_nan())
                 });
@@ -100,8 +116,15 @@ impl History {
                         split.change_loss(tid, old, loss);
                     }
                 }
-                for (column, &value) in self.columns.iter_mut().zip(row) {
-                    column[at] = value;
+                if !same {
+                    let before = self.row(at);
+                    if let Some(seen) = &mut self.seen {
+                        seen.remove(&self.space, &before);
+                        seen.insert(&self.space, row);
+                    }
+                    for (column, &value) in self.columns.iter_mut().zip(row) {
+                        column[at] = value;
+                    }
                 }
             }
             Err(at) => {
@@ -112,6 +135,9 @@ impl History {
                 }
                 if let Some(split) = &mut self.split {
                     split.insert(tid, loss, row);
+                }
+                if let Some(seen) = &mut self.seen {
+                    seen.insert(&self.space, row);
                 }
             }
         }
@@ -131,6 +157,13 @@ impl History {
         };
         self.tids.remove(at);
         let loss = self.losses.remove(at);
+        self.finished -= usize::from(loss.is_finite());
+        if self.seen.is_some() {
+            let row = self.row(at);
+            if let Some(seen) = &mut self.seen {
+                seen.remove(&self.space, &row);
+            }
+        }
         for column in &mut self.columns {
             column.remove(at);
         }
@@ -140,21 +173,37 @@ impl History {
         true
     }
 
-    /// The split for `gamma`, made if it is not there.
-    pub(crate) fn split(&mut self, gamma: f64) -> &mut Split {
-        let kept = self.split.take().filter(|split| split.gamma == gamma);
+    /// The split by `rule`, made if it is not there.
+    pub(crate) fn split(&mut self, rule: Rule) -> &mut Split {
+        let kept = self.split.take().filter(|split| split.rule == rule);
         let split = kept.unwrap_or_else(|| {
-            let mut split = Split::new(&self.space, gamma);
-            let mut row = vec![f64::NAN; self.space.len()];
+            let mut split = Split::new(&self.space, rule);
             for (at, (&tid, &loss)) in self.tids.iter().zip(&self.losses).enumerate() {
-                for (value, column) in row.iter_mut().zip(&self.columns) {
-                    *value = column[at];
-                }
-                split.insert(tid, loss, &row);
+                split.insert(tid, loss, &self.row(at));
             }
             split
         });
         self.split.insert(split)
+    }
+
+    /// The split by `rule`, and the points that were tried.
+    pub(crate) fn split_and_seen(&mut self, rule: Rule) -> (&mut Split, &Seen) {
+        self.split(rule);
+        if self.seen.is_none() {
+            let mut seen = Seen::default();
+            for at in 0..self.len() {
+                seen.insert(&self.space, &self.row(at));
+            }
+            self.seen = Some(seen);
+        }
+        (
+            self.split.as_mut().expect("made above"),
+            self.seen.as_ref().expect("made above"),
+        )
+    }
+
+    fn row(&self, at: usize) -> Vec<f64> {
+        self.columns.iter().map(|column| column[at]).collect()
     }
 
     fn position(&self, tid: i64) -> std::result::Result<usize, usize> {

@@ -4,9 +4,11 @@
 //! that are active together): Falkner, Klein, Hutter, *BOHB* (2018), section 3.2, and Optuna's
 //! default. Unlike one mixture a parameter, it sees which values are good *together*.
 //!
-//! - Numbers: a normal kernel, truncated to the bounds. All of a parameter's kernels have the
-//!   bandwidth `0.2 * n^(-1 / (d + 4))` of the prior's width (Scott's exponent); a grid of step `q`
-//!   adds the variance `q^2 / 12` of rounding to it.
+//! - Numbers: a normal kernel, truncated to the bounds. All of a parameter's kernels have one
+//!   bandwidth: `0.2 * n^(-1 / (d + 4))` of the prior's width (Scott's exponent), or for the good
+//!   trials also by their spread (Scott's rule), but at least one part in `n + 2` of that width; a
+//!   grid of step `q` adds the variance `q^2 / 12` of rounding to it. On a grid the bounds are
+//!   those of the outermost values' cells, so that these are no less likely than others.
 //! - Categories: the observed one has `1 + e`, each other `e`, with `e = prior_weight / kernels`.
 //! - The prior is one more kernel.
 //!
@@ -18,6 +20,7 @@ use crate::distribution::{Discrete, Distribution, Numeric};
 use crate::math::kernel_mass;
 use crate::parzen::forgetting_weight;
 use crate::rng::Stream;
+use crate::settings::{Settings, Weights};
 use crate::vector::joint_sums;
 
 /// Width of kernels of one observation, in widths of the prior.
@@ -38,6 +41,23 @@ struct Axis {
     sigma: f64,
 }
 
+impl Axis {
+    fn new(prior: &Distribution) -> Self {
+        let mut prior = prior.clone();
+        if let Distribution::Numeric(Numeric {
+            q: Some(q),
+            log: false,
+            bounds: Some((low, high)),
+            ..
+        }) = &mut prior
+        {
+            *low = ((*low / *q).round_ties_even() - 0.5) * *q;
+            *high = ((*high / *q).round_ties_even() + 0.5) * *q;
+        }
+        Self { prior, sigma: 0.0 }
+    }
+}
+
 /// Kernels of one group on one side, in columns, oldest first.
 #[derive(Debug, Clone)]
 pub(crate) struct Joint {
@@ -47,24 +67,22 @@ pub(crate) struct Joint {
     columns: Vec<Vec<f64>>,
     /// `-ln` of each kernel's mass within the bounds.
     log_scales: Vec<f64>,
+    /// Weights by rank, of the good trials.
+    ranked: Vec<f64>,
     /// Number of kernels that the bandwidths are for, rounded to a step.
     width_step: i32,
 }
 
 impl Joint {
     pub(crate) fn new<'a>(priors: impl Iterator<Item = &'a Distribution>) -> Self {
-        let axes: Vec<Axis> = priors
-            .map(|prior| Axis {
-                prior: prior.clone(),
-                sigma: 0.0,
-            })
-            .collect();
+        let axes: Vec<Axis> = priors.map(Axis::new).collect();
         let columns = vec![Vec::new(); axes.len()];
         let mut joint = Self {
             axes,
             tids: Vec::new(),
             columns,
             log_scales: Vec::new(),
+            ranked: Vec::new(),
             width_step: i32::MIN,
         };
         joint.fit_widths();
@@ -87,6 +105,15 @@ impl Joint {
         }
         self.log_scales.insert(at, log_scale);
         self.fit_widths();
+    }
+
+    /// Adds one of `count` good trials, of which `rank` are better.
+    pub(crate) fn insert_ranked(&mut self, tid: i64, values: &[f64], rank: usize, count: usize) {
+        let at = self.tids.partition_point(|&t| t < tid);
+        self.insert(tid, values);
+        // The last one keeps a little.
+        let weight = libm::log((count as f64 + 0.5) / (rank as f64 + 1.0)) + 0.1;
+        self.ranked.insert(at, weight);
     }
 
     /// Forgets an observation.
@@ -115,17 +142,46 @@ impl Joint {
             let Distribution::Numeric(prior) = &axis.prior else {
                 continue;
             };
-            let rounding = match prior.q {
-                Some(q) if !prior.log => q * q / 12.0,
-                _ => 0.0,
-            };
             let old = axis.sigma;
-            let wide = relative * prior.prior_sigma;
-            axis.sigma = (wide * wide + rounding).sqrt();
+            let wide = relative * prior.width();
+            axis.sigma = (wide * wide + prior.rounding()).sqrt();
             for place in column {
                 *place *= old / axis.sigma;
             }
         }
+        self.weigh();
+    }
+
+    /// Sets the bandwidths by the spread of the observations.
+    pub(crate) fn fit_spread(&mut self) {
+        let n = self.len() as f64;
+        let scott = 1.059 * libm::pow(n.max(1.0), -1.0 / (self.axes.len() as f64 + 4.0));
+        for (axis, column) in self.axes.iter_mut().zip(&mut self.columns) {
+            let Distribution::Numeric(prior) = &axis.prior else {
+                continue;
+            };
+            let width = prior.width();
+            let old = axis.sigma;
+            let mean = column.iter().sum::<f64>() / n.max(1.0);
+            let variance =
+                column.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / (n - 1.0).max(1.0);
+            // One observation says nothing of the spread.
+            let spread = if n < 2.0 {
+                width / 12.0_f64.sqrt()
+            } else {
+                variance.sqrt() * old
+            };
+            let wide = (scott * spread).clamp(width / (n + 2.0).min(100.0), width);
+            axis.sigma = (wide * wide + prior.rounding()).sqrt();
+            for place in column {
+                *place *= old / axis.sigma;
+            }
+        }
+        self.weigh();
+    }
+
+    /// Computes the kernels' masses within the bounds.
+    fn weigh(&mut self) {
         for (k, log_scale) in self.log_scales.iter_mut().enumerate() {
             *log_scale = -self
                 .axes
@@ -137,13 +193,20 @@ impl Joint {
     }
 
     /// The mixture of these kernels and the prior's.
-    pub(crate) fn mixture(&self, prior_weight: f64) -> Mixture<'_> {
+    pub(crate) fn mixture(&self, settings: &Settings) -> Mixture<'_> {
+        let prior_weight = settings.prior_weight;
         let n = self.len();
         let kept = thinned(n);
-        let mut weights: Vec<f64> = kept
-            .iter()
-            .map(|&(k, f)| f * forgetting_weight(k, n))
-            .collect();
+        let mut weights: Vec<f64> = if settings.weights == Weights::Rank && !self.ranked.is_empty()
+        {
+            // One a kernel on average, as the prior's weight is in units of that.
+            let mean = self.ranked.iter().sum::<f64>() / n as f64;
+            self.ranked.iter().map(|w| w / mean).collect()
+        } else {
+            kept.iter()
+                .map(|&(k, f)| f * forgetting_weight(k, n))
+                .collect()
+        };
         let total = weights.iter().sum::<f64>() + prior_weight;
         for weight in &mut weights {
             *weight /= total;
@@ -175,6 +238,24 @@ fn thinned(n: usize) -> Vec<(usize, f64)> {
         (start + length / 2, length as f64)
     });
     runs.chain((older..n).map(|k| (k, 1.0))).collect()
+}
+
+impl Numeric {
+    /// The prior's width: of the bounds, or what bounds of a uniform prior as wide would have.
+    fn width(&self) -> f64 {
+        match self.bounds {
+            Some((low, high)) => high - low,
+            None => self.prior_sigma * 12.0_f64.sqrt(),
+        }
+    }
+
+    /// The variance that rounding to a grid has.
+    fn rounding(&self) -> f64 {
+        match self.q {
+            Some(q) if !self.log => q * q / 12.0,
+            _ => 0.0,
+        }
+    }
 }
 
 impl Axis {
@@ -428,7 +509,7 @@ mod tests {
     #[test]
     fn densities_equal_the_sum_written_out() {
         let joint = filled(150);
-        let mixture = joint.mixture(1.0);
+        let mixture = joint.mixture(&Settings::default());
         let point = vec![0.01, 2.0, 0.3];
         let got = mixture.log_density(std::slice::from_ref(&point))[0];
         let n = joint.len();
@@ -470,8 +551,8 @@ mod tests {
             .map(|i| vec![f64::from(i) / 20.0, f64::from(i % 3), f64::from(i) - 10.0])
             .collect();
         let (a, b) = (
-            grown.mixture(1.0).log_density(&points),
-            fresh.mixture(1.0).log_density(&points),
+            grown.mixture(&Settings::default()).log_density(&points),
+            fresh.mixture(&Settings::default()).log_density(&points),
         );
         for (a, b) in a.iter().zip(&b) {
             assert!((a - b).abs() < 1e-11, "{a} {b}");
@@ -497,7 +578,7 @@ mod tests {
     #[test]
     fn draws_lie_in_the_space() {
         let joint = filled(60);
-        let mixture = joint.mixture(1.0);
+        let mixture = joint.mixture(&Settings::default());
         let mut stream = Stream::new(1, 1);
         for _ in 0..2_000 {
             let point = mixture.sample(&mut stream);

@@ -39,6 +39,8 @@ mod posterior;
 pub mod random;
 mod ranks;
 mod rng;
+mod seen;
+mod settings;
 mod space;
 mod split;
 mod tables;

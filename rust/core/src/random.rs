@@ -8,14 +8,18 @@ use crate::space::Space;
 /// Draws a point from the prior; NaN where a parameter is inactive.
 #[must_use]
 pub fn suggest(space: &Space, seed: u64, tid: i64) -> Vec<f64> {
-    let mut stream = Stream::new(seed, tid);
+    draw(space, &mut Stream::new(seed, tid))
+}
+
+/// Draws a point from the prior with a stream that others use as well.
+pub(crate) fn draw(space: &Space, stream: &mut Stream) -> Vec<f64> {
     let mut row = vec![f64::NAN; space.len()];
     for (index, parameter) in space.parameters().iter().enumerate() {
         if parameter.is_active(&row) {
             row[index] = match &parameter.distribution {
-                Distribution::Numeric(prior) => sample_numeric(prior, &mut stream),
+                Distribution::Numeric(prior) => sample_numeric(prior, stream),
                 Distribution::Discrete(prior) => {
-                    categories::value(prior, categories::sample_prior(prior, &mut stream))
+                    categories::value(prior, categories::sample_prior(prior, stream))
                 }
             };
         }

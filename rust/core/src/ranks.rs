@@ -2,7 +2,7 @@
 //!
 //! The rank of an observation among the rest (`above`) decides its weight. It is its position in
 //! trial order less the good trials before it, which are never more than
-//! [`MAX_BELOW`](crate::tpe::MAX_BELOW), so nothing needs renumbering when trials change sides.
+//! `Settings::max_below`, so nothing needs renumbering when trials change sides.
 
 use crate::parzen::LINEAR_FORGETTING;
 

@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use crate::groups::{Group, groups};
 use crate::model::Model;
 use crate::ordered::Key;
+use crate::settings::Rule;
 use crate::space::Space;
-use crate::tpe::n_below;
 
 /// Both sides, ordered by loss, and one model a parameter.
 #[derive(Debug, Clone)]
 pub(crate) struct Split {
     /// The setting it was made for.
-    pub(crate) gamma: f64,
+    pub(crate) rule: Rule,
+    /// How many trials have a finite loss.
+    finished: usize,
     below: Vec<Key>,
     above: BTreeSet<Key>,
     models: Vec<Model>,
@@ -21,14 +23,15 @@ pub(crate) struct Split {
 }
 
 impl Split {
-    pub(crate) fn new(space: &Space, gamma: f64) -> Self {
+    pub(crate) fn new(space: &Space, rule: Rule) -> Self {
         let models = space
             .parameters()
             .iter()
             .map(|p| Model::new(&p.distribution))
             .collect();
         Self {
-            gamma,
+            rule,
+            finished: 0,
             below: Vec::new(),
             above: BTreeSet::new(),
             models,
@@ -67,14 +70,20 @@ impl Split {
         }
     }
 
+    /// How many should be below when so many trials more are there.
+    fn target(&self, more: usize) -> usize {
+        self.rule.n_below(self.len() + more, self.finished)
+    }
+
     fn len(&self) -> usize {
         self.below.len() + self.above.len()
     }
 
     /// Adds a trial; `row` has NaN where a parameter was inactive.
     pub(crate) fn insert(&mut self, tid: i64, loss: f64, row: &[f64]) {
+        self.finished += usize::from(loss.is_finite());
         let key = Key::new(loss, tid);
-        let is_below = if self.below.len() < n_below(self.gamma, self.len() + 1) {
+        let is_below = if self.below.len() < self.target(1) {
             self.above.first().is_none_or(|best| key < *best)
         } else {
             self.below.last().is_some_and(|worst| key < *worst)
@@ -96,6 +105,7 @@ impl Split {
 
     /// Forgets a trial.
     pub(crate) fn remove(&mut self, tid: i64, loss: f64) {
+        self.finished -= usize::from(loss.is_finite());
         let is_below = self.take(Key::new(loss, tid));
         for model in &mut self.models {
             model.remove(tid, is_below);
@@ -106,10 +116,12 @@ impl Split {
 
     /// A trial's loss has changed.
     pub(crate) fn change_loss(&mut self, tid: i64, old: f64, new: f64) {
+        self.finished -= usize::from(old.is_finite());
+        self.finished += usize::from(new.is_finite());
         let was_below = self.take(Key::new(old, tid));
         let key = Key::new(new, tid);
         // Its own place is free now: compare as if it came in anew, but move it only once.
-        let is_below = if self.below.len() < n_below(self.gamma, self.len() + 1) {
+        let is_below = if self.below.len() < self.target(1) {
             self.above.first().is_none_or(|best| key < *best)
         } else {
             self.below.last().is_some_and(|worst| key < *worst)
@@ -122,6 +134,11 @@ impl Split {
         }
         if is_below != was_below {
             self.move_trial(tid, is_below);
+        } else if is_below {
+            // Its rank may have changed.
+            for group in self.groups.iter_mut().flatten() {
+                group.below_changed();
+            }
         }
         self.balance();
     }
@@ -145,7 +162,7 @@ impl Split {
     }
 
     fn balance(&mut self) {
-        let target = n_below(self.gamma, self.len());
+        let target = self.target(0);
         while self.below.len() > target
             && let Some(worst) = self.below.pop()
         {

@@ -7,73 +7,12 @@
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::posterior::Posterior;
+use crate::random;
 use crate::rng::Stream;
+pub use crate::settings::{Bandwidth, Settings, Share, Weights};
 
-/// At most so many trials count as good, however long the search.
-pub const MAX_BELOW: usize = 25;
-
-/// Settings of the estimator; the defaults are Hyperopt's.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
-    /// Weight of the prior's kernel, relative to an observation.
-    pub prior_weight: f64,
-    /// Candidates drawn a parameter.
-    pub n_candidates: usize,
-    /// `ceil(gamma * sqrt(n))` trials count as good.
-    pub gamma: f64,
-    /// Product kernels over the parameters that are active together, instead of a mixture a
-    /// parameter.
-    pub multivariate: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            prior_weight: 1.0,
-            n_candidates: 24,
-            gamma: 0.25,
-            multivariate: false,
-        }
-    }
-}
-
-impl Settings {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setting`] that names the setting, the rule and the value.
-    pub fn check(&self) -> Result<()> {
-        let positive = |name, value: f64| {
-            if value.is_finite() && value > 0.0 {
-                Ok(())
-            } else {
-                Err(Error::Setting {
-                    name,
-                    reason: format!("must be positive; got {value}"),
-                })
-            }
-        };
-        positive("prior_weight", self.prior_weight)?;
-        positive("gamma", self.gamma)?;
-        if self.n_candidates == 0 {
-            return Err(Error::Setting {
-                name: "n_candidates",
-                reason: "must be at least 1; got 0".to_owned(),
-            });
-        }
-        Ok(())
-    }
-}
-
-/// How many of `n` trials count as good.
-#[must_use]
-pub fn n_below(gamma: f64, n: usize) -> usize {
-    let count = (gamma * (n as f64).sqrt()).ceil().min(MAX_BELOW as f64);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let count = count as usize;
-    count.min(n)
-}
+/// Draws for each candidate wanted, where points that were tried before are passed over.
+const DRAWS: usize = 4;
 
 /// Which side of the split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +27,8 @@ pub enum Side {
 #[must_use]
 pub fn split(history: &History, settings: &Settings) -> Vec<bool> {
     let losses = history.losses();
-    let n_below = n_below(settings.gamma, losses.len());
+    let finished = losses.iter().filter(|loss| loss.is_finite()).count();
+    let n_below = settings.rule().n_below(losses.len(), finished);
     let mut order: Vec<usize> = (0..losses.len()).collect();
     order.sort_by(|&a, &b| losses[a].total_cmp(&losses[b]));
     let mut good = vec![false; losses.len()];
@@ -173,7 +113,7 @@ pub fn log_density(
     settings: &Settings,
 ) -> Result<Vec<f64>> {
     settings.check()?;
-    let split = history.split(settings.gamma);
+    let split = history.split(settings.rule());
     let Some(model) = split.models_mut().get_mut(parameter) else {
         return Err(Error::UnknownParameter(format!("number {parameter}")));
     };
@@ -200,7 +140,7 @@ pub fn explain(
 ) -> Result<(Vec<f64>, Vec<Choice>)> {
     settings.check()?;
     let space = history.space().clone();
-    let split = history.split(settings.gamma);
+    let split = history.split(settings.rule());
     let mut stream = Stream::new(seed, tid);
     let mut row = vec![f64::NAN; space.len()];
     let mut choices = Vec::new();
@@ -229,7 +169,10 @@ pub fn explain(
     Ok((row, choices))
 }
 
-/// Suggests a point for trial `tid` by product kernels, group by group.
+/// Suggests a point for trial `tid` by product kernels.
+///
+/// Candidates are whole points, drawn group by group; where a choice decides what else there is,
+/// they differ in what they have, and the ratio of densities still compares them.
 fn suggest_jointly(
     history: &mut History,
     seed: u64,
@@ -238,30 +181,73 @@ fn suggest_jointly(
 ) -> Result<Vec<f64>> {
     settings.check()?;
     let space = history.space().clone();
-    let (groups, models, good) = history.split(settings.gamma).groups(&space);
     let mut stream = Stream::new(seed, tid);
-    let mut row = vec![f64::NAN; space.len()];
-    for group in groups {
-        if !space.parameters()[group.parameters[0]].is_active(&row) {
-            continue;
+    let (split, seen) = history.split_and_seen(settings.rule());
+    let (groups, models, good) = split.groups(&space);
+    let good: Vec<i64> = good.iter().map(|key| key.tid).collect();
+    let sides: Vec<_> = groups
+        .iter_mut()
+        .map(|group| {
+            let sides = group.sides(&good, models, &space, settings);
+            (sides.parameters, sides.below.mixture(settings), sides.above)
+        })
+        .collect();
+
+    let mut candidates: Vec<Vec<f64>> = Vec::with_capacity(settings.n_candidates);
+    let mut again = Vec::new();
+    for _ in 0..DRAWS * settings.n_candidates {
+        let mut row = vec![f64::NAN; space.len()];
+        for (parameters, below, _) in &sides {
+            if space.parameters()[parameters[0]].is_active(&row) {
+                for (&parameter, value) in parameters.iter().zip(below.sample(&mut stream)) {
+                    row[parameter] = value;
+                }
+            }
         }
-        let (below, above) = group.sides(good.iter().map(|key| key.tid), models, &space);
-        let (below, above) = (
-            below.mixture(settings.prior_weight),
-            above.mixture(settings.prior_weight),
-        );
-        let candidates: Vec<Vec<f64>> = (0..settings.n_candidates)
-            .map(|_| below.sample(&mut stream))
-            .collect();
-        let chosen = argmax_ratio(
-            &below.log_density(&candidates),
-            &above.log_density(&candidates),
-        );
-        for (&parameter, &value) in group.parameters.iter().zip(&candidates[chosen]) {
-            row[parameter] = value;
+        if settings.avoid_duplicates && seen.contains(&space, &row) {
+            again.push(row);
+        } else {
+            candidates.push(row);
+            if candidates.len() == settings.n_candidates {
+                break;
+            }
         }
     }
-    Ok(row)
+    if candidates.is_empty() {
+        // Around the good trials all has been tried.
+        let elsewhere = (0..DRAWS * settings.n_candidates)
+            .map(|_| random::draw(&space, &mut stream))
+            .find(|row| !seen.contains(&space, row));
+        match elsewhere {
+            Some(row) => return Ok(row),
+            None => candidates = again,
+        }
+    }
+
+    let mut log_below = vec![0.0; candidates.len()];
+    let mut log_above = vec![0.0; candidates.len()];
+    for (parameters, below, above) in &sides {
+        let having: Vec<usize> = (0..candidates.len())
+            .filter(|&c| !candidates[c][parameters[0]].is_nan())
+            .collect();
+        if having.is_empty() {
+            continue;
+        }
+        let points: Vec<Vec<f64>> = having
+            .iter()
+            .map(|&c| parameters.iter().map(|&p| candidates[c][p]).collect())
+            .collect();
+        let above = above.mixture(settings);
+        let densities = below
+            .log_density(&points)
+            .into_iter()
+            .zip(above.log_density(&points));
+        for (&c, (b, a)) in having.iter().zip(densities) {
+            log_below[c] += b;
+            log_above[c] += a;
+        }
+    }
+    Ok(candidates.swap_remove(argmax_ratio(&log_below, &log_above)))
 }
 
 /// First position of the largest `log_below - log_above`; NaN never wins.

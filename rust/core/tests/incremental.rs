@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use sparktune_core::tpe::{self, Settings, Side};
+use sparktune_core::tpe::{self, Settings, Share, Side};
 use sparktune_core::{Distribution, History, Parameter, Space, Stream};
 
 const TOLERANCE: f64 = 1e-9;
@@ -98,7 +98,7 @@ fn assert_exact(history: &mut History, settings: &Settings, what: &str) {
 fn filled(positions: &[f64], losses: impl Fn(usize) -> f64) -> History {
     let space = space();
     let mut history = History::new(space.clone());
-    let settings = Settings::default();
+    let settings = Settings::hyperopt();
     for (tid, &u) in positions.iter().enumerate() {
         // From the start, so that everything is kept and nothing is built late.
         if tid == 30 {
@@ -125,17 +125,28 @@ fn random_searches() {
     for n in [99, 100, 125, 126, 127, 150, 500, 3_000] {
         let us = uniform_positions(n, 1);
         let mut history = filled(&us, |i| (us[i] - 0.3).abs());
-        assert_exact(&mut history, &Settings::default(), "random");
+        assert_exact(&mut history, &Settings::hyperopt(), "random");
         let settings = Settings {
             prior_weight: 1e-4,
-            ..Settings::default()
+            ..Settings::hyperopt()
         };
         assert_exact(&mut history, &settings, "light prior");
         let settings = Settings {
             gamma: 2.0,
-            ..Settings::default()
+            ..Settings::hyperopt()
         };
         assert_exact(&mut history, &settings, "large gamma");
+        let settings = Settings {
+            share: Share::Linear,
+            gamma: 0.5,
+            max_below: 60,
+            ..Settings::hyperopt()
+        };
+        assert_exact(
+            &mut history,
+            &settings,
+            "a linear share, and more good trials",
+        );
     }
 }
 
@@ -144,14 +155,14 @@ fn searches_that_get_better_and_better() {
     // Each trial is the best so far: each enters the good side and pushes an old one out.
     let us = uniform_positions(2_000, 2);
     let mut history = filled(&us, |i| -(i as f64));
-    assert_exact(&mut history, &Settings::default(), "improving");
+    assert_exact(&mut history, &Settings::hyperopt(), "improving");
 }
 
 #[test]
 fn searches_that_get_worse() {
     let us = uniform_positions(2_000, 3);
     let mut history = filled(&us, |i| i as f64);
-    assert_exact(&mut history, &Settings::default(), "worsening");
+    assert_exact(&mut history, &Settings::hyperopt(), "worsening");
 }
 
 #[test]
@@ -180,7 +191,7 @@ fn clusters_duplicates_bounds_and_tiny_gaps() {
     ];
     for (what, us) in shapes {
         let mut history = filled(&us, |i| ((i * 7_919) % n) as f64);
-        assert_exact(&mut history, &Settings::default(), what);
+        assert_exact(&mut history, &Settings::hyperopt(), what);
     }
 }
 
@@ -193,7 +204,7 @@ fn long_histories() {
         .map(|u| 0.6 + 0.4 * (u - 0.5).powi(3) * 4.0)
         .collect();
     let mut history = filled(&us, |i| (us[i] - 0.61).abs());
-    assert_exact(&mut history, &Settings::default(), "long");
+    assert_exact(&mut history, &Settings::hyperopt(), "long");
 }
 
 #[test]
@@ -205,29 +216,22 @@ fn drifting_far_outside_an_unbounded_prior() {
         values[2] = 1.0 + tid as f64 * 0.7; // normal(1, 2.5): up to 168 sigma away
         history.observe(tid, -(tid as f64), &values).expect("fits");
         if tid % 100 == 50 {
-            tpe::suggest(&mut history, &[tid], 3, &Settings::default()).expect("suggests");
-            assert_exact(&mut history, &Settings::default(), "drift");
+            tpe::suggest(&mut history, &[tid], 3, &Settings::hyperopt()).expect("suggests");
+            assert_exact(&mut history, &Settings::hyperopt(), "drift");
         }
     }
 }
 
 #[test]
 fn a_batch_equals_calls_between_which_the_earlier_ids_run() {
-    for multivariate in [false, true] {
-        let settings = Settings {
-            multivariate,
-            ..Settings::default()
-        };
+    for settings in [Settings::hyperopt(), Settings::default()] {
         let us = uniform_positions(300, 9);
         let mut history = filled(&us, |i| us[i].cos());
         let tids: Vec<i64> = (300..340).collect();
         let batch = tpe::suggest(&mut history, &tids, 8, &settings).expect("suggests");
         for (&tid, expected) in tids.iter().zip(&batch) {
             let one = tpe::suggest(&mut history, &[tid], 8, &settings).expect("suggests");
-            assert_eq!(
-                &one[0], expected,
-                "trial {tid}, multivariate {multivariate}"
-            );
+            assert_eq!(&one[0], expected, "trial {tid}, {settings:?}");
             history.observe(tid, f64::INFINITY, &one[0]).expect("fits");
         }
     }
@@ -312,7 +316,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..160),
     ) {
         let space = space();
-        let settings = Settings::default();
+        let settings = Settings::hyperopt();
         let us = uniform_positions(warm, 11);
         let mut history = filled(&us, |i| us[i].sin());
         let mut next = id(warm);
@@ -328,7 +332,8 @@ proptest! {
                 Step::Suggest { ids, multivariate, gamma } => {
                     let tids: Vec<i64> = (0..=i64::from(ids % 5)).map(|i| next + i).collect();
                     let before = history.clone();
-                    let settings = Settings { multivariate, gamma, ..settings };
+                    let kind = if multivariate { Settings::default() } else { settings };
+                    let settings = Settings { gamma, ..kind };
                     let rows = tpe::suggest(&mut history, &tids, 5, &settings).expect("suggests");
                     prop_assert!(rows.iter().flatten().all(|v| v.is_finite()));
                     prop_assert_eq!(history.tids(), before.tids());
@@ -373,5 +378,21 @@ proptest! {
             }
         }
         assert_exact(&mut history, &settings, "sequence");
+
+        // Product kernels, and the points that were tried, as after a restart.
+        let settings = Settings::default();
+        let mut fresh = History::new(space.clone());
+        for (at, &tid) in history.tids().iter().enumerate() {
+            let values: Vec<f64> = (0..space.len()).map(|p| history.column(p)[at]).collect();
+            fresh.observe(tid, history.losses()[at], &values).expect("fits");
+        }
+        prop_assert_eq!(history.finished(), fresh.finished());
+        for seed in 0..3 {
+            let kept = tpe::suggest(&mut history, &[next], seed, &settings).expect("suggests");
+            let rebuilt = tpe::suggest(&mut fresh, &[next], seed, &settings).expect("suggests");
+            for (kept, rebuilt) in kept[0].iter().zip(&rebuilt[0]) {
+                prop_assert!((kept - rebuilt).abs() <= 1e-9 * rebuilt.abs().max(1.0));
+            }
+        }
     }
 }

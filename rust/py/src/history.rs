@@ -31,6 +31,12 @@ impl History {
         py.detach(|| self.lock().len())
     }
 
+    /// How many trials have a finite loss.
+    #[getter]
+    fn finished(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.lock().finished())
+    }
+
     /// Adds a trial, or replaces what is known of it.
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
     fn observe(&self, py: Python<'_>, tid: i64, loss: f64, row: Vec<f64>) -> PyResult<()> {

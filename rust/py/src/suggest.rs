@@ -47,28 +47,52 @@ pub(crate) fn suggest_random<'py>(
     rows_to_array(py, rows, space.0.len())
 }
 
+/// The settings of a suggestion, as a dict with every one of them.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct TpeSettings {
+    prior_weight: f64,
+    n_candidates: usize,
+    gamma: f64,
+    split: String,
+    max_below: usize,
+    multivariate: bool,
+    weights: String,
+    bandwidth: String,
+    avoid_duplicates: bool,
+}
+
+impl TryFrom<TpeSettings> for Settings {
+    type Error = sparktune_core::Error;
+
+    fn try_from(given: TpeSettings) -> Result<Self, Self::Error> {
+        Ok(Self {
+            prior_weight: given.prior_weight,
+            n_candidates: given.n_candidates,
+            gamma: given.gamma,
+            share: given.split.parse()?,
+            max_below: given.max_below,
+            multivariate: given.multivariate,
+            weights: given.weights.parse()?,
+            bandwidth: given.bandwidth.parse()?,
+            avoid_duplicates: given.avoid_duplicates,
+        })
+    }
+}
+
 /// Suggests points by the tree-structured Parzen estimator, one a trial id.
 #[pyfunction]
-#[pyo3(signature = (history, tids, seed, *, prior_weight=1.0, n_candidates=24, gamma=0.25, multivariate=false))]
+#[pyo3(signature = (history, tids, seed, settings=None))]
 #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
-#[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
 pub(crate) fn suggest_tpe<'py>(
     py: Python<'py>,
     history: &History,
     tids: Vec<i64>,
     seed: u64,
-    prior_weight: f64,
-    n_candidates: usize,
-    gamma: f64,
-    multivariate: bool,
+    settings: Option<TpeSettings>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let settings = Settings {
-        prior_weight,
-        n_candidates,
-        gamma,
-        multivariate,
-    };
     let (rows, width) = enter(py, || {
+        let settings = settings.map_or(Ok(Settings::default()), Settings::try_from)?;
         let mut history = history.lock();
         Ok((
             tpe::suggest(&mut history, &tids, seed, &settings)?,
@@ -94,7 +118,7 @@ pub(crate) fn explain<'py>(
         prior_weight,
         n_candidates,
         gamma,
-        ..Settings::default()
+        ..Settings::hyperopt()
     };
     let (row, choices, space) = enter(py, || {
         let mut history = history.lock();
@@ -144,7 +168,7 @@ pub(crate) fn parzen<'py>(
     let settings = Settings {
         prior_weight,
         gamma,
-        ..Settings::default()
+        ..Settings::hyperopt()
     };
     match fit(py, history, label, below, settings)? {
         Posterior::Mixture(m) => Ok((
@@ -174,7 +198,7 @@ pub(crate) fn log_density<'py>(
     let settings = Settings {
         prior_weight,
         gamma,
-        ..Settings::default()
+        ..Settings::hyperopt()
     };
     let values: Vec<f64> = values.as_array().to_vec();
     let densities = enter(py, || {
