@@ -98,7 +98,7 @@ def points(**settings):
 
 
 def test_a_point_is_not_tried_twice_while_there_are_others():
-    # The first ten are random, so some of them are equal; the grid has 20 points.
+    # The grid has 20 points.
     rest = points(n_startup_jobs=1)
     assert len(set(rest[:20])) == 20
     assert len(rest) == 25
@@ -120,7 +120,7 @@ def test_random_trials_end_when_enough_have_finished():
     trials.refresh()
     assert value() == random
     assert value(tpe.hyperopt_suggest) != random
-    for doc in trials.trials[:10]:
+    for doc in trials.trials[:8]:
         doc["state"] = JOB_STATE_DONE
         doc["result"] = {"status": "ok", "loss": doc["misc"]["vals"]["x"][0]}
     trials.refresh()

@@ -190,8 +190,9 @@ def test_hyperopts_parameters_and_defaults(ours, theirs):
         settings = parameters_of(hyperopt.anneal.AnnealingAlgo.__init__)
         expected += [p for p in settings if p[0] not in ("self", "domain", "trials", "seed")]
     if ours is tpe.suggest:
-        # Fewer random trials find more; `hyperopt_suggest` keeps Hyperopt's number.
-        expected = [(name, 10 if name == "n_startup_jobs" else value) for name, value in expected]
+        # What finds better trials; `hyperopt_suggest` keeps Hyperopt's numbers.
+        better = {"prior_weight": 0.3, "n_startup_jobs": 8, "n_EI_candidates": 16}
+        expected = [(name, better.get(name, value)) for name, value in expected]
     assert parameters_of(ours) == expected
 
 

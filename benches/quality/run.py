@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import plots
 import report
 from peers import PEERS
 from problems import REPORT, TUNE, all_problems
@@ -93,6 +94,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--rows", type=Path, default=CACHE / "rows.jsonl")
+    parser.add_argument("--plots", type=Path, help="a folder for a PNG for each of --workers")
     options = parser.parse_args()
 
     options.rows.parent.mkdir(parents=True, exist_ok=True)
@@ -111,6 +113,9 @@ def main() -> None:
         for suite in (None, *options.suites):
             print(f"\n### {suite or 'all suites'}, {workers} at a time\n")
             print(report.table(rows, workers, options.budget, suite))
+        if options.plots:
+            options.plots.mkdir(parents=True, exist_ok=True)
+            plots.draw(rows, workers, options.budget, options.plots / f"quality-{workers}.png")
 
 
 if __name__ == "__main__":

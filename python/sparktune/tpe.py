@@ -30,7 +30,7 @@ __all__ = [
 
 logger = logging.getLogger("sparktune.tpe")
 
-# Hyperopt's names of the defaults, which tuned searches start from.
+# Hyperopt's defaults under Hyperopt's names, which tuned searches start from.
 _default_prior_weight = 1.0
 _default_n_startup_jobs = 20
 _default_n_EI_candidates = 24
@@ -52,9 +52,9 @@ def suggest(
     domain: Any,
     trials: Any,
     seed: int,
-    prior_weight: float = _default_prior_weight,
-    n_startup_jobs: int = 10,
-    n_EI_candidates: int = _default_n_EI_candidates,
+    prior_weight: float = 0.3,
+    n_startup_jobs: int = 8,
+    n_EI_candidates: int = 16,
     gamma: float = _default_gamma,
     verbose: bool = True,
     *,
@@ -80,11 +80,11 @@ def suggest(
         The trials so far; not changed. Trials that run or failed count as bad ones.
     seed : int
         At least 0. The same seed, id and trials give the same suggestion.
-    prior_weight : float, default 1.0
+    prior_weight : float, default 0.3
         Weight of the prior among the observations; positive.
-    n_startup_jobs : int, default 10
+    n_startup_jobs : int, default 8
         With fewer finished trials than this, suggestions are random.
-    n_EI_candidates : int, default 24
+    n_EI_candidates : int, default 16
         Candidates to choose from; at least 1. More is not better: the likeliest of very many lies
         where most was tried.
     gamma : float, default 0.25

@@ -509,7 +509,7 @@ mod tests {
     #[test]
     fn densities_equal_the_sum_written_out() {
         let joint = filled(150);
-        let mixture = joint.mixture(&Settings::default());
+        let mixture = joint.mixture(&Settings::hyperopt());
         let point = vec![0.01, 2.0, 0.3];
         let got = mixture.log_density(std::slice::from_ref(&point))[0];
         let n = joint.len();
@@ -551,8 +551,8 @@ mod tests {
             .map(|i| vec![f64::from(i) / 20.0, f64::from(i % 3), f64::from(i) - 10.0])
             .collect();
         let (a, b) = (
-            grown.mixture(&Settings::default()).log_density(&points),
-            fresh.mixture(&Settings::default()).log_density(&points),
+            grown.mixture(&Settings::hyperopt()).log_density(&points),
+            fresh.mixture(&Settings::hyperopt()).log_density(&points),
         );
         for (a, b) in a.iter().zip(&b) {
             assert!((a - b).abs() < 1e-11, "{a} {b}");
@@ -578,7 +578,7 @@ mod tests {
     #[test]
     fn draws_lie_in_the_space() {
         let joint = filled(60);
-        let mixture = joint.mixture(&Settings::default());
+        let mixture = joint.mixture(&Settings::hyperopt());
         let mut stream = Stream::new(1, 1);
         for _ in 0..2_000 {
             let point = mixture.sample(&mut stream);

@@ -116,8 +116,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            prior_weight: 1.0,
-            n_candidates: 24,
+            prior_weight: 0.3,
+            n_candidates: 16,
             gamma: 0.25,
             share: Share::Linear,
             max_below: 25,
@@ -134,6 +134,8 @@ impl Settings {
     #[must_use]
     pub fn hyperopt() -> Self {
         Self {
+            prior_weight: 1.0,
+            n_candidates: 24,
             share: Share::Sqrt,
             multivariate: false,
             weights: Weights::Age,
