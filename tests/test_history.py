@@ -164,7 +164,21 @@ def test_no_sequence_of_calls_breaks_the_core(sequence):
                 known.add(tid)
         else:
             count, multivariate = args
-            new = suggest_tpe(history, range(5000, 5000 + count), 1, multivariate=multivariate)
+            # Defaults, or Hyperopt's estimator.
+            settings = {
+                "prior_weight": 1.0,
+                "n_candidates": 24,
+                "gamma": 0.25,
+                "split": "sqrt",
+                "max_below": 25,
+                "multivariate": False,
+                "weights": "age",
+                "bandwidth": "fixed",
+                "avoid_duplicates": False,
+            }
+            new = suggest_tpe(
+                history, range(5000, 5000 + count), 1, None if multivariate else settings
+            )
             assert new.shape == (count, 4)
             assert np.isfinite(new[:, :2]).all()
         assert len(history) == len(known)
