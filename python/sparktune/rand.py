@@ -7,7 +7,7 @@ from typing import Any
 
 from sparktune._core import suggest_random
 from sparktune.documents import Trial
-from sparktune.suggest import checked_ids, checked_seed, documents_of, space_of
+from sparktune.suggest import checked_ids, checked_seed, columns_of, documents_of, space_of
 
 __all__ = ["suggest", "suggest_batch"]
 
@@ -57,11 +57,4 @@ def suggest_batch(
     idxs, vals : dict of str to list
         For each label the ids of the trials in which it is active, and its values there.
     """
-    space = space_of(domain)
-    idxs: dict[str, list[int]] = {label: [] for label in space.labels}
-    vals: dict[str, list[Any]] = {label: [] for label in space.labels}
-    for doc in suggest(new_ids, domain, trials, seed):
-        for label, values in doc["misc"]["vals"].items():
-            vals[label] += values
-            idxs[label] += doc["misc"]["idxs"][label]
-    return idxs, vals
+    return columns_of(suggest(new_ids, domain, trials, seed), space_of(domain))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,17 @@ import numpy.typing as npt
 from sparktune.compile import CompiledSpace, compile_space
 from sparktune.documents import Trial
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
+from sparktune.history import HistoryCache
+from sparktune.trials import Trials
 
-__all__ = ["checked_ids", "checked_seed", "documents_of", "space_of"]
+__all__ = [
+    "checked_ids",
+    "checked_seed",
+    "columns_of",
+    "documents_of",
+    "history_of",
+    "space_of",
+]
 
 
 def space_of(domain: Any) -> CompiledSpace:
@@ -26,6 +35,21 @@ def space_of(domain: Any) -> CompiledSpace:
     """
     space = getattr(domain, "space", None)
     return space if isinstance(space, CompiledSpace) else compile_space(domain.expr)
+
+
+def history_of(trials: Any, space: CompiledSpace) -> HistoryCache:
+    """Return what is known of the trials so far, as the core reads it.
+
+    Parameters
+    ----------
+    trials : Trials
+        Ours, which keep it, or any object with the documents as `trials`.
+    space : CompiledSpace
+        The space.
+    """
+    cache = trials._history_for(space) if isinstance(trials, Trials) else HistoryCache(space)
+    cache.sync(trials.trials)
+    return cache
 
 
 def checked_ids(new_ids: Any) -> list[int]:
@@ -114,3 +138,24 @@ def documents_of(
     results = [domain.new_result() for _ in miscs]
     docs: list[Trial] = trials.new_trial_docs(list(new_ids), nothing, results, miscs)
     return docs
+
+
+def columns_of(
+    docs: Iterable[Trial], space: CompiledSpace
+) -> tuple[dict[str, list[int]], dict[str, list[Any]]]:
+    """Return the trial ids and the values of each hyperparameter, where it is active.
+
+    Parameters
+    ----------
+    docs : iterable of Trial
+        From `documents_of`.
+    space : CompiledSpace
+        Their space.
+    """
+    idxs: dict[str, list[int]] = {label: [] for label in space.labels}
+    vals: dict[str, list[Any]] = {label: [] for label in space.labels}
+    for doc in docs:
+        for label, values in doc["misc"]["vals"].items():
+            vals[label] += values
+            idxs[label] += doc["misc"]["idxs"][label]
+    return idxs, vals

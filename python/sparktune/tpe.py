@@ -13,10 +13,8 @@ from sparktune._core import History, suggest_tpe
 from sparktune.compile import CompiledSpace
 from sparktune.documents import Trial
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
-from sparktune.history import HistoryCache
 from sparktune.mixture import GMM1, LGMM1, GMM1_lpdf, LGMM1_lpdf, adaptive_parzen_normal_orig
-from sparktune.suggest import checked_ids, checked_seed, documents_of, space_of
-from sparktune.trials import Trials
+from sparktune.suggest import checked_ids, checked_seed, documents_of, history_of, space_of
 
 __all__ = [
     "GMM1",
@@ -197,8 +195,7 @@ def hyperopt_suggest(
 def _observed(domain: Any, trials: Any, verbose: bool) -> tuple[CompiledSpace, History, int]:
     """Return the space, the history in step with `trials`, and how many it knows."""
     space = space_of(domain)
-    cache = trials._history_for(space) if isinstance(trials, Trials) else HistoryCache(space)
-    history = cache.sync(trials.trials)
+    cache = history_of(trials, space)
     if verbose and logger.isEnabledFor(logging.INFO):
         if len(cache):
             logger.info(
@@ -209,7 +206,7 @@ def _observed(domain: Any, trials: Any, verbose: bool) -> tuple[CompiledSpace, H
             )
         else:
             logger.info("TPE using 0 trials")
-    return space, history, len(cache)
+    return space, cache.history, len(cache)
 
 
 def _check_settings(

@@ -206,6 +206,33 @@ impl History {
         self.columns.iter().map(|column| column[at]).collect()
     }
 
+    /// Calls `suggest` for each id and returns the rows. Each id sees the ids before it as running
+    /// trials; afterwards the history is as it was.
+    pub(crate) fn one_by_one(
+        &mut self,
+        tids: &[i64],
+        mut suggest: impl FnMut(&mut Self, i64) -> Result<Vec<f64>>,
+    ) -> Result<Vec<Vec<f64>>> {
+        let mut pending = Vec::new();
+        let rows = tids
+            .iter()
+            .enumerate()
+            .map(|(position, &tid)| {
+                let row = suggest(self, tid)?;
+                if position + 1 < tids.len() && !self.contains(tid) {
+                    self.observe(tid, f64::INFINITY, &row)?;
+                    pending.push(tid);
+                }
+                Ok(row)
+            })
+            .collect();
+        // The caller decides what becomes of them.
+        for tid in pending.into_iter().rev() {
+            self.remove(tid);
+        }
+        rows
+    }
+
     fn position(&self, tid: i64) -> std::result::Result<usize, usize> {
         match self.tids.last() {
             // New trials nearly always have the highest id.

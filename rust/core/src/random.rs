@@ -16,15 +16,20 @@ pub(crate) fn draw(space: &Space, stream: &mut Stream) -> Vec<f64> {
     let mut row = vec![f64::NAN; space.len()];
     for (index, parameter) in space.parameters().iter().enumerate() {
         if parameter.is_active(&row) {
-            row[index] = match &parameter.distribution {
-                Distribution::Numeric(prior) => sample_numeric(prior, stream),
-                Distribution::Discrete(prior) => {
-                    categories::value(prior, categories::sample_prior(prior, stream))
-                }
-            };
+            row[index] = sample(&parameter.distribution, stream);
         }
     }
     row
+}
+
+/// Draws a value from a prior.
+pub(crate) fn sample(prior: &Distribution, stream: &mut Stream) -> f64 {
+    match prior {
+        Distribution::Numeric(prior) => sample_numeric(prior, stream),
+        Distribution::Discrete(prior) => {
+            categories::value(prior, categories::sample_prior(prior, stream))
+        }
+    }
 }
 
 fn sample_numeric(prior: &Numeric, stream: &mut Stream) -> f64 {

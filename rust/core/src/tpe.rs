@@ -274,23 +274,11 @@ pub fn suggest(
     seed: u64,
     settings: &Settings,
 ) -> Result<Vec<Vec<f64>>> {
-    let mut rows = Vec::with_capacity(tids.len());
-    let mut pending = Vec::new();
-    for (position, &tid) in tids.iter().enumerate() {
-        let row = if settings.multivariate {
-            suggest_jointly(history, seed, tid, settings)?
+    history.one_by_one(tids, |history, tid| {
+        if settings.multivariate {
+            suggest_jointly(history, seed, tid, settings)
         } else {
-            explain(history, seed, tid, settings)?.0
-        };
-        if position + 1 < tids.len() && !history.contains(tid) {
-            history.observe(tid, f64::INFINITY, &row)?;
-            pending.push(tid);
+            Ok(explain(history, seed, tid, settings)?.0)
         }
-        rows.push(row);
-    }
-    // The caller decides what becomes of them.
-    for tid in pending.into_iter().rev() {
-        history.remove(tid);
-    }
-    Ok(rows)
+    })
 }
