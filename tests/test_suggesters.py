@@ -130,6 +130,21 @@ def test_a_pure_function_of_ids_trials_and_seed(suggest, trials):
     assert str(trials._dynamic_trials) == str(before)
 
 
+@pytest.mark.parametrize("name", [name for name in SUGGESTERS if name != "mix"])
+def test_several_ids_are_one_call_an_id_with_the_earlier_ones_waiting(name, trials):
+    """Not so for mix, whose choices of a suggester go by the number of the id in the call."""
+    suggest = SUGGESTERS[name]
+    ids = trials.new_trial_ids(6)
+    together = values_of(suggest(ids, DOMAIN, trials, 5))
+    one_by_one = []
+    for tid in ids:
+        docs = suggest([tid], DOMAIN, trials, 5)
+        one_by_one += values_of(docs)
+        trials.insert_trial_docs(docs)
+        trials.refresh()
+    assert together == one_by_one
+
+
 @pytest.mark.parametrize("kind", [list, tuple, np.array, iter])
 def test_ids_of_any_kind_and_all_by_keyword(suggest, trials, kind):
     docs = suggest(new_ids=kind([90, 91]), domain=DOMAIN, trials=trials, seed=np.int64(7))

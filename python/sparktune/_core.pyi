@@ -13,6 +13,7 @@ __all__ = [
     "explain",
     "log_density",
     "parzen",
+    "suggest_anneal",
     "suggest_random",
     "suggest_tpe",
 ]
@@ -59,6 +60,14 @@ class History:
     def remove(self, tid: int) -> bool: ...
 
 def suggest_random(space: Space, tids: Sequence[int], seed: int) -> _FloatArray: ...
+def suggest_anneal(
+    history: History,
+    tids: Sequence[int],
+    seed: int,
+    *,
+    avg_best_idx: float = 2.0,
+    shrink_coef: float = 0.1,
+) -> _FloatArray: ...
 def suggest_tpe(
     history: History, tids: Sequence[int], seed: int, settings: _TpeSettings | None = None
 ) -> _FloatArray: ...

@@ -21,7 +21,7 @@ from sparktune.documents import JOB_STATE_NEW, JOB_STATE_RUNNING, JOB_VALID_STAT
 if TYPE_CHECKING:
     from sparktune.compile import CompiledSpace
 
-__all__ = ["HistoryCache", "worst_if_unknown"]
+__all__ = ["HistoryCache"]
 
 logger = logging.getLogger("sparktune.history")
 
@@ -30,7 +30,7 @@ logger = logging.getLogger("sparktune.history")
 WINDOW = 6
 
 
-def worst_if_unknown(loss: Any) -> float:
+def _worst_if_unknown(loss: Any) -> float:
     """Return a loss as the sampler takes it: what is no loss, or no real one, is the worst.
 
     Parameters
@@ -59,7 +59,7 @@ class _Entry:
         """Remember what the document holds now."""
         self.state = self.doc["state"]
         self.seen = _seen(self.doc)
-        self.loss = worst_if_unknown(self.doc["result"].get("loss"))
+        self.loss = _worst_if_unknown(self.doc["result"].get("loss"))
 
     def is_current(self) -> bool:
         """Whether the document still holds what was read."""

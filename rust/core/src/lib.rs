@@ -22,6 +22,7 @@
 //! # Ok::<(), sparktune_core::Error>(())
 //! ```
 
+pub mod anneal;
 mod bins;
 mod categories;
 mod distribution;

@@ -13,7 +13,9 @@ mod _core {
     #[pymodule_export]
     use crate::space::Space;
     #[pymodule_export]
-    use crate::suggest::{explain, log_density, parzen, suggest_random, suggest_tpe};
+    use crate::suggest::{
+        explain, log_density, parzen, suggest_anneal, suggest_random, suggest_tpe,
+    };
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "Python's name for it")]

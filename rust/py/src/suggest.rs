@@ -4,7 +4,7 @@ use numpy::{PyArray1, PyArray2, PyReadonlyArray1};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use sparktune_core::tpe::{self, Settings, Side};
-use sparktune_core::{Posterior, random};
+use sparktune_core::{Posterior, anneal, random};
 
 use crate::convert::{enter, rows_to_array, to_array};
 use crate::history::History;
@@ -45,6 +45,32 @@ pub(crate) fn suggest_random<'py>(
             .collect()
     });
     rows_to_array(py, rows, space.0.len())
+}
+
+/// Suggests points near good ones, one a trial id.
+#[pyfunction]
+#[pyo3(signature = (history, tids, seed, *, avg_best_idx=2.0, shrink_coef=0.1))]
+#[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
+pub(crate) fn suggest_anneal<'py>(
+    py: Python<'py>,
+    history: &History,
+    tids: Vec<i64>,
+    seed: u64,
+    avg_best_idx: f64,
+    shrink_coef: f64,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let settings = anneal::Settings {
+        avg_best_idx,
+        shrink_coef,
+    };
+    let (rows, width) = enter(py, || {
+        let mut history = history.lock();
+        Ok((
+            anneal::suggest(&mut history, &tids, seed, &settings)?,
+            history.space().len(),
+        ))
+    })?;
+    rows_to_array(py, rows, width)
 }
 
 /// The settings of a suggestion, as a dict with every one of them.
