@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparktune import JOB_STATE_DONE, Trials, fmin, hp, tpe, trials_from_docs
-from sparktune._core import History, Space, suggest_tpe
+from sparktune._core import History, Space, suggest_anneal, suggest_tpe
 from sparktune.domain import Domain
 
 SPACE = {
@@ -176,9 +176,11 @@ def test_no_sequence_of_calls_breaks_the_core(sequence):
                 "bandwidth": "fixed",
                 "avoid_duplicates": False,
             }
-            new = suggest_tpe(
-                history, range(5000, 5000 + count), 1, None if multivariate else settings
-            )
-            assert new.shape == (count, 4)
-            assert np.isfinite(new[:, :2]).all()
+            ids = range(5000, 5000 + count)
+            for new in (
+                suggest_tpe(history, ids, 1, None if multivariate else settings),
+                suggest_anneal(history, ids, 1),
+            ):
+                assert new.shape == (count, 4)
+                assert np.isfinite(new[:, :2]).all()
         assert len(history) == len(known)
