@@ -9,9 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparktune import JOB_STATE_DONE, Trials, fmin, hp, tpe, trials_from_docs
+from sparktune import (
+    JOB_STATE_DONE,
+    JOB_STATE_ERROR,
+    Trials,
+    fmin,
+    hp,
+    rand,
+    tpe,
+    trials_from_docs,
+)
 from sparktune._core import History, Space, suggest_anneal, suggest_tpe
 from sparktune.domain import Domain
+from sparktune.history import WINDOW_AFTER_REFRESH
 
 SPACE = {
     "x": hp.uniform("x", -1, 1),
@@ -114,6 +124,46 @@ def test_documents_changed_while_a_search_runs_are_noticed():
     ours = tpe.suggest([500, 501], DOMAIN, trials, seed=4)
     fresh = tpe.suggest([500, 501], DOMAIN, trials_from_docs(trials.trials), seed=4)
     assert [doc["misc"] for doc in ours] == [doc["misc"] for doc in fresh]
+
+
+@pytest.mark.parametrize("what", ["loss", "value"])
+def test_a_long_search_by_hand_notices_old_changes(what):
+    """Losses at the next refresh; values after some, since each has a part of them looked at."""
+    trials = Trials()
+    fmin(lambda point: point["x"] ** 2, SPACE, max_evals=600, trials=trials, rstate=0,
+         algo=rand.suggest, verbose=False)  # fmt: skip
+    tpe.suggest([900], DOMAIN, trials, seed=4)
+    for position in (3, 300, 599):
+        doc = trials.trials[position]
+        if what == "loss":
+            doc["result"]["loss"] = -1e3 - position
+        else:
+            doc["misc"]["vals"]["x"] = [np.float64(position / 600)]
+    for _ in range(1 if what == "loss" else 600 // WINDOW_AFTER_REFRESH + 1):
+        trials.refresh()
+        tpe.suggest([900], DOMAIN, trials, seed=4)
+    cache = trials._history_for(DOMAIN.space)
+    assert all(entry.is_current() for entry in cache._entries.values())
+    ours = tpe.suggest([900], DOMAIN, trials, seed=4)
+    fresh = tpe.suggest([900], DOMAIN, trials_from_docs(trials.trials), seed=4)
+    assert ours[0]["misc"] == fresh[0]["misc"]
+
+
+def test_a_refresh_that_drops_and_adds_documents_anywhere():
+    trials = Trials()
+    fmin(lambda point: point["x"] ** 2, SPACE, max_evals=40, trials=trials, rstate=0, verbose=False)
+    hidden = trials._dynamic_trials[5]
+    hidden["state"] = JOB_STATE_ERROR
+    trials.refresh()
+    tpe.suggest([900], DOMAIN, trials, seed=4)
+    hidden["state"] = JOB_STATE_DONE  # comes back in the middle of the list
+    del trials._dynamic_trials[7:9]
+    trials.refresh()
+    ours = tpe.suggest([900], DOMAIN, trials, seed=4)
+    fresh = tpe.suggest([900], DOMAIN, trials_from_docs(trials.trials), seed=4)
+    assert ours[0]["misc"] == fresh[0]["misc"]
+    trials.delete_all()
+    assert tpe.suggest([901], DOMAIN, trials, seed=4)
 
 
 CORE = Space(

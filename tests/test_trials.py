@@ -292,7 +292,7 @@ class TestHistory:
         trials.delete_all()
         assert_in_step(trials)
 
-    def test_a_change_far_back_is_seen_in_time_and_at_once_after_refresh(self):
+    def test_a_change_far_back_is_seen_in_time_and_a_loss_at_once_after_refresh(self):
         trials = trials_from_docs(some_docs(1000))
         cache = trials._history_for(DOMAIN.space)
         cache.sync(trials.trials)

@@ -2,7 +2,8 @@
 
 The documents are the truth. They are plain dicts, and callers may change them behind our back, so
 each sync looks at the documents it was told about, at all unfinished ones, and at a window of the
-others that moves on; `Trials.refresh` makes a new list, which the next sync checks whole.
+others that moves on. After `Trials.refresh`, which whoever changes documents calls, it looks at all
+losses too, and at a larger window.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ logger = logging.getLogger("sparktune.history")
 # microsecond and a suggestion some tens of them, so many more would be felt.
 WINDOW = 6
 
+# The same after a refresh. Many loops refresh for each trial, so this must not be everything. (A
+# search by `fmin` begins with a look at everything.)
+WINDOW_AFTER_REFRESH = 256
+
 
 def _worst_if_unknown(loss: Any) -> float:
     """Return a loss as the sampler takes it: what is no loss, or no real one, is the worst.
@@ -43,6 +48,9 @@ def _worst_if_unknown(loss: Any) -> float:
     except (TypeError, ValueError):
         return inf
     return inf if isnan(value) or value == -inf else value
+
+
+LOSS = 1  # where `_seen` has it
 
 
 class _Entry:
@@ -137,8 +145,9 @@ class HistoryCache:
         Parameters
         ----------
         docs : sequence of Trial
-            ``trials.trials``: all documents that count. Work is proportional to what changed as
-            long as this is the same list, only with items appended or noted ones removed.
+            ``trials.trials``: all documents that count. Work is proportional to what changed if
+            this is the list of the last time, only with items appended or noted ones removed;
+            a new list costs a look at which documents it has.
 
         Returns
         -------
@@ -146,12 +155,35 @@ class HistoryCache:
             `history`.
         """
         if self._list is docs:
-            self._sync_changes(docs)
+            self._sync_changes(docs, WINDOW)
+        elif self._list is not None:
+            self._sync_refreshed(docs)
         if self._list is not docs or len(docs) != len(self._entries):
             self._sync_all(docs)
         return self.history
 
-    def _sync_changes(self, docs: Sequence[Trial]) -> None:
+    def _sync_refreshed(self, docs: Sequence[Trial]) -> None:
+        """Take a list that a refresh made, if it only lacks documents that left or has new ones."""
+        for ident in self._entries.keys() - set(map(id, docs)):
+            self._forget(ident)
+        if not self._entries:
+            return
+        self._list = docs
+        self._sync_changes(docs, WINDOW_AFTER_REFRESH)
+        if len(docs) == len(self._entries) and not self._has_losses_of(docs):
+            self._list = None
+
+    def _has_losses_of(self, docs: Sequence[Trial]) -> bool:
+        entries = self._entries
+        try:
+            # As in `_Entry.is_current`, only for all of them at once.
+            return [entries[id(doc)].seen[LOSS] for doc in docs] == [
+                doc["result"].get("loss") for doc in docs
+            ]
+        except Exception:
+            return False
+
+    def _sync_changes(self, docs: Sequence[Trial], window: int) -> None:
         told, self._told = self._told, []
         for doc in told:
             self._check(doc)
@@ -161,10 +193,11 @@ class HistoryCache:
         fresh = len(docs) - len(self._entries)
         if fresh > 0:
             self._feed_all(docs[-fresh:])
-        end = self._window + WINDOW
-        for doc in docs[self._window : end]:
+        start = self._window if self._window < len(docs) else 0
+        around = max(0, start + window - len(docs))
+        for doc in chain(docs[start : start + window], docs[: min(around, start)]):
             self._check(doc)
-        self._window = end if end < len(docs) else 0
+        self._window = around if around else start + window
 
     def _sync_all(self, docs: Sequence[Trial]) -> None:
         self._told = []
