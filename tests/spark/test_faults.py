@@ -129,9 +129,10 @@ def test_ctrl_c(run):
     assert report["after"] == [JOB_STATE_DONE] * 4
 
 
-@pytest.mark.parametrize("run", [CLUSTER], indirect=True)
-def test_the_session_is_stopped(run):
-    report = run("stop_session")
+def test_the_session_is_stopped(drivers):
+    driver = drivers(CLUSTER)
+    report = driver("stop_session", 90)
+    driver.close()  # so that the next test gets one with a session
     assert report["error"][0] == "BackendLost"
     assert report["took"] < 20
     assert report["states"][:2] == [JOB_STATE_CANCEL, JOB_STATE_DONE]
