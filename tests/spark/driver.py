@@ -28,7 +28,19 @@ def make_session(address, settings):
         builder = SparkSession.builder.master(address)
     for key, value in settings.items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    spark = builder.getOrCreate()
+    if address.startswith("local-cluster["):
+        wait_for_executors(spark, int(address.removeprefix("local-cluster[").partition(",")[0]))
+    return spark
+
+
+def wait_for_executors(spark, count):
+    """Return when all are there: the session is given before they are, and tests count them."""
+    tracker = spark.sparkContext._jsc.sc().statusTracker()
+    end = time.monotonic() + 60
+    while len(list(tracker.getExecutorInfos())) - 1 < count:  # the driver is in the list too
+        assert time.monotonic() < end, "the executors do not start"
+        time.sleep(0.1)
 
 
 def main():
