@@ -19,6 +19,7 @@ sys.path[:] = [p for p in sys.path if Path(p or ".").resolve() != Path(__file__)
 
 import argparse
 import logging
+import os
 import statistics
 import tempfile
 import threading
@@ -32,6 +33,9 @@ import mlflow
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from sparktune import SparkTrials, Trials, fmin, hp, rand
+
+# The peer's workers must run this very Python.
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
 SECONDS = 0.1
 
