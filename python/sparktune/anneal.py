@@ -68,7 +68,7 @@ def suggest(
     >>> best = fmin(
     ...     abs, hp.uniform("x", -9, 9), algo=anneal.suggest, max_evals=50, rstate=0, verbose=False
     ... )
-    >>> abs(best["x"]) < 1
+    >>> bool(abs(best["x"]) < 1)
     True
     """
     _check(avg_best_idx, shrink_coef)

@@ -56,7 +56,7 @@ def suggest(
     ...     mix.suggest, p_suggest=[(0.1, rand.suggest), (0.2, anneal.suggest), (0.7, tpe.suggest)]
     ... )
     >>> best = fmin(abs, hp.uniform("x", -9, 9), algo=algo, max_evals=50, rstate=0, verbose=False)
-    >>> abs(best["x"]) < 1
+    >>> bool(abs(best["x"]) < 1)
     True
     """
     weights, suggesters = _checked(p_suggest)
