@@ -164,8 +164,7 @@ class HistoryCache:
 
     def _sync_refreshed(self, docs: Sequence[Trial]) -> None:
         """Take a list that a refresh made, if it only lacks documents that left or has new ones."""
-        for ident in self._entries.keys() - set(map(id, docs)):
-            self._forget(ident)
+        self._forget_others(docs)
         if not self._entries:
             return
         self._list = docs
@@ -201,8 +200,7 @@ class HistoryCache:
 
     def _sync_all(self, docs: Sequence[Trial]) -> None:
         self._told = []
-        for ident in self._entries.keys() - {id(doc) for doc in docs}:
-            self._forget(ident)
+        self._forget_others(docs)
         if not self._entries:
             self._clear()
         fresh = []
@@ -281,6 +279,11 @@ class HistoryCache:
 
     def _observe(self, entry: _Entry) -> None:
         self.history.observe(entry.key, entry.loss, self._row(entry.doc))
+
+    def _forget_others(self, docs: Sequence[Trial]) -> None:
+        """Forget the documents that have left."""
+        for ident in self._entries.keys() - set(map(id, docs)):
+            self._forget(ident)
 
     def _forget(self, ident: int) -> None:
         entry = self._entries.pop(ident)

@@ -82,18 +82,7 @@ impl Split {
     /// Adds a trial; `row` has NaN where a parameter was inactive.
     pub(crate) fn insert(&mut self, tid: i64, loss: f64, row: &[f64]) {
         self.finished += usize::from(loss.is_finite());
-        let key = Key::new(loss, tid);
-        let is_below = if self.below.len() < self.target(1) {
-            self.above.first().is_none_or(|best| key < *best)
-        } else {
-            self.below.last().is_some_and(|worst| key < *worst)
-        };
-        if is_below {
-            let at = self.below.partition_point(|k| *k < key);
-            self.below.insert(at, key);
-        } else {
-            self.above.insert(key);
-        }
+        let is_below = self.put(Key::new(loss, tid));
         for (model, &value) in self.models.iter_mut().zip(row) {
             if !value.is_nan() {
                 model.insert(tid, value, is_below);
@@ -119,8 +108,21 @@ impl Split {
         self.finished -= usize::from(old.is_finite());
         self.finished += usize::from(new.is_finite());
         let was_below = self.take(Key::new(old, tid));
-        let key = Key::new(new, tid);
         // Its own place is free now: compare as if it came in anew, but move it only once.
+        let is_below = self.put(Key::new(new, tid));
+        if is_below != was_below {
+            self.move_trial(tid, is_below);
+        } else if is_below {
+            // Its rank may have changed.
+            for group in self.groups.iter_mut().flatten() {
+                group.below_changed();
+            }
+        }
+        self.balance();
+    }
+
+    /// Puts a key in; returns whether it is among the good ones.
+    fn put(&mut self, key: Key) -> bool {
         let is_below = if self.below.len() < self.target(1) {
             self.above.first().is_none_or(|best| key < *best)
         } else {
@@ -132,15 +134,7 @@ impl Split {
         } else {
             self.above.insert(key);
         }
-        if is_below != was_below {
-            self.move_trial(tid, is_below);
-        } else if is_below {
-            // Its rank may have changed.
-            for group in self.groups.iter_mut().flatten() {
-                group.below_changed();
-            }
-        }
-        self.balance();
+        is_below
     }
 
     /// Takes a key out; returns whether it was among the good ones.
