@@ -31,6 +31,7 @@ from sparktune.exceptions import (
     InvalidArgumentType,
     SearchFailed,
 )
+from sparktune.findings import first_failure
 from sparktune.runner import (
     Finished,
     PollingRunner,
@@ -41,7 +42,7 @@ from sparktune.runner import (
 )
 from sparktune.savefile import SaveFile
 from sparktune.tracking.base import NullTracker, Tracker
-from sparktune.trials import Trials, first_failure
+from sparktune.trials import Trials
 
 __all__ = ["FMinIter"]
 
