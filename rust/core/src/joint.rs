@@ -15,13 +15,11 @@
 //! The rest's kernels are kept in columns, so that a candidate costs a pass over them with one
 //! exponential a kernel.
 
-use crate::categories::{category, sample_prior, value};
-use crate::distribution::{Discrete, Distribution, Numeric};
-use crate::math::kernel_mass;
+use crate::axes::Axis;
+use crate::distribution::Distribution;
 use crate::parzen::forgetting_weight;
-use crate::rng::Stream;
+use crate::product::Mixture;
 use crate::settings::{Settings, Weights};
-use crate::vector::joint_sums;
 
 /// Width of kernels of one observation, in widths of the prior.
 const WIDTH: f64 = 0.2;
@@ -33,40 +31,15 @@ pub(crate) const MAX_KERNELS: usize = 20_000;
 /// need not be computed for each new trial.
 const STEPS_PER_DOUBLING: f64 = 8.0;
 
-/// One dimension of a group.
-#[derive(Debug, Clone)]
-struct Axis {
-    prior: Distribution,
-    /// Bandwidth, for numbers.
-    sigma: f64,
-}
-
-impl Axis {
-    fn new(prior: &Distribution) -> Self {
-        let mut prior = prior.clone();
-        if let Distribution::Numeric(Numeric {
-            q: Some(q),
-            log: false,
-            bounds: Some((low, high)),
-            ..
-        }) = &mut prior
-        {
-            *low = ((*low / *q).round_ties_even() - 0.5) * *q;
-            *high = ((*high / *q).round_ties_even() + 0.5) * *q;
-        }
-        Self { prior, sigma: 0.0 }
-    }
-}
-
 /// Kernels of one group on one side, in columns, oldest first.
 #[derive(Debug, Clone)]
 pub(crate) struct Joint {
-    axes: Vec<Axis>,
+    pub(crate) axes: Vec<Axis>,
     tids: Vec<i64>,
     /// A column an axis: locations over the bandwidth, or categories.
-    columns: Vec<Vec<f64>>,
+    pub(crate) columns: Vec<Vec<f64>>,
     /// `-ln` of each kernel's mass within the bounds.
-    log_scales: Vec<f64>,
+    pub(crate) log_scales: Vec<f64>,
     /// Weights by rank, of the good trials.
     ranked: Vec<f64>,
     /// Number of kernels that the bandwidths are for, rounded to a step.
@@ -240,250 +213,11 @@ fn thinned(n: usize) -> Vec<(usize, f64)> {
     runs.chain((older..n).map(|k| (k, 1.0))).collect()
 }
 
-impl Numeric {
-    /// The prior's width: of the bounds, or what bounds of a uniform prior as wide would have.
-    fn width(&self) -> f64 {
-        match self.bounds {
-            Some((low, high)) => high - low,
-            None => self.prior_sigma * 12.0_f64.sqrt(),
-        }
-    }
-
-    /// The variance that rounding to a grid has.
-    fn rounding(&self) -> f64 {
-        match self.q {
-            Some(q) if !self.log => q * q / 12.0,
-            _ => 0.0,
-        }
-    }
-}
-
-impl Axis {
-    /// Location over the bandwidth, or category.
-    fn place(&self, value: f64) -> f64 {
-        match &self.prior {
-            Distribution::Numeric(prior) => prior.to_kernel_space(value) / self.sigma,
-            // An unknown category matches nothing.
-            Distribution::Discrete(prior) => category(prior, value).map_or(-1.0, |c| c as f64),
-        }
-    }
-
-    /// `ln` of the mass that a kernel there has within the bounds.
-    fn log_mass(&self, place: f64) -> f64 {
-        match &self.prior {
-            Distribution::Numeric(Numeric {
-                bounds: Some((low, high)),
-                ..
-            }) => {
-                let mu = place * self.sigma;
-                let reach = 8.3 * self.sigma;
-                if *low <= mu - reach && mu + reach <= *high {
-                    return 0.0;
-                }
-                // A location outside the bounds may have no mass inside: then it counts little.
-                libm::log(kernel_mass(*low, *high, mu, self.sigma).max(1e-12))
-            }
-            _ => 0.0,
-        }
-    }
-}
-
-/// A joint density of one group.
-pub(crate) struct Mixture<'a> {
-    joint: &'a Joint,
-    /// Kernels that are summed.
-    kept: Vec<(usize, f64)>,
-    weights: Vec<f64>,
-    /// Weight of the prior's kernel.
-    prior: f64,
-    /// Share of a category that a kernel did not observe, before normalisation.
-    spread: f64,
-}
-
-impl Mixture<'_> {
-    /// Draws one value an axis, as they are in trials.
-    pub(crate) fn sample(&self, stream: &mut Stream) -> Vec<f64> {
-        let u = stream.unit();
-        let mut left = u - self.prior;
-        if left < 0.0 || self.kept.is_empty() {
-            return self
-                .joint
-                .axes
-                .iter()
-                .map(|axis| sample_prior_axis(axis, stream))
-                .collect();
-        }
-        let mut chosen = self.kept.len() - 1;
-        for (k, weight) in self.weights.iter().enumerate() {
-            if left < *weight {
-                chosen = k;
-                break;
-            }
-            left -= weight;
-        }
-        let k = self.kept[chosen].0;
-        self.joint
-            .axes
-            .iter()
-            .zip(&self.joint.columns)
-            .map(|(axis, column)| self.sample_axis(axis, column[k], stream))
-            .collect()
-    }
-
-    fn sample_axis(&self, axis: &Axis, place: f64, stream: &mut Stream) -> f64 {
-        match &axis.prior {
-            Distribution::Numeric(prior) => {
-                sample_normal(prior, place * axis.sigma, axis.sigma, stream)
-            }
-            Distribution::Discrete(prior) => {
-                let size = prior.size() as f64;
-                if place < 0.0 || stream.unit() * (1.0 + size * self.spread) >= 1.0 {
-                    return value(prior, stream.below(prior.size()));
-                }
-                prior.low() as f64 + place
-            }
-        }
-    }
-
-    /// Log density of points, each with one value an axis.
-    pub(crate) fn log_density(&self, points: &[Vec<f64>]) -> Vec<f64> {
-        let joint = self.joint;
-        let mut matching = Vec::new();
-        let mut other = Vec::new();
-        let mut constant = 0.0;
-        let is_number: Vec<bool> = joint
-            .axes
-            .iter()
-            .map(|a| matches!(a.prior, Distribution::Numeric(_)))
-            .collect();
-        for axis in &joint.axes {
-            match &axis.prior {
-                Distribution::Numeric(_) => {
-                    constant -= libm::log(axis.sigma * (2.0 * std::f64::consts::PI).sqrt());
-                }
-                Distribution::Discrete(prior) => {
-                    let whole = 1.0 + prior.size() as f64 * self.spread;
-                    matching.push(libm::log((1.0 + self.spread) / whole));
-                    other.push(libm::log(self.spread / whole));
-                }
-            }
-        }
-        let places: Vec<Vec<f64>> = points
-            .iter()
-            .map(|point| {
-                joint
-                    .axes
-                    .iter()
-                    .zip(point)
-                    .map(|(a, &v)| a.place(v))
-                    .collect()
-            })
-            .collect();
-        let all = self.kept.len() == joint.len();
-        let picked: Vec<Vec<f64>>;
-        let picked_scales: Vec<f64>;
-        let (columns, scales): (Vec<&[f64]>, &[f64]) = if all {
-            (
-                joint.columns.iter().map(Vec::as_slice).collect(),
-                &joint.log_scales,
-            )
-        } else {
-            let pick = |from: &Vec<f64>| self.kept.iter().map(|&(k, _)| from[k]).collect();
-            picked = joint.columns.iter().map(pick).collect();
-            picked_scales = pick(&joint.log_scales);
-            (picked.iter().map(Vec::as_slice).collect(), &picked_scales)
-        };
-        let (numbers, categories): (Vec<_>, Vec<_>) =
-            (0..columns.len()).partition(|&axis| is_number[axis]);
-        let shift = scales.iter().copied().fold(0.0, f64::max);
-        let sums = joint_sums(
-            &numbers.iter().map(|&a| columns[a]).collect::<Vec<_>>(),
-            &categories.iter().map(|&a| columns[a]).collect::<Vec<_>>(),
-            (&matching, &other),
-            scales,
-            shift,
-            &self.weights,
-            &places
-                .iter()
-                .map(|p| {
-                    let pick = |axes: &[usize]| axes.iter().map(|&a| p[a]).collect::<Vec<_>>();
-                    (pick(&numbers), pick(&categories))
-                })
-                .collect::<Vec<_>>(),
-        );
-        sums.iter()
-            .zip(points)
-            .map(|(sum, point)| {
-                // The prior's kernel in the same units.
-                let prior: f64 = joint
-                    .axes
-                    .iter()
-                    .zip(point)
-                    .map(|(axis, &v)| log_prior(axis, v))
-                    .sum();
-                let kernels = libm::log(*sum) + shift + constant;
-                let prior = libm::log(self.prior) + prior;
-                let (high, low) = if kernels > prior {
-                    (kernels, prior)
-                } else {
-                    (prior, kernels)
-                };
-                high + libm::log1p(libm::exp(low - high))
-            })
-            .collect()
-    }
-}
-
-/// Log density of a value under the prior's kernel.
-fn log_prior(axis: &Axis, v: f64) -> f64 {
-    match &axis.prior {
-        Distribution::Numeric(prior) => {
-            let (mu, sigma) = (prior.prior_mu, prior.prior_sigma);
-            let z = (prior.to_kernel_space(v) - mu) / sigma;
-            let mass = prior
-                .bounds
-                .map_or(1.0, |(low, high)| kernel_mass(low, high, mu, sigma));
-            -0.5 * z * z - libm::log(sigma * (2.0 * std::f64::consts::PI).sqrt() * mass)
-        }
-        Distribution::Discrete(prior) => libm::log(prior_probability(prior, v)),
-    }
-}
-
-fn prior_probability(prior: &Discrete, v: f64) -> f64 {
-    match (prior, category(prior, v)) {
-        (_, None) => 0.0,
-        (Discrete::Range { .. }, Some(_)) => 1.0 / prior.size() as f64,
-        #[expect(clippy::cast_possible_truncation)]
-        (Discrete::Weighted { p }, Some(c)) => p[c as usize],
-    }
-}
-
-fn sample_prior_axis(axis: &Axis, stream: &mut Stream) -> f64 {
-    match &axis.prior {
-        Distribution::Numeric(prior) => {
-            sample_normal(prior, prior.prior_mu, prior.prior_sigma, stream)
-        }
-        Distribution::Discrete(prior) => value(prior, sample_prior(prior, stream)),
-    }
-}
-
-/// A normal number within the bounds, as a value.
-fn sample_normal(prior: &Numeric, mu: f64, sigma: f64, stream: &mut Stream) -> f64 {
-    for _ in 0..1_000 {
-        let x = mu + sigma * stream.normal();
-        match prior.bounds {
-            Some((low, high)) if !(low <= x && x < high) => {}
-            _ => return prior.to_value(x),
-        }
-    }
-    // The kernel lies outside the bounds.
-    let (low, high) = prior.bounds.unwrap_or((mu, mu));
-    prior.to_value(stream.uniform(low, high))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::math::kernel_mass;
+    use crate::rng::Stream;
 
     fn axes() -> Vec<Distribution> {
         [

@@ -23,6 +23,7 @@
 //! ```
 
 pub mod anneal;
+mod axes;
 mod bins;
 mod categories;
 mod distribution;
@@ -37,6 +38,7 @@ mod model;
 mod ordered;
 mod parzen;
 mod posterior;
+mod product;
 pub mod random;
 mod ranks;
 mod rng;

@@ -1,0 +1,126 @@
+//! One dimension of product kernels: its prior, and where and how wide kernels are in it.
+
+use crate::categories::{category, sample_prior, value};
+use crate::distribution::{Discrete, Distribution, Numeric};
+use crate::math::kernel_mass;
+use crate::rng::Stream;
+
+/// One dimension of a group.
+#[derive(Debug, Clone)]
+pub(crate) struct Axis {
+    pub(crate) prior: Distribution,
+    /// Bandwidth, for numbers.
+    pub(crate) sigma: f64,
+}
+
+impl Axis {
+    pub(crate) fn new(prior: &Distribution) -> Self {
+        let mut prior = prior.clone();
+        if let Distribution::Numeric(Numeric {
+            q: Some(q),
+            log: false,
+            bounds: Some((low, high)),
+            ..
+        }) = &mut prior
+        {
+            *low = ((*low / *q).round_ties_even() - 0.5) * *q;
+            *high = ((*high / *q).round_ties_even() + 0.5) * *q;
+        }
+        Self { prior, sigma: 0.0 }
+    }
+}
+
+impl Numeric {
+    /// The prior's width: of the bounds, or what bounds of a uniform prior as wide would have.
+    pub(crate) fn width(&self) -> f64 {
+        match self.bounds {
+            Some((low, high)) => high - low,
+            None => self.prior_sigma * 12.0_f64.sqrt(),
+        }
+    }
+
+    /// The variance that rounding to a grid has.
+    pub(crate) fn rounding(&self) -> f64 {
+        match self.q {
+            Some(q) if !self.log => q * q / 12.0,
+            _ => 0.0,
+        }
+    }
+}
+
+impl Axis {
+    /// Location over the bandwidth, or category.
+    pub(crate) fn place(&self, value: f64) -> f64 {
+        match &self.prior {
+            Distribution::Numeric(prior) => prior.to_kernel_space(value) / self.sigma,
+            // An unknown category matches nothing.
+            Distribution::Discrete(prior) => category(prior, value).map_or(-1.0, |c| c as f64),
+        }
+    }
+
+    /// `ln` of the mass that a kernel there has within the bounds.
+    pub(crate) fn log_mass(&self, place: f64) -> f64 {
+        match &self.prior {
+            Distribution::Numeric(Numeric {
+                bounds: Some((low, high)),
+                ..
+            }) => {
+                let mu = place * self.sigma;
+                let reach = 8.3 * self.sigma;
+                if *low <= mu - reach && mu + reach <= *high {
+                    return 0.0;
+                }
+                // A location outside the bounds may have no mass inside: then it counts little.
+                libm::log(kernel_mass(*low, *high, mu, self.sigma).max(1e-12))
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+/// Log density of a value under the prior's kernel.
+pub(crate) fn log_prior(axis: &Axis, v: f64) -> f64 {
+    match &axis.prior {
+        Distribution::Numeric(prior) => {
+            let (mu, sigma) = (prior.prior_mu, prior.prior_sigma);
+            let z = (prior.to_kernel_space(v) - mu) / sigma;
+            let mass = prior
+                .bounds
+                .map_or(1.0, |(low, high)| kernel_mass(low, high, mu, sigma));
+            -0.5 * z * z - libm::log(sigma * (2.0 * std::f64::consts::PI).sqrt() * mass)
+        }
+        Distribution::Discrete(prior) => libm::log(prior_probability(prior, v)),
+    }
+}
+
+fn prior_probability(prior: &Discrete, v: f64) -> f64 {
+    match (prior, category(prior, v)) {
+        (_, None) => 0.0,
+        (Discrete::Range { .. }, Some(_)) => 1.0 / prior.size() as f64,
+        #[expect(clippy::cast_possible_truncation)]
+        (Discrete::Weighted { p }, Some(c)) => p[c as usize],
+    }
+}
+
+pub(crate) fn sample_prior_axis(axis: &Axis, stream: &mut Stream) -> f64 {
+    match &axis.prior {
+        Distribution::Numeric(prior) => {
+            sample_normal(prior, prior.prior_mu, prior.prior_sigma, stream)
+        }
+        Distribution::Discrete(prior) => value(prior, sample_prior(prior, stream)),
+    }
+}
+
+/// A normal number within the bounds, as a value.
+pub(crate) fn sample_normal(prior: &Numeric, mu: f64, sigma: f64, stream: &mut Stream) -> f64 {
+    for _ in 0..1_000 {
+        let x = mu + sigma * stream.normal();
+        match prior.bounds {
+            Some((low, high)) if !(low <= x && x < high) => {}
+            _ => return prior.to_value(x),
+        }
+    }
+    // The kernel lies outside the bounds.
+    let (low, high) = prior.bounds.unwrap_or((mu, mu));
+    prior.to_value(stream.uniform(low, high))
+}

@@ -1,0 +1,154 @@
+//! The joint density of a group: a mixture of product kernels, see [`joint`](crate::joint).
+
+use crate::axes::{Axis, log_prior, sample_normal, sample_prior_axis};
+use crate::categories::value;
+use crate::distribution::Distribution;
+use crate::joint::Joint;
+use crate::rng::Stream;
+use crate::vector::joint_sums;
+
+/// A joint density of one group.
+pub(crate) struct Mixture<'a> {
+    pub(crate) joint: &'a Joint,
+    /// Kernels that are summed.
+    pub(crate) kept: Vec<(usize, f64)>,
+    pub(crate) weights: Vec<f64>,
+    /// Weight of the prior's kernel.
+    pub(crate) prior: f64,
+    /// Share of a category that a kernel did not observe, before normalisation.
+    pub(crate) spread: f64,
+}
+
+impl Mixture<'_> {
+    /// Draws one value an axis, as they are in trials.
+    pub(crate) fn sample(&self, stream: &mut Stream) -> Vec<f64> {
+        let u = stream.unit();
+        let mut left = u - self.prior;
+        if left < 0.0 || self.kept.is_empty() {
+            return self
+                .joint
+                .axes
+                .iter()
+                .map(|axis| sample_prior_axis(axis, stream))
+                .collect();
+        }
+        let mut chosen = self.kept.len() - 1;
+        for (k, weight) in self.weights.iter().enumerate() {
+            if left < *weight {
+                chosen = k;
+                break;
+            }
+            left -= weight;
+        }
+        let k = self.kept[chosen].0;
+        self.joint
+            .axes
+            .iter()
+            .zip(&self.joint.columns)
+            .map(|(axis, column)| self.sample_axis(axis, column[k], stream))
+            .collect()
+    }
+
+    fn sample_axis(&self, axis: &Axis, place: f64, stream: &mut Stream) -> f64 {
+        match &axis.prior {
+            Distribution::Numeric(prior) => {
+                sample_normal(prior, place * axis.sigma, axis.sigma, stream)
+            }
+            Distribution::Discrete(prior) => {
+                let size = prior.size() as f64;
+                if place < 0.0 || stream.unit() * (1.0 + size * self.spread) >= 1.0 {
+                    return value(prior, stream.below(prior.size()));
+                }
+                prior.low() as f64 + place
+            }
+        }
+    }
+
+    /// Log density of points, each with one value an axis.
+    pub(crate) fn log_density(&self, points: &[Vec<f64>]) -> Vec<f64> {
+        let joint = self.joint;
+        let mut matching = Vec::new();
+        let mut other = Vec::new();
+        let mut constant = 0.0;
+        let is_number: Vec<bool> = joint
+            .axes
+            .iter()
+            .map(|a| matches!(a.prior, Distribution::Numeric(_)))
+            .collect();
+        for axis in &joint.axes {
+            match &axis.prior {
+                Distribution::Numeric(_) => {
+                    constant -= libm::log(axis.sigma * (2.0 * std::f64::consts::PI).sqrt());
+                }
+                Distribution::Discrete(prior) => {
+                    let whole = 1.0 + prior.size() as f64 * self.spread;
+                    matching.push(libm::log((1.0 + self.spread) / whole));
+                    other.push(libm::log(self.spread / whole));
+                }
+            }
+        }
+        let places: Vec<Vec<f64>> = points
+            .iter()
+            .map(|point| {
+                joint
+                    .axes
+                    .iter()
+                    .zip(point)
+                    .map(|(a, &v)| a.place(v))
+                    .collect()
+            })
+            .collect();
+        let all = self.kept.len() == joint.len();
+        let picked: Vec<Vec<f64>>;
+        let picked_scales: Vec<f64>;
+        let (columns, scales): (Vec<&[f64]>, &[f64]) = if all {
+            (
+                joint.columns.iter().map(Vec::as_slice).collect(),
+                &joint.log_scales,
+            )
+        } else {
+            let pick = |from: &Vec<f64>| self.kept.iter().map(|&(k, _)| from[k]).collect();
+            picked = joint.columns.iter().map(pick).collect();
+            picked_scales = pick(&joint.log_scales);
+            (picked.iter().map(Vec::as_slice).collect(), &picked_scales)
+        };
+        let (numbers, categories): (Vec<_>, Vec<_>) =
+            (0..columns.len()).partition(|&axis| is_number[axis]);
+        let shift = scales.iter().copied().fold(0.0, f64::max);
+        let sums = joint_sums(
+            &numbers.iter().map(|&a| columns[a]).collect::<Vec<_>>(),
+            &categories.iter().map(|&a| columns[a]).collect::<Vec<_>>(),
+            (&matching, &other),
+            scales,
+            shift,
+            &self.weights,
+            &places
+                .iter()
+                .map(|p| {
+                    let pick = |axes: &[usize]| axes.iter().map(|&a| p[a]).collect::<Vec<_>>();
+                    (pick(&numbers), pick(&categories))
+                })
+                .collect::<Vec<_>>(),
+        );
+        sums.iter()
+            .zip(points)
+            .map(|(sum, point)| {
+                // The prior's kernel in the same units.
+                let prior: f64 = joint
+                    .axes
+                    .iter()
+                    .zip(point)
+                    .map(|(axis, &v)| log_prior(axis, v))
+                    .sum();
+                let kernels = libm::log(*sum) + shift + constant;
+                let prior = libm::log(self.prior) + prior;
+                let (high, low) = if kernels > prior {
+                    (kernels, prior)
+                } else {
+                    (prior, kernels)
+                };
+                high + libm::log1p(libm::exp(low - high))
+            })
+            .collect()
+    }
+}
