@@ -16,6 +16,7 @@ import traceback
 import warnings
 
 import scenarios
+from ports import with_own_port
 from pyspark.sql import SparkSession
 
 
@@ -23,7 +24,7 @@ def make_session(address, settings):
     if address.startswith("sc://"):
         return SparkSession.builder.remote(address).getOrCreate()
     if address.startswith("remote "):
-        builder = SparkSession.builder.remote(address.partition(" ")[2])
+        builder = with_own_port(SparkSession.builder.remote(address.partition(" ")[2]))
     else:
         builder = SparkSession.builder.master(address)
     for key, value in settings.items():

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENT = {
@@ -103,12 +104,15 @@ class ConnectServer:
     def __init__(self, folder, master):
         import pyspark
 
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        script = Path(pyspark.__file__).parent / "sbin" / "start-connect-server.sh"
-        settings = {**SETTINGS, "spark.connect.grpc.binding.port": port}
+        port = free_port()
+        home = Path(pyspark.__file__).parent
+        script = home / "sbin" / "start-connect-server.sh"
         command = ["bash", str(script), "--wait", "--master", master]
+        if not script.exists():  # in the wheels of PySpark 4.0: what the script would run
+            server = "org.apache.spark.sql.connect.service.SparkConnectServer"
+            command = ["bash", str(home / "bin" / "spark-submit"), "--class", server]
+            command += ["--master", master, "--name", "Spark Connect server"]
+        settings = {**SETTINGS, "spark.connect.grpc.binding.port": port}
         for key, value in settings.items():
             command += ["--conf", f"{key}={value}"]
         self.log = folder / "server.log"

@@ -22,11 +22,15 @@ pytestmark = [
 START = """
 import json, signal, sys, time, warnings
 from pyspark.sql import SparkSession
+from ports import with_own_port
 from sparktune import SparkTrials, fmin, hp, rand
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 builder = SparkSession.builder
-builder = builder.remote("local[2]") if sys.argv[1] == "connect" else builder.master("local[2]")
+if sys.argv[1] == "connect":
+    builder = with_own_port(builder.remote("local[2]"))
+else:
+    builder = builder.master("local[2]")
 spark = builder.config("spark.ui.enabled", "false").getOrCreate()
 trials = SparkTrials(parallelism=2)
 
@@ -76,6 +80,9 @@ asyncio.run(run_cells([
 """
 
 
+HERE = Path(__file__).resolve().parent
+
+
 class Program:
     def __init__(self, code, mode, folder):
         self.log = folder / "log"
@@ -89,7 +96,7 @@ class Program:
                 start_new_session=True,
                 env={
                     **os.environ,
-                    "PYTHONPATH": str(Path(__file__).resolve().parents[2] / "python"),
+                    "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1] / "python")]),
                     "PYSPARK_PYTHON": sys.executable,
                     "SPARKTUNE_MLFLOW": "0",
                 },
