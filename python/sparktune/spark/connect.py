@@ -131,7 +131,9 @@ class ConnectBackend:
             # A session that is being stopped first ends its jobs, as if they had been cancelled.
             self._spark.conf.get("spark.app.name", "")
         except Exception as answer:
-            return is_stopped(self._spark) or _says_lost(answer)
+            # What PySpark 4.0 says, of whatever it has tried in vain for as long as it was told to.
+            gave_up = "RETRIES_EXCEEDED" in str(answer)
+            return gave_up or is_stopped(self._spark) or _says_lost(answer)
         return False
 
     def slots(self) -> int | None:
