@@ -35,6 +35,7 @@ class FakeBackend:
         self.cancelled = {}
         self.closed = 0
         self.free = None
+        self.started = lambda tag: None
 
     def thread_body(self, body):
         return body
@@ -406,6 +407,29 @@ def test_the_time_of_a_trial_begins_with_its_submission(make):
     _, dispatcher = make(trial_timeout=1.0)
     dispatcher.start(trial(0), SlowRun())
     assert dispatcher.wait(None)[0].result["loss"] == 0.0
+
+
+def test_the_time_of_a_trial_begins_when_it_runs_as_far_as_the_back_end_knows(make):
+    begin = time.monotonic()
+    asked = []
+
+    def started(tag):
+        asked.append(time.monotonic() - begin)
+        return begin + 1.2 if asked[-1] >= 1.2 else float("inf")
+
+    backend, dispatcher = make(until_cancelled, trial_timeout=0.5)
+    backend.started = started
+    dispatcher.start(trial(0))
+    assert dispatcher.wait(None)[0].error.type_name.endswith("TrialTimeout'>")
+    assert time.monotonic() - begin >= 1.7
+    assert len(asked) <= 4  # once while it had its time, not again and again
+
+
+def test_a_start_that_cannot_be_read_is_the_submission(make):
+    backend, dispatcher = make(until_cancelled, trial_timeout=0.2)
+    backend.started = lambda tag: 1 / 0
+    dispatcher.start(trial(0))
+    assert dispatcher.wait(10)[0].error.type_name.endswith("TrialTimeout'>")
 
 
 def test_a_cancellation_that_is_overtaken_is_repeated_while_the_search_goes_on(make):

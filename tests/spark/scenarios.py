@@ -191,6 +191,30 @@ def trial_time_out(spark):
     return search(sleeper(), trials, points_to_evaluate=points(-1, 1, -2, 2))
 
 
+def trial_time_out_behind_others(spark):
+    """All slots are taken for longer than a trial may take: its own time has not begun by then."""
+    start_workers(spark)
+    others = SparkTrials(parallelism=ALL, spark_session=spark)
+    filler = threading.Thread(
+        target=search,
+        args=(lambda x: time.sleep(12) or x, others),
+        kwargs={"points_to_evaluate": points(*range(others.parallelism))},
+    )
+    filler.start()
+    time.sleep(1)  # its jobs come first
+    begin = time.time()
+
+    def objective(x):
+        waited = time.time() - begin
+        time.sleep(FOREVER if x < 0 else 1)
+        return {"loss": x, "status": "ok", "facts": waited}
+
+    trials = SparkTrials(parallelism=ALL, trial_timeout=8, spark_session=spark)
+    report = search(objective, trials, points_to_evaluate=points(1, -1, 2))
+    filler.join()
+    return report
+
+
 def interrupt(spark):
     """Ctrl-C while trials run; then the session is used again."""
     main = threading.main_thread().ident

@@ -94,6 +94,16 @@ def test_a_trial_that_takes_too_long_fails_alone(run):
     assert report["took"] < 40
 
 
+@in_all_modes
+def test_the_time_of_a_trial_begins_when_it_runs_not_when_it_waits(run):
+    report = run("trial_time_out_behind_others")
+    assert report["error"] is None
+    assert report["states"] == [JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_DONE]
+    assert "trial_timeout" in report["errors"][1]
+    assert report["results"][0]["facts"] > 8
+    assert report["took"] < 12 + 8 + 12
+
+
 @on_executors
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGSTOP"])
 def test_a_lost_executor_costs_no_trial(run, how):

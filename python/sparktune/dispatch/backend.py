@@ -55,6 +55,14 @@ class Backend(Protocol):
         """Stop the trial, if it runs; its `submit` then ends soon, however it likes."""
         ...
 
+    def started(self, tag: str) -> float | None:
+        """Return when a trial that was submitted began to run, by the clock `time.monotonic`.
+
+        Infinity stands for a trial that waits for a slot, None for one of which that is unknown.
+        Called on the search's thread when a trial may have had its time: must not wait for long.
+        """
+        ...
+
     def slots(self) -> int | None:
         """Return how many trials should run at once, as things stand.
 

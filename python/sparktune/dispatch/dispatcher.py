@@ -66,8 +66,9 @@ class Dispatcher:
     parallelism : int
         The most trials at once, at least 1; fewer while the back end has fewer slots.
     trial_timeout : float, optional
-        Seconds that a trial may take, from its submission. Then its job is cancelled and the trial
-        fails with `TrialTimeout`.
+        Seconds that a trial may take, from when it begins to run; where the back end cannot tell
+        that, from its submission. Then its job is cancelled and the trial fails with
+        `TrialTimeout`.
     """
 
     def __init__(
@@ -228,9 +229,8 @@ class Dispatcher:
         ended = []
         for flight in [each for each in self._flights.values() if each.deadline <= now]:
             assert self._trial_timeout is not None
-            # The time in which a thread waited for the trial's MLflow run is not the trial's.
-            started = now if flight.submitted is None else flight.submitted
-            flight.deadline = started + self._trial_timeout
+            # If it does not run yet, it cannot have had its time before that has passed once more.
+            flight.deadline = min(self._started(flight), now) + self._trial_timeout
             if flight.deadline > now:
                 continue
             self._give_up([flight])
@@ -240,6 +240,17 @@ class Dispatcher:
             )
             ended.append(answers.failed(flight.trial, error))
         return ended
+
+    def _started(self, flight: _Flight) -> float:
+        """Return when a trial began to run, infinity if it waits: for a slot, or its MLflow run."""
+        if flight.submitted is None:
+            return float("inf")
+        started = None
+        try:
+            started = self._backend.started(flight.tag)
+        except Exception:
+            logger.debug("When a trial started could not be read.", exc_info=True)
+        return flight.submitted if started is None else started
 
     def _give_up(self, flights: list[_Flight]) -> None:
         """Cancel trials; whatever they still answer is ignored."""

@@ -133,6 +133,10 @@ class ProcessBackend:
             else:
                 worker.kill()
 
+    def started(self, tag: str) -> float | None:
+        """Return None: trials do not wait for a worker, they start one."""
+        return None
+
     def slots(self) -> int | None:
         """Return None: the system shares its processors among whatever runs."""
         return None

@@ -103,6 +103,10 @@ class ClassicBackend:
         else:
             self._sc.cancelJobGroup(tag)
 
+    def started(self, tag: str) -> float | None:
+        """Return when the task of a trial began to run; see `Backend`."""
+        return cluster.task_started(self._sc, tag, is_group=not self._pinned)
+
     def slots(self) -> int | None:
         """Return how many tasks the cluster can run at once; None if unknown, or if it grows."""
         # Dynamic allocation adds executors only for jobs that wait.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +18,14 @@ __all__ = [
     "is_stopped",
     "read_cluster",
     "task_slots",
+    "task_started",
 ]
 
 logger = logging.getLogger("sparktune.spark")
+
+# Of the one task of a job: how many of its attempts to look at, and what Spark calls those that run.
+_MOST_ATTEMPTS = 100
+_RUNS = ("RUNNING", "GET RESULT")
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,40 @@ def task_slots(sc: Any, resource_profile: Any = None) -> int | None:
         logger.debug("The number of task slots could not be read.", exc_info=True)
         return None
     return slots if slots > 0 else None
+
+
+def task_started(sc: Any, tag: str, is_group: bool = False) -> float | None:
+    """Return when the task of a job of one task began to run, by the clock `time.monotonic`.
+
+    Infinity if it does not run (yet, or again after an executor was lost), None if Spark does not
+    say.
+
+    Parameters
+    ----------
+    sc : pyspark.SparkContext
+        The context.
+    tag : str
+        A tag that only this job has.
+    is_group : bool
+        Whether it is a job group instead.
+    """
+    try:
+        jsc = sc._jsc.sc()
+        tracker, store = jsc.statusTracker(), jsc.statusStore()
+        find = tracker.getJobIdsForGroup if is_group else tracker.getJobIdsForTag
+        launched = []
+        for job in find(tag):
+            for stage in tracker.getJobInfo(job).get().stageIds():
+                tasks = store.taskList(stage, 0, _MOST_ATTEMPTS)
+                for task in map(tasks.apply, range(tasks.size())):
+                    if task.status() in _RUNS:
+                        launched.append(task.launchTime().getTime() / 1000.0)
+    except Exception:  # none of this is public
+        logger.debug("When a task started could not be read.", exc_info=True)
+        return None
+    if not launched:
+        return float("inf")
+    return time.monotonic() - max(0.0, time.time() - min(launched))
 
 
 def _executors(sc: Any) -> int | None:

@@ -79,6 +79,9 @@ class ConnectBackend:
         self._schema = StructType([StructField("answer", BinaryType())])
         self._interrupter = _Interrupter(spark)
         self._cancelled: set[str] = set()
+        self._thread = threading.local()  # which trial a thread has
+        self._since: dict[str, float] = {}  # by tag: see `started`
+        spark.registerProgressHandler(self._on_progress)
         self._cluster = read_cluster(spark, self._profile)
         self._read_at = time.monotonic()
         self._reading = threading.Lock()
@@ -102,9 +105,12 @@ class ConnectBackend:
                 functools.partial(self._task, payload), self._schema, profile=self._profile
             )
             spark.addTag(tag)
+            self._thread.tag = tag
             try:
                 table = frame.toArrow()  # collect() would first ask the server for a setting
             finally:
+                self._thread.tag = None
+                self._since.pop(tag, None)
                 spark.removeTag(tag)
             self._read_cluster_again()
             return bytes(table.column(0)[0].as_py())
@@ -117,6 +123,26 @@ class ConnectBackend:
                 ) from error
             logger.debug("The job of a trial failed.", exc_info=True)
             raise JobFailed(f"The Spark job of the trial failed: {reason(error)}") from None
+
+    def _on_progress(
+        self, stages: Any, inflight_tasks: int, operation_id: str | None, done: bool
+    ) -> None:
+        """Note when a trial begins to run; the client calls this on the thread of the trial."""
+        tag = getattr(self._thread, "tag", None)
+        if tag is None or done:
+            return
+        if inflight_tasks == 0:
+            self._since[tag] = float("inf")
+        elif self._since.get(tag, float("inf")) == float("inf"):
+            self._since[tag] = time.monotonic()
+
+    def started(self, tag: str) -> float | None:
+        """Return when the task of a trial began to run; see `Backend`.
+
+        The server tells it every two seconds, unless `spark.connect.progress.reportInterval` says
+        otherwise.
+        """
+        return self._since.get(tag)
 
     def cancel(self, tag: str) -> None:
         """Cancel the job of a trial; does not wait for the server."""
@@ -153,6 +179,8 @@ class ConnectBackend:
 
     def close(self) -> None:
         """End the thread that cancels; the session stays as it was, and keeps the artifact."""
+        with contextlib.suppress(Exception):  # somebody has cleared all handlers
+            self._spark.removeProgressHandler(self._on_progress)
         self._interrupter.close()
 
 

@@ -51,7 +51,7 @@ class SparkTrials(ParallelTrials):
         What each trial needs (stage-level scheduling), such as two cores or a GPU. Ignored, with a
         warning, in local mode; refused where the cluster cannot do it.
     trial_timeout : float or None, default None
-        Seconds that one trial may take, from when its job is submitted. Then the job is cancelled,
+        Seconds that one trial may take, from when its task starts. Then the job is cancelled,
         whatever it is doing; the trial ends with the error `sparktune.exceptions.TrialTimeout`,
         and the search goes on.
 
