@@ -23,7 +23,7 @@ __all__ = [
 
 logger = logging.getLogger("sparktune.spark")
 
-# Of the one task of a job: how many of its attempts to look at, and what Spark calls those that run.
+# How many attempts of a job's one task to look at, and what Spark calls those that run.
 _MOST_ATTEMPTS = 100
 _RUNS = ("RUNNING", "GET RESULT")
 
@@ -131,13 +131,15 @@ def task_started(sc: Any, tag: str, is_group: bool = False) -> float | None:
         jsc = sc._jsc.sc()
         tracker, store = jsc.statusTracker(), jsc.statusStore()
         find = tracker.getJobIdsForGroup if is_group else tracker.getJobIdsForTag
-        launched = []
+        launched: list[float] = []
         for job in find(tag):
             for stage in tracker.getJobInfo(job).get().stageIds():
                 tasks = store.taskList(stage, 0, _MOST_ATTEMPTS)
-                for task in map(tasks.apply, range(tasks.size())):
-                    if task.status() in _RUNS:
-                        launched.append(task.launchTime().getTime() / 1000.0)
+                launched += (
+                    task.launchTime().getTime() / 1000.0
+                    for task in map(tasks.apply, range(tasks.size()))
+                    if task.status() in _RUNS
+                )
     except Exception:  # none of this is public
         logger.debug("When a task started could not be read.", exc_info=True)
         return None
