@@ -19,7 +19,7 @@ from sparktune import (
     tpe,
     trials_from_docs,
 )
-from sparktune._core import History, Space, suggest_anneal, suggest_tpe
+from sparktune._core import History, Space, TpeSettings, suggest_anneal, suggest_tpe
 from sparktune.domain import Domain
 from sparktune.history import WINDOW_AFTER_REFRESH
 
@@ -143,7 +143,7 @@ def test_a_long_search_by_hand_notices_old_changes(what):
         trials.refresh()
         tpe.suggest([900], DOMAIN, trials, seed=4)
     cache = trials._history_for(DOMAIN.space)
-    assert all(entry.is_current() for entry in cache._entries.values())
+    assert all(cache._is_current(at, doc) for at, doc in enumerate(cache._docs))
     ours = tpe.suggest([900], DOMAIN, trials, seed=4)
     fresh = tpe.suggest([900], DOMAIN, trials_from_docs(trials.trials), seed=4)
     assert ours[0]["misc"] == fresh[0]["misc"]
@@ -228,7 +228,7 @@ def test_no_sequence_of_calls_breaks_the_core(sequence):
             }
             ids = range(5000, 5000 + count)
             for new in (
-                suggest_tpe(history, ids, 1, None if multivariate else settings),
+                suggest_tpe(history, ids, 1, None if multivariate else TpeSettings(settings)),
                 suggest_anneal(history, ids, 1),
             ):
                 assert new.shape == (count, 4)

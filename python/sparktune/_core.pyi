@@ -9,6 +9,7 @@ import numpy.typing as npt
 __all__ = [
     "History",
     "Space",
+    "TpeSettings",
     "__version__",
     "explain",
     "log_density",
@@ -22,9 +23,8 @@ _FloatArray = npt.NDArray[np.float64]
 
 __version__: str
 
-# All are needed; without any of them, the defaults of `tpe.suggest` hold.
 @type_check_only
-class _TpeSettings(TypedDict):
+class _Settings(TypedDict):
     prior_weight: float
     n_candidates: int
     gamma: float
@@ -34,6 +34,12 @@ class _TpeSettings(TypedDict):
     weights: str
     bandwidth: str
     avoid_duplicates: bool
+
+@final
+class TpeSettings:
+    """Settings of a suggestion. Without them, the defaults of `tpe.suggest` hold."""
+
+    def __new__(cls, given: _Settings) -> TpeSettings: ...
 
 @final
 class Space:
@@ -53,6 +59,8 @@ class History:
 
     def __new__(cls, space: Space) -> History: ...
     def __len__(self) -> int: ...
+    def __contains__(self, key: int, /) -> bool: ...
+    def holds(self, tid: int, row: Sequence[float]) -> bool: ...
     @property
     def finished(self) -> int: ...
     def observe(self, tid: int, loss: float, row: Sequence[float]) -> None: ...
@@ -69,7 +77,7 @@ def suggest_anneal(
     shrink_coef: float = 0.1,
 ) -> _FloatArray: ...
 def suggest_tpe(
-    history: History, tids: Sequence[int], seed: int, settings: _TpeSettings | None = None
+    history: History, tids: Sequence[int], seed: int, settings: TpeSettings | None = None
 ) -> _FloatArray: ...
 def explain(
     history: History,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,19 @@ logger = logging.getLogger("sparktune.compile")
 
 #: Distributions whose values are integers in trial documents.
 _INTEGER = frozenset(["randint", "categorical"])
+
+
+class _WholeNumbers(dict[float, np.int64]):
+    """Whole numbers that trials have, each made once: they take more memory than a reference."""
+
+    def __missing__(self, value: float) -> np.int64:
+        made = np.int64(value)
+        if len(self) < 4096:
+            self[value] = made
+        return made
+
+
+_whole = _WholeNumbers().__getitem__
 # A condition of more alternatives than this is left to Python; see `CompiledSpace.opaque`.
 _MAX_ALTERNATIVES = 256
 
@@ -105,8 +118,8 @@ class CompiledSpace:
         return tuple(p.label for p in self.params)
 
     @cached_property
-    def _makers(self) -> tuple[type[np.number[Any]], ...]:
-        return tuple(np.int64 if p.distribution in _INTEGER else np.float64 for p in self.params)
+    def _makers(self) -> tuple[Callable[[float], np.number[Any]], ...]:
+        return tuple(_whole if p.distribution in _INTEGER else np.float64 for p in self.params)
 
     def evaluate(self, vals: Mapping[str, Any], ctrl: Any = None) -> Any:
         """Build the point that the objective sees; see `run_program`."""

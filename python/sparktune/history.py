@@ -4,14 +4,17 @@ The documents are the truth. They are plain dicts, and callers may change them b
 each sync looks at the documents it was told about, at all unfinished ones, and at a window of the
 others that moves on. After `Trials.refresh`, which whoever changes documents calls, it looks at all
 losses too, and at a larger window.
+
+What was read is not kept twice: a document's values are compared with the row that the history has.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from itertools import chain, islice
+from collections.abc import Sequence
+from itertools import chain
 from math import inf, isnan, nan
+from operator import is_, itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,13 +29,13 @@ __all__ = ["HistoryCache"]
 
 logger = logging.getLogger("sparktune.history")
 
-# How many documents that nobody told us about are checked at each sync. A check takes about half a
+# How many documents that nobody told us about are checked at each sync. A check takes about a
 # microsecond and a suggestion some tens of them, so many more would be felt.
-WINDOW = 6
+WINDOW = 2
 
 # The same after a refresh. Many loops refresh for each trial, so this must not be everything. (A
 # search by `fmin` begins with a look at everything.)
-WINDOW_AFTER_REFRESH = 256
+WINDOW_AFTER_REFRESH = 64
 
 
 def _worst_if_unknown(loss: Any) -> float:
@@ -50,49 +53,39 @@ def _worst_if_unknown(loss: Any) -> float:
     return inf if isnan(value) or value == -inf else value
 
 
-LOSS = 1  # where `_seen` has it
-
-
-class _Entry:
-    """What was read from one document."""
-
-    __slots__ = ("doc", "key", "loss", "seen", "state")
-
-    def __init__(self, doc: Trial) -> None:
-        self.doc = doc  # also keeps id(doc) from being given to another
-        self.key = _key_of(doc)
-        self.read()
-
-    def read(self) -> None:
-        """Remember what the document holds now."""
-        self.state = self.doc["state"]
-        self.seen = _seen(self.doc)
-        self.loss = _worst_if_unknown(self.doc["result"].get("loss"))
-
-    def is_current(self) -> bool:
-        """Whether the document still holds what was read."""
-        doc = self.doc
-        # Tuples compare identical objects as equal without a look at them, so this costs little,
-        # and a NaN that nobody touched is the same.
-        try:
-            return self.state == doc["state"] and self.seen == _seen(doc)
-        except Exception:  # values such as arrays, which do not compare to a bool
-            return False
-
-
 def _key_of(doc: Trial) -> int:
     # A trial that was derived from another stands in for it, if it is better.
     return int(doc["misc"].get("from_tid", doc["tid"]))
 
 
-def _seen(doc: Trial) -> tuple[Any, ...]:
-    """Return the objects in a document that the sampler takes something from."""
-    misc = doc["misc"]
-    return (
-        misc.get("from_tid", doc["tid"]),
-        doc["result"].get("loss"),
-        *chain.from_iterable(misc["vals"].values()),
-    )
+class _Unfinished:
+    """A document that is likely to change soon, and what was read from it."""
+
+    __slots__ = ("at", "doc", "seen")
+
+    def __init__(self, doc: Trial, at: int) -> None:
+        self.doc = doc
+        self.at = at  # where it stands, or stood: only earlier documents that left make it wrong
+        self.seen = self._look()
+
+    def _look(self) -> tuple[Any, ...]:
+        """Return the objects in the document that the sampler takes something from."""
+        doc = self.doc
+        misc = doc["misc"]
+        return (
+            doc["state"],
+            misc.get("from_tid", doc["tid"]),
+            doc["result"].get("loss"),
+            *chain.from_iterable(misc["vals"].values()),
+        )
+
+    def is_current(self) -> bool:
+        # Tuples compare identical objects as equal without a look at them, so this costs little,
+        # and a NaN that nobody touched is the same.
+        try:
+            return self.seen == self._look()
+        except Exception:  # values such as arrays, which do not compare to a bool
+            return False
 
 
 class HistoryCache:
@@ -107,27 +100,36 @@ class HistoryCache:
     ----------
     history : sparktune._core.History
         What the sampler reads.
-    best_loss : float
-        The lowest loss, infinite when there is none; as of the last sync.
     """
 
     def __init__(self, space: CompiledSpace) -> None:
         self.space = space
         self._labels = space.labels
+        self._conditional = any(param.conditions != ((),) for param in space.params)
         self._clear()
 
     def _clear(self) -> None:
         self.history = History(self.space.core)
-        self._entries: dict[int, _Entry] = {}  # by id() of the document
-        self._keys: dict[int, list[_Entry]] = {}  # trials that stand for one tid, oldest first
-        self._unfinished: dict[int, Trial] = {}
+        # What was fed, in the order of the list: documents, their losses and their keys.
+        self._docs: list[Trial] = []
+        self._losses: list[Any] = []
+        self._keys: list[int] = []
+        self._rivals: dict[int, list[Trial]] = {}  # where several documents have one key
+        self._unfinished: dict[int, _Unfinished] = {}  # by id() of the document
         self._told: list[Trial] = []
         self._list: Sequence[Trial] | None = None
         self._window = 0
-        self.best_loss = inf
+        self._best: float | None = inf  # None when it has to be looked for
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self.history)
+
+    @property
+    def best_loss(self) -> float:
+        """The lowest loss, infinite when there is none; as of the last sync."""
+        if self._best is None:
+            self._best = min(map(_worst_if_unknown, self._losses), default=inf)
+        return self._best
 
     def note(self, doc: Trial) -> None:
         """Remember that a document changed.
@@ -147,161 +149,232 @@ class HistoryCache:
         docs : sequence of Trial
             ``trials.trials``: all documents that count. Work is proportional to what changed if
             this is the list of the last time, only with items appended or noted ones removed;
-            a new list costs a look at which documents it has.
+            a new list costs a look at which documents it has, and at their losses.
 
         Returns
         -------
         sparktune._core.History
             `history`.
         """
-        if self._list is docs:
-            self._sync_changes(docs, WINDOW)
-        elif self._list is not None:
-            self._sync_refreshed(docs)
-        if self._list is not docs or len(docs) != len(self._entries):
-            self._sync_all(docs)
-        return self.history
-
-    def _sync_refreshed(self, docs: Sequence[Trial]) -> None:
-        """Take a list that a refresh made, if it only lacks documents that left or has new ones."""
-        self._forget_others(docs)
-        if not self._entries:
-            return
-        self._list = docs
-        self._sync_changes(docs, WINDOW_AFTER_REFRESH)
-        if len(docs) == len(self._entries) and not self._has_losses_of(docs):
-            self._list = None
-
-    def _has_losses_of(self, docs: Sequence[Trial]) -> bool:
-        entries = self._entries
-        try:
-            # As in `_Entry.is_current`, only for all of them at once.
-            return [entries[id(doc)].seen[LOSS] for doc in docs] == [
-                doc["result"].get("loss") for doc in docs
-            ]
-        except Exception:
-            return False
-
-    def _sync_changes(self, docs: Sequence[Trial], window: int) -> None:
+        if not self._docs:
+            self._clear()
+            self._feed_at_once(docs)
+            self._list = docs
+            return self.history
         told, self._told = self._told, []
         for doc in told:
-            self._check(doc)
-        if self._unfinished:
-            for doc in list(self._unfinished.values()):
-                self._check(doc)
-        fresh = len(docs) - len(self._entries)
-        if fresh > 0:
-            self._feed_all(docs[-fresh:])
-        start = self._window if self._window < len(docs) else 0
-        around = max(0, start + window - len(docs))
-        for doc in chain(docs[start : start + window], docs[: min(around, start)]):
-            self._check(doc)
-        self._window = around if around else start + window
-
-    def _sync_all(self, docs: Sequence[Trial]) -> None:
-        self._told = []
-        self._forget_others(docs)
-        if not self._entries:
-            self._clear()
-        fresh = []
-        for doc in docs:
-            if id(doc) in self._entries:
-                self._check(doc)
-            else:
-                fresh.append(doc)
-        self._feed_all(fresh)
-        self._list = docs
-
-    def _check(self, doc: Trial) -> None:
-        """Feed a document again if it is not what was fed."""
-        ident = id(doc)
-        entry = self._entries.get(ident)
-        if entry is None or entry.is_current():
-            return  # not in the list yet, or not at all; or nothing to do
-        state = doc["state"]
-        if state not in JOB_VALID_STATES:
-            self._forget(ident)
-            return
-        if state in (JOB_STATE_NEW, JOB_STATE_RUNNING):
-            self._unfinished[ident] = doc
-        else:
-            self._unfinished.pop(ident, None)
-        if len(self._keys[entry.key]) == 1 and _key_of(doc) == entry.key:
-            self._replace(entry)
-        else:
-            self._forget(ident)
+            self._take_noted(doc)
+        window = WINDOW
+        if self._list is not docs:
+            window = WINDOW_AFTER_REFRESH
+            self._align(docs)
+            self._list = docs
+            self._check_losses()
+        for doc in docs[len(self._docs) :]:
             self._feed(doc)
+        if len(docs) != len(self._docs):
+            self._align(docs)
+        for each in list(self._unfinished.values()):
+            if not each.is_current():
+                self._check(self._position(each.doc))
+        self._check_window(docs, min(window, len(docs)))
+        return self.history
 
-    def _replace(self, entry: _Entry) -> None:
-        before = entry.loss
-        entry.read()
-        self._observe(entry)
-        if entry.loss <= self.best_loss:
-            self.best_loss = entry.loss
-        elif before == self.best_loss:
-            self._find_best()
+    # -- what may have changed -----------------------------------------------------------------
 
-    def _feed_all(self, docs: Iterable[Trial]) -> None:
-        docs = list(docs)
-        first_time = not self._entries and len(docs) > 1
-        if not first_time:
-            for doc in docs:
-                if id(doc) not in self._entries:
-                    self._feed(doc)
+    def _take_noted(self, doc: Trial) -> None:
+        if _key_of(doc) not in self.history:
+            return  # not in the list yet, or not at all
+        at = self._position(doc)
+        if at < 0:
             return
-        # The whole history at once: one call instead of one a trial.
-        for doc in docs:
-            self._enter(doc)
-        winners = [(key, _winner(rivals)) for key, rivals in self._keys.items()]
-        rows = np.array([self._row(entry.doc) for _, entry in winners], dtype=np.float64)
-        self.history.extend(
-            [key for key, _ in winners],
-            [entry.loss for _, entry in winners],
-            rows.reshape(len(winners), len(self._labels)),
+        if doc["state"] in JOB_VALID_STATES:
+            self._check(at)
+        else:
+            self._forget(at)
+
+    def _position(self, doc: Trial) -> int:
+        """Return where a document is, -1 if nowhere. What changes is nearly always recent."""
+        docs = self._docs
+        waiting = self._unfinished.get(id(doc))
+        at = len(docs) - 1 if waiting is None else min(waiting.at, len(docs) - 1)
+        while at >= 0 and docs[at] is not doc:
+            at -= 1
+        return at
+
+    def _check_window(self, docs: Sequence[Trial], count: int) -> None:
+        at = self._window
+        for _ in range(count):
+            at = at + 1 if at + 1 < len(docs) else 0
+            if self._docs[at] is not docs[at]:
+                self._align(docs)
+            self._check(at)
+        self._window = at
+
+    def _check_losses(self) -> None:
+        """Look at every loss: one that was not touched is the object that was read."""
+        losses = [doc["result"].get("loss") for doc in self._docs]
+        if not all(map(is_, losses, self._losses)):
+            for at, loss in enumerate(losses):
+                if loss is not self._losses[at]:
+                    self._check(at)
+
+    def _check(self, at: int) -> None:
+        """Feed a document again if it is not what was fed."""
+        doc = self._docs[at]
+        try:
+            current = self._is_current(at, doc)
+        except Exception:  # a loss such as an array, which does not compare to a bool
+            current = False
+        self._note_state(doc, at)
+        if not current:
+            self._feed_again(at)
+
+    def _is_current(self, at: int, doc: Trial) -> bool:
+        loss, known = doc["result"].get("loss"), self._losses[at]
+        key = self._keys[at]
+        return (
+            (loss is known or bool(loss == known))
+            and bool(doc["misc"].get("from_tid", doc["tid"]) == key)
+            # Of rivals the history has one only; their losses say which.
+            and (key in self._rivals or self._holds(key, doc))
         )
 
-    def _enter(self, doc: Trial) -> _Entry:
-        entry = _Entry(doc)
-        self._entries[id(doc)] = entry
-        self._keys.setdefault(entry.key, []).append(entry)
-        if entry.state in (JOB_STATE_NEW, JOB_STATE_RUNNING):
-            self._unfinished[id(doc)] = doc
-        if entry.loss < self.best_loss:
-            self.best_loss = entry.loss
-        return entry
+    def _holds(self, key: int, doc: Trial) -> bool:
+        try:
+            return self.history.holds(key, self._values(doc))
+        except (KeyError, IndexError, TypeError, ValueError):
+            return self.history.holds(key, self._row(doc))
+
+    # -- following it --------------------------------------------------------------------------
+
+    def _align(self, docs: Sequence[Trial]) -> None:
+        """Follow another list: forget what has left, feed what is new, take over the order."""
+        known = len(self._docs)
+        if known <= len(docs) and all(map(is_, self._docs, docs)):
+            return  # what is new stands at the end
+        staying = set(map(id, docs))
+        for at in range(known - 1, -1, -1):
+            if id(self._docs[at]) not in staying:
+                self._forget(at)
+        if not self._docs:
+            self._clear()
+            self._feed_at_once(docs)
+            return
+        read = {id(doc): (self._losses[at], self._keys[at]) for at, doc in enumerate(self._docs)}
+        self._docs, self._losses, self._keys = [], [], []
+        for doc in docs:
+            if id(doc) in read:
+                self._append(doc, *read[id(doc)])
+        for doc in docs:
+            if id(doc) not in read:
+                self._feed(doc)
+        place = {id(doc): at for at, doc in enumerate(self._docs)}
+        order = [place[id(doc)] for doc in docs]
+        self._docs = list(docs)
+        self._losses = [self._losses[at] for at in order]
+        self._keys = [self._keys[at] for at in order]
+        for at, doc in enumerate(docs):
+            if id(doc) in self._unfinished:
+                self._unfinished[id(doc)].at = at
+
+    def _append(self, doc: Trial, loss: Any, key: int) -> None:
+        self._docs.append(doc)
+        self._losses.append(loss)
+        self._keys.append(key)
+
+    def _feed_at_once(self, docs: Sequence[Trial]) -> None:
+        """Feed a whole history: one call instead of one a trial."""
+        standing: dict[int, list[Trial]] = {}
+        for at, doc in enumerate(docs):
+            key = _key_of(doc)
+            self._append(doc, doc["result"].get("loss"), key)
+            self._note_state(doc, at)
+            standing.setdefault(key, []).append(doc)
+        self._best = None
+        self._rivals = {key: rivals for key, rivals in standing.items() if len(rivals) > 1}
+        winners = [_winner(rivals) for rivals in standing.values()]
+        self.history.extend(
+            list(standing),
+            list(map(_loss_as_fed, winners)),
+            np.array([self._row(doc) for doc in winners], dtype=np.float64).reshape(
+                len(winners), len(self._labels)
+            ),
+        )
 
     def _feed(self, doc: Trial) -> None:
-        entry = self._enter(doc)
-        rivals = self._keys[entry.key]
-        if len(rivals) > 1:
-            rivals.sort(key=lambda rival: rival.doc["tid"])
-        self._observe(_winner(rivals))
+        """Feed a document that comes last."""
+        key, loss = _key_of(doc), doc["result"].get("loss")
+        if key in self.history and key in self._keys:
+            first = self._docs[self._keys.index(key)]
+            self._rivals.setdefault(key, [first]).append(doc)
+        self._append(doc, loss, key)
+        self._note_state(doc, len(self._docs) - 1)
+        self._note_loss(_worst_if_unknown(loss))
+        self._observe(key, doc)
 
-    def _observe(self, entry: _Entry) -> None:
-        self.history.observe(entry.key, entry.loss, self._row(entry.doc))
+    def _feed_again(self, at: int) -> None:
+        """Feed a document that is not what it was."""
+        doc, key, before = self._docs[at], _key_of(self._docs[at]), self._losses[at]
+        if key != self._keys[at]:
+            self._forget(at)
+            self._feed(doc)
+            # It has not moved.
+            self._docs.insert(at, self._docs.pop())
+            self._losses.insert(at, self._losses.pop())
+            self._keys.insert(at, self._keys.pop())
+            return
+        self._losses[at] = doc["result"].get("loss")
+        self._note_loss(_worst_if_unknown(self._losses[at]), _worst_if_unknown(before))
+        self._observe(key, doc)
 
-    def _forget_others(self, docs: Sequence[Trial]) -> None:
-        """Forget the documents that have left."""
-        for ident in self._entries.keys() - set(map(id, docs)):
-            self._forget(ident)
+    def _forget(self, at: int) -> None:
+        """Forget a document that has left."""
+        doc, loss, key = self._docs.pop(at), self._losses.pop(at), self._keys.pop(at)
+        self._unfinished.pop(id(doc), None)
+        self._note_loss(inf, _worst_if_unknown(loss))
+        if key not in self._rivals:
+            self.history.remove(key)
+            return
+        left = [rival for rival in self._rivals[key] if rival is not doc]
+        self._rivals[key] = left
+        if len(left) == 1:
+            del self._rivals[key]
+        self._observe(key, left[0])
 
-    def _forget(self, ident: int) -> None:
-        entry = self._entries.pop(ident)
-        self._unfinished.pop(ident, None)
-        rivals = self._keys[entry.key]
-        rivals.remove(entry)
-        if rivals:
-            self._observe(_winner(rivals))
-        else:
-            del self._keys[entry.key]
-            self.history.remove(entry.key)
-        if entry.loss == self.best_loss and entry.loss != inf:
-            self._find_best()
+    def _note_state(self, doc: Trial, at: int) -> None:
+        if doc["state"] in (JOB_STATE_NEW, JOB_STATE_RUNNING):
+            self._unfinished[id(doc)] = _Unfinished(doc, at)
+        elif self._unfinished:
+            self._unfinished.pop(id(doc), None)
 
-    def _find_best(self) -> None:
-        self.best_loss = min((entry.loss for entry in self._entries.values()), default=inf)
+    def _note_loss(self, loss: float, before: float = inf) -> None:
+        if self._best is not None:
+            if loss <= self._best:
+                self._best = loss
+            elif before == self._best:
+                self._best = None
+
+    def _observe(self, key: int, doc: Trial) -> None:
+        if key in self._rivals:
+            doc = _winner(self._rivals[key])
+        loss = _loss_as_fed(doc)
+        try:
+            self.history.observe(key, loss, self._values(doc))
+        except (KeyError, IndexError, TypeError, ValueError):
+            self.history.observe(key, loss, self._row(doc))
+
+    # -- rows ----------------------------------------------------------------------------------
+
+    def _values(self, doc: Trial) -> list[Any]:
+        """Return the row of a document that is as documents mostly are, quickly."""
+        vals = doc["misc"]["vals"]
+        if self._conditional:
+            return [some[0] if len(some := vals[label]) else nan for label in self._labels]
+        return [vals[label][0] for label in self._labels]
 
     def _row(self, doc: Trial) -> list[float]:
+        """Return the row of any document."""
         vals = doc["misc"]["vals"]
         row = []
         for label in self._labels:
@@ -320,10 +393,15 @@ class HistoryCache:
         return row
 
 
-def _winner(rivals: list[_Entry]) -> _Entry:
-    """Return the entry with the lowest loss, the latest of several."""
+def _loss_as_fed(doc: Trial) -> float:
+    return _worst_if_unknown(doc["result"].get("loss"))
+
+
+def _winner(rivals: list[Trial]) -> Trial:
+    """Return the document with the lowest loss, of several the one with the highest id."""
+    rivals.sort(key=itemgetter("tid"))
     best = rivals[0]
-    for rival in islice(rivals, 1, None):
-        if rival.loss <= best.loss:
+    for rival in rivals[1:]:
+        if _loss_as_fed(rival) <= _loss_as_fed(best):
             best = rival
     return best

@@ -118,19 +118,20 @@ def documents_of(
     space : CompiledSpace
         What the columns mean.
     """
+    labels = space.labels
     miscs = []
-    for tid, row in zip(new_ids, rows, strict=True):
+    for tid, row in zip(new_ids, rows.tolist(), strict=True):
         values = space.vals_from_row(row)
         if space.opaque:
             # Which hyperparameters are active depends on an expression that only Python can
             # evaluate, so all of them were drawn.
             values = space.prune(values)
-        if len(values) == len(space.labels):
-            idxs = {label: [tid] for label in space.labels}
+        if len(values) == len(labels):
+            idxs = {label: [tid] for label in labels}
             vals = {label: [value] for label, value in values.items()}
         else:
-            idxs = {label: [tid] if label in values else [] for label in space.labels}
-            vals = {label: [values[label]] if label in values else [] for label in space.labels}
+            idxs = {label: [tid] if label in values else [] for label in labels}
+            vals = {label: [values[label]] if label in values else [] for label in labels}
         miscs.append(
             {"tid": tid, "cmd": domain.cmd, "workdir": domain.workdir, "idxs": idxs, "vals": vals}
         )

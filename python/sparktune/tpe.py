@@ -6,10 +6,11 @@ import logging
 import math
 import numbers
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Literal
 
 from sparktune import rand
-from sparktune._core import History, suggest_tpe
+from sparktune._core import History, TpeSettings, suggest_tpe
 from sparktune.compile import CompiledSpace
 from sparktune.documents import Trial
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
@@ -118,37 +119,24 @@ def suggest(
     InvalidArgument, InvalidArgumentType
         If an argument is out of range or of the wrong type.
     """
-    _check_settings(prior_weight, n_startup_jobs, n_EI_candidates, gamma, max_below)
-    for name, value, names in (
-        ("split", split, ("linear", "sqrt")),
-        ("weights", weights, ("rank", "age")),
-        ("bandwidth", bandwidth, ("scott", "fixed")),
-    ):
-        if value not in names:
-            raise InvalidArgument(
-                f"`{name}` of tpe.suggest must be {names[0]!r} or {names[1]!r}; got {value!r}."
-            )
+    settings = _settings(
+        prior_weight,
+        n_startup_jobs,
+        n_EI_candidates,
+        gamma,
+        split,
+        max_below,
+        multivariate,
+        weights,
+        bandwidth,
+        avoid_duplicates,
+    )
     space, history, known = _observed(domain, trials, verbose)
     # Hyperopt counts running trials as well.
     if (known if split == "sqrt" else history.finished) < n_startup_jobs:
         return rand.suggest(new_ids, domain, trials, seed)
     ids = checked_ids(new_ids)
-    rows = suggest_tpe(
-        history,
-        ids,
-        checked_seed(seed),
-        {
-            "prior_weight": float(prior_weight),
-            "n_candidates": int(n_EI_candidates),
-            "gamma": float(gamma),
-            "split": split,
-            "max_below": int(max_below),
-            "multivariate": bool(multivariate),
-            "weights": weights,
-            "bandwidth": bandwidth,
-            "avoid_duplicates": bool(avoid_duplicates),
-        },
-    )
+    rows = suggest_tpe(history, ids, checked_seed(seed), settings)
     return documents_of(ids, rows, domain, trials, space)
 
 
@@ -209,9 +197,30 @@ def _observed(domain: Any, trials: Any, verbose: bool) -> tuple[CompiledSpace, H
     return space, cache.history, len(cache)
 
 
-def _check_settings(
-    prior_weight: Any, n_startup_jobs: Any, n_EI_candidates: Any, gamma: Any, max_below: Any
-) -> None:
+def _settings(*given: Any) -> TpeSettings:
+    """Return checked settings; those of the calls before are known."""
+    try:
+        return _checked_settings(*given)
+    except TypeError:
+        pass
+    # A list, say, cannot be looked up; what is wrong with it the checks say.
+    return _checked_settings.__wrapped__(*given)
+
+
+# With types: True is no 1.
+@lru_cache(maxsize=64, typed=True)
+def _checked_settings(
+    prior_weight: Any,
+    n_startup_jobs: Any,
+    n_EI_candidates: Any,
+    gamma: Any,
+    split: Any,
+    max_below: Any,
+    multivariate: Any,
+    weights: Any,
+    bandwidth: Any,
+    avoid_duplicates: Any,
+) -> TpeSettings:
     for name, value in (("prior_weight", prior_weight), ("gamma", gamma)):
         if not isinstance(value, numbers.Real) or isinstance(value, bool):
             raise InvalidArgumentType(f"`{name}` of tpe.suggest must be a number; got {value!r}.")
@@ -237,3 +246,25 @@ def _check_settings(
             raise InvalidArgument(
                 f"`{name}` of tpe.suggest must be at least 1; got {counts[name]!r}."
             )
+    for name, value, names in (
+        ("split", split, ("linear", "sqrt")),
+        ("weights", weights, ("rank", "age")),
+        ("bandwidth", bandwidth, ("scott", "fixed")),
+    ):
+        if value not in names:
+            raise InvalidArgument(
+                f"`{name}` of tpe.suggest must be {names[0]!r} or {names[1]!r}; got {value!r}."
+            )
+    return TpeSettings(
+        {
+            "prior_weight": float(prior_weight),
+            "n_candidates": int(n_EI_candidates),
+            "gamma": float(gamma),
+            "split": split,
+            "max_below": int(max_below),
+            "multivariate": bool(multivariate),
+            "weights": weights,
+            "bandwidth": bandwidth,
+            "avoid_duplicates": bool(avoid_duplicates),
+        }
+    )

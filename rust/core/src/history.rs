@@ -105,9 +105,7 @@ impl History {
             Ok(at) => {
                 let old = std::mem::replace(&mut self.losses[at], loss);
                 self.finished -= usize::from(old.is_finite());
-                let same = self.columns.iter().zip(row).all(|(column, value)| {
-                    column[at] == *value || (column[at].is_nan() && value.is_nan())
-                });
+                let same = self.has_row(at, row);
                 if let Some(split) = &mut self.split {
                     if !same {
                         split.remove(tid, old);
@@ -148,6 +146,19 @@ impl History {
     #[must_use]
     pub fn contains(&self, tid: i64) -> bool {
         self.position(tid).is_ok()
+    }
+
+    /// Whether a trial is known with this row.
+    #[must_use]
+    pub fn holds(&self, tid: i64, row: &[f64]) -> bool {
+        row.len() == self.columns.len() && self.position(tid).is_ok_and(|at| self.has_row(at, row))
+    }
+
+    fn has_row(&self, at: usize, row: &[f64]) -> bool {
+        self.columns
+            .iter()
+            .zip(row)
+            .all(|(column, value)| column[at] == *value || (column[at].is_nan() && value.is_nan()))
     }
 
     /// Forgets a trial. Returns whether it was known.
@@ -289,6 +300,8 @@ mod tests {
         }
         assert_eq!(history.tids(), [2, 5, 9]);
         assert_eq!(history.losses(), [f64::INFINITY, 0.5, f64::INFINITY]);
+        assert!(history.holds(5, &[0.5]) && !history.holds(5, &[0.6]));
+        assert!(!history.holds(4, &[0.5]) && !history.holds(5, &[0.5, 0.5]));
         assert!(history.remove(5) && !history.remove(5));
         assert_eq!(history.len(), 2);
     }

@@ -31,6 +31,16 @@ impl History {
         py.detach(|| self.lock().len())
     }
 
+    fn __contains__(&self, py: Python<'_>, tid: i64) -> bool {
+        py.detach(|| self.lock().contains(tid))
+    }
+
+    /// Whether this is what is known of a trial's values.
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
+    fn holds(&self, py: Python<'_>, tid: i64, row: Vec<f64>) -> bool {
+        py.detach(|| self.lock().holds(tid, &row))
+    }
+
     /// How many trials have a finite loss.
     #[getter]
     fn finished(&self, py: Python<'_>) -> usize {

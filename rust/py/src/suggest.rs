@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use sparktune_core::tpe::{self, Settings, Side};
 use sparktune_core::{Posterior, anneal, random};
 
-use crate::convert::{enter, rows_to_array, to_array};
+use crate::convert::{enter, rows_to_array, to_array, to_py_err};
 use crate::history::History;
 use crate::space::Space;
 
@@ -73,10 +73,10 @@ pub(crate) fn suggest_anneal<'py>(
     rows_to_array(py, rows, width)
 }
 
-/// The settings of a suggestion, as a dict with every one of them.
+/// Settings of a suggestion, as a dict with every one of them.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-pub(crate) struct TpeSettings {
+pub(crate) struct Given {
     prior_weight: f64,
     n_candidates: usize,
     gamma: f64,
@@ -88,10 +88,10 @@ pub(crate) struct TpeSettings {
     avoid_duplicates: bool,
 }
 
-impl TryFrom<TpeSettings> for Settings {
+impl TryFrom<Given> for Settings {
     type Error = sparktune_core::Error;
 
-    fn try_from(given: TpeSettings) -> Result<Self, Self::Error> {
+    fn try_from(given: Given) -> Result<Self, Self::Error> {
         Ok(Self {
             prior_weight: given.prior_weight,
             n_candidates: given.n_candidates,
@@ -106,6 +106,20 @@ impl TryFrom<TpeSettings> for Settings {
     }
 }
 
+/// Settings of the tree-structured Parzen estimator, read and checked once.
+#[pyclass(frozen, module = "sparktune._core")]
+pub(crate) struct TpeSettings(Settings);
+
+#[pymethods]
+impl TpeSettings {
+    #[new]
+    fn new(given: Given) -> PyResult<Self> {
+        let settings = Settings::try_from(given).map_err(to_py_err)?;
+        settings.check().map_err(to_py_err)?;
+        Ok(Self(settings))
+    }
+}
+
 /// Suggests points by the tree-structured Parzen estimator, one a trial id.
 #[pyfunction]
 #[pyo3(signature = (history, tids, seed, settings=None))]
@@ -115,10 +129,10 @@ pub(crate) fn suggest_tpe<'py>(
     history: &History,
     tids: Vec<i64>,
     seed: u64,
-    settings: Option<TpeSettings>,
+    settings: Option<&TpeSettings>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let settings = settings.map_or_else(Settings::default, |settings| settings.0);
     let (rows, width) = enter(py, || {
-        let settings = settings.map_or(Ok(Settings::default()), Settings::try_from)?;
         let mut history = history.lock();
         Ok((
             tpe::suggest(&mut history, &tids, seed, &settings)?,
