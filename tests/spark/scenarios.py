@@ -427,3 +427,42 @@ def client_gives_up(spark, pid):
     threading.Thread(target=strike, daemon=True).start()
     report = search(sleeper(), trials, points_to_evaluate=points(-1, 1, -2), max_evals=100)
     return {**report, "took": time.monotonic() - struck[0]}
+
+
+def server_fails(spark, pid, how, end):
+    """The server dies, or no longer answers, and the search ends while the client still waits."""
+    from sparktune.dispatch import dispatcher
+
+    dispatcher._STUCK_SECONDS = 5  # not a minute
+    main = threading.main_thread().ident
+    times = {} if end == "ctrl-c" else {end: 6}
+    trials = SparkTrials(parallelism=2, spark_session=spark, **times)
+
+    def strike():
+        while trials.count_successful_trials() < 1:
+            time.sleep(0.02)
+        os.killpg(pid, getattr(signal, how))
+        struck.append(time.monotonic())
+        if end == "ctrl-c":
+            time.sleep(1)
+            signal.pthread_kill(main, signal.SIGINT)
+
+    struck = []
+    threading.Thread(target=strike, daemon=True).start()
+    report = search(sleeper(), trials, points_to_evaluate=points(-1, 1, -2, -3), max_evals=100)
+    report["took"] = time.monotonic() - struck[0]
+    if how == "SIGSTOP":
+        os.killpg(pid, signal.SIGCONT)
+        again = SparkTrials(parallelism=2, spark_session=spark)
+        report["after"] = search(lambda x: x, again, max_evals=4)["states"]
+        wait_for_threads()
+    return report
+
+
+def wait_for_threads():
+    """Return when the threads that waited for a server are gone, at the latest in 20 seconds."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if not any(thread.name.startswith("sparktune") for thread in threading.enumerate()):
+            return
+        time.sleep(0.1)

@@ -4,7 +4,7 @@ import pyspark
 import pytest
 from modes import ConnectServer, Driver
 
-from sparktune import JOB_STATE_CANCEL, JOB_STATE_DONE
+from sparktune import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_NEW
 
 pytestmark = [
     pytest.mark.spark,
@@ -91,6 +91,55 @@ def test_a_session_that_is_stopped(drivers):
     assert report["states"][:2] == [JOB_STATE_CANCEL, JOB_STATE_DONE]
     assert "must not be stopped" in report["again"][1]
     drivers("remote local[4]").close()
+
+
+@pytest.fixture(scope="module")
+def other_server(tmp_path_factory):
+    """A server that a test may treat badly, and a driver for it."""
+    folder = tmp_path_factory.mktemp("other")
+    server = ConnectServer(folder, "local[2]")
+    driver = Driver(server.address, folder)
+    yield server, driver
+    driver.close()
+    server.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["timeout", "trial_timeout", "ctrl-c"])
+def test_a_server_that_does_not_answer_holds_nothing_up(other_server, end):
+    server, driver = other_server
+    report = driver("server_fails", 120, pid=server.process.pid, how="SIGSTOP", end=end)
+    check_end(report, end)
+    assert report["after"] == [JOB_STATE_DONE] * 4  # once it answers again
+
+
+@pytest.mark.slow
+def test_ctrl_c_when_the_server_has_died(tmp_path):
+    server = ConnectServer(tmp_path, "local[2]")
+    driver = Driver(server.address, tmp_path)
+    try:
+        arguments = {"pid": server.process.pid, "how": "SIGKILL", "end": "ctrl-c"}
+        report = driver("server_fails", leaves_threads=True, **arguments)
+    finally:
+        driver.close()
+        server.close()
+    check_end(report, "ctrl-c")
+
+
+def check_end(report, end):
+    assert report["states"][1] == JOB_STATE_DONE
+    if end == "trial_timeout":
+        # Those that do not end take up all there is; then the search cannot go on.
+        assert report["error"][0] == "BackendLost"
+        assert report["states"].count(JOB_STATE_ERROR) == 4
+        assert "trial_timeout" in report["errors"][0]
+        assert report["took"] < 6 + 6 + 5 + 20
+    else:
+        assert report["error"] == (["KeyboardInterrupt", ""] if end == "ctrl-c" else None)
+        # The next one in the queue stays new.
+        assert set(report["states"]) - {JOB_STATE_NEW} == {JOB_STATE_CANCEL, JOB_STATE_DONE}
+        assert report["states"].count(JOB_STATE_DONE) == 1
+        assert report["took"] < 6 + 20
 
 
 @pytest.mark.slow

@@ -59,12 +59,14 @@ finally:
     say(states=[trial["state"] for trial in trials._dynamic_trials])
 """
 
-# A kernel runs cells one after the other on an event loop, and outlives their exceptions.
+# A kernel runs cells one after the other on an event loop, with Python's own handler for signals,
+# and outlives their exceptions.
 KERNEL = """
 import asyncio
 
 async def run_cells(cells):
     for cell in cells:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             exec(cell, globals())
         except KeyboardInterrupt:
@@ -152,8 +154,9 @@ def test_a_script_ends_within_seconds(start, mode):
     assert "KeyboardInterrupt" in program.log.read_text()
 
 
-def test_a_notebook_goes_on_with_its_next_cell(start):
-    program = start(KERNEL, "classic")
+@pytest.mark.parametrize("mode", ["classic", "connect"])
+def test_a_notebook_goes_on_with_its_next_cell(start, mode):
+    program = start(KERNEL, mode)
     program.process.send_signal(signal.SIGINT)
     states = program.next("states", 15)
     assert states[:2] == [4, 2]
