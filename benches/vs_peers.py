@@ -1,13 +1,16 @@
 """Time one suggestion of sparktune beside those of Hyperopt, Optuna and Rustuna.
 
-The libraries take turns over the same space and the same history of N finished trials. In each
-round each library runs a few trials in its own loop (`fmin`, `Study.optimize`) with an objective
-that costs next to nothing, makes one suggestion by hand and is told its result, as code that keeps
-its own loop does, so that nobody can live off a cache that a real search would spoil. The tables
-hold medians of processor time over the rounds. Read them as ratios: times depend on the machine,
-and the libraries do not compute the same thing (see the note under the tables).
+The libraries take turns over the same space and the same history of N finished trials. In its turn,
+a library runs a block of trials in its own loop (`fmin`, `Study.optimize`) with an objective that
+costs next to nothing, and then a block in a loop by hand: a suggestion, and its result. A block
+takes about 20 ms, but has at least five trials and at most a twentieth of N, after some that are
+not counted: caches are as warm as in a search, and N is what it says. Each suggestion knows the
+results of all before it, so nobody can live off a cache that a search would spoil. The tables hold
+medians of processor time over all trials of all turns, the last one of suggestions before each of
+which the processor's caches were emptied. Read them as ratios: times depend on the machine, and the
+libraries do not compute the same thing (see the note under the tables).
 
-    python benches/vs_peers.py [--quick] [--sizes 100 1000 10000] [--rounds 15] [--plot cost.png]
+    python benches/vs_peers.py [--quick] [--sizes 100 1000 10000] [--rounds 9] [--plot cost.png]
 """
 
 from __future__ import annotations
@@ -18,15 +21,23 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from peers import OURS, PEERS, SPACE, Peer, draw, installed, loss_of, machine
+from peers import OURS, PEERS, SPACE, Peer, Point, draw, installed, loss_of, machine
 
 SIZES = (100, 1_000, 10_000)
-# Trials that a library runs in its own loop, a round; the time before the first is set-up.
-LOOP_TRIALS = 4
+# A block has so many trials; more if they take fewer seconds, but no more than that share of N.
+BLOCK_TRIALS = 5
+BLOCK_SECONDS = 0.02
+BLOCK_SHARE = 0.05
+# Trials before a block that are not counted: they take in the history and warm the caches.
+WARM_UP = 5
+# Suggestions, a turn, before which caches are emptied, and what is written for that.
+COLD = 3
+CACHES = np.zeros(8_000_000)
 QUEUE = 128
 QUEUE_SIZE = 1_000
 Table = dict[int, dict[str, float]]
@@ -40,6 +51,7 @@ class Times:
     loop: list[float] = field(default_factory=list)
     ask: list[float] = field(default_factory=list)
     tell: list[float] = field(default_factory=list)
+    cold: list[float] = field(default_factory=list)
 
 
 TITLES = {
@@ -47,6 +59,7 @@ TITLES = {
     "loop": "One trial in the library's own loop",
     "ask": "One suggestion by hand",
     "tell": "Reporting one result by hand",
+    "cold": "One suggestion by hand with cold caches",
 }
 
 
@@ -57,37 +70,61 @@ def timed(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def measure(peers: dict[str, Peer], rounds: int, warm_up: int = 1) -> dict[str, Times]:
-    """Let the peers take turns."""
-    times = {name: Times() for name in peers}
-    names = list(peers)
-    for turn in range(-warm_up, rounds):
-        # Nobody always goes first, with a cold cache, or always follows the slowest.
+def measure(
+    names: Sequence[str], points: Sequence[Point], rounds: int, seed: int
+) -> dict[str, Times]:
+    """Let the libraries take turns, each time with a new study that has the points."""
+    times = {name: Times() for name in names}
+    for turn in range(rounds):
+        # Nobody always follows the slowest.
         shift = turn % len(names)
-        for name in names[shift:] + names[:shift]:
-            seen = peers[name].loop(LOOP_TRIALS + 1, loss_of)
-            start = time.process_time()
-            suggestion = peers[name].ask()
-            asked = time.process_time()
-            peers[name].tell(suggestion)
-            told = time.process_time()
-            if turn < 0:
-                continue
-            times[name].loop += [after - before for before, after in pairwise(seen.calls)]
-            times[name].ask.append(asked - start)
-            times[name].tell.append(told - asked)
-            # Where suggestions are made parameter by parameter, within the objective, asking by
-            # hand does the same.
-            times[name].suggestion += seen.suggestions[1:] or [asked - start]
+        for name in [*names[shift:], *names[:shift]]:
+            peer = PEERS[name][1](seed + turn)
+            peer.fill(points)
+            take_turn(peer, len(points), times[name])
     return times
 
 
-def measure_queue(peers: dict[str, Peer], rounds: int) -> dict[str, float]:
+def take_turn(peer: Peer, size: int, times: Times) -> None:
+    """Time a block of each kind."""
+    start = time.process_time()
+    peer.loop(WARM_UP, loss_of)
+    trial = (time.process_time() - start) / WARM_UP
+    count = max(BLOCK_TRIALS, int(min(BLOCK_SECONDS / trial, BLOCK_SHARE * size)))
+
+    seen = peer.loop(WARM_UP + count, loss_of)
+    # The time before the first call of the objective is set-up.
+    times.loop += [after - before for before, after in pairwise(seen.calls)][WARM_UP - 1 :]
+    asks = []
+    for at in range(WARM_UP + count):
+        start = time.process_time()
+        suggestion = peer.ask()
+        asked = time.process_time()
+        peer.tell(suggestion)
+        told = time.process_time()
+        if at >= WARM_UP:
+            asks.append(asked - start)
+            times.tell.append(told - asked)
+    times.ask += asks
+    # Where suggestions are made parameter by parameter, within the objective, asking by hand does
+    # the same.
+    times.suggestion += seen.suggestions[WARM_UP:] or asks
+    for _ in range(COLD):
+        CACHES[:] += 1.0
+        times.cold.append(timed(peer.ask))
+
+
+def measure_queue(
+    names: Sequence[str], points: Sequence[Point], rounds: int, seed: int
+) -> dict[str, float]:
     """Return the median seconds of filling a queue."""
-    times: dict[str, list[float]] = {name: [] for name in peers}
-    for _ in range(rounds):
-        for name, peer in peers.items():
-            times[name].append(timed(lambda peer=peer: peer.queue(QUEUE)))  # type: ignore[misc]
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(rounds):
+        for name in names:
+            peer = PEERS[name][1](seed + turn)
+            peer.fill(points)
+            peer.ask()
+            times[name].append(timed(partial(peer.queue, QUEUE)))
     return {name: statistics.median(seconds) for name, seconds in times.items()}
 
 
@@ -136,7 +173,7 @@ def plot(rows: Table, names: Sequence[str], path: Path, caption: str) -> None:
 def main() -> None:
     """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="N = 100 and 1,000, five rounds")
+    parser.add_argument("--quick", action="store_true", help="N = 100 and 1,000, three rounds")
     parser.add_argument("--sizes", type=int, nargs="+", help="numbers of finished trials")
     parser.add_argument("--rounds", type=int, help="turns of each library, for each N")
     parser.add_argument("--only", nargs="+", choices=sorted(PEERS), help="leave the others out")
@@ -150,7 +187,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     sizes = sorted(options.sizes or (SIZES[:2] if options.quick else SIZES))
-    rounds = options.rounds or (5 if options.quick else 15)
+    rounds = options.rounds or (3 if options.quick else 9)
 
     # Peers warn of their own experimental arguments; that is none of this table's business.
     warnings.simplefilter("ignore")
@@ -161,14 +198,11 @@ def main() -> None:
     for at, size in enumerate(sizes):
         rng = np.random.default_rng(options.seed)
         points = [draw(rng) for _ in range(size)]
-        peers = {name: PEERS[name][1](options.seed) for name in left}
-        for peer in peers.values():
-            peer.fill(points)
-        times = measure(peers, rounds)
+        times = measure(left, points, rounds, options.seed)
         for what, of_size in rows.items():
             of_size[size] = {name: statistics.median(getattr(times[name], what)) for name in left}
         if size == QUEUE_SIZE:
-            queues[size] = measure_queue(peers, min(rounds, 3))
+            queues[size] = measure_queue(left, points, min(rounds, 3), options.seed)
         if at + 1 < len(sizes):
             growth = sizes[at + 1] / size
             asked = rows["suggestion"][size]
@@ -181,7 +215,7 @@ def main() -> None:
             ]
 
     print(machine(versions))
-    print(f"d = {len(SPACE)}, medians of {rounds} interleaved rounds; in brackets: times ours.\n")
+    print(f"d = {len(SPACE)}, medians of {rounds} interleaved blocks; in brackets: times ours.\n")
     for what, title in TITLES.items():
         print(table(f"{title}, after N finished trials", rows[what], names))
     if queues:

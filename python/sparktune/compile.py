@@ -148,10 +148,19 @@ class CompiledSpace:
         Choices and ``randint`` are ``int64``, all others ``float64``, as Hyperopt has them.
         """
         values = row.tolist() if isinstance(row, np.ndarray) else row
+        return {label: some[0] for label, some in self.lists_from_row(values).items() if some}
+
+    def lists_from_row(self, row: Sequence[float]) -> dict[str, list[Any]]:
+        """Return a row as trials have it: by label a list of one numpy scalar, or of none.
+
+        Parameters
+        ----------
+        row : sequence of float
+            One value a parameter, NaN where inactive.
+        """
         return {
-            label: maker(value)
-            for label, maker, value in zip(self.labels, self._makers, values, strict=True)
-            if value == value  # NaN says inactive
+            label: [make(value)] if value == value else []  # NaN is not itself
+            for label, make, value in zip(self.labels, self._makers, row, strict=True)
         }
 
     def active_labels(self, vals: Mapping[str, Any]) -> tuple[str, ...]:

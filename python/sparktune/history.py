@@ -30,8 +30,8 @@ __all__ = ["HistoryCache"]
 logger = logging.getLogger("sparktune.history")
 
 # How many documents that nobody told us about are checked at each sync. A check takes about a
-# microsecond and a suggestion some tens of them, so many more would be felt.
-WINDOW = 2
+# microsecond and a suggestion some tens of them, so many would be felt.
+WINDOW = 1
 
 # The same after a refresh. Many loops refresh for each trial, so this must not be everything. (A
 # search by `fmin` begins with a look at everything.)

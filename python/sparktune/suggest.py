@@ -118,23 +118,17 @@ def documents_of(
     space : CompiledSpace
         What the columns mean.
     """
-    labels = space.labels
+    cmd, workdir = domain.cmd, domain.workdir
     miscs = []
     for tid, row in zip(new_ids, rows.tolist(), strict=True):
-        values = space.vals_from_row(row)
+        vals = space.lists_from_row(row)
         if space.opaque:
             # Which hyperparameters are active depends on an expression that only Python can
             # evaluate, so all of them were drawn.
-            values = space.prune(values)
-        if len(values) == len(labels):
-            idxs = {label: [tid] for label in labels}
-            vals = {label: [value] for label, value in values.items()}
-        else:
-            idxs = {label: [tid] if label in values else [] for label in labels}
-            vals = {label: [values[label]] if label in values else [] for label in labels}
-        miscs.append(
-            {"tid": tid, "cmd": domain.cmd, "workdir": domain.workdir, "idxs": idxs, "vals": vals}
-        )
+            active = space.prune({label: some[0] for label, some in vals.items() if some})
+            vals = {label: some if label in active else [] for label, some in vals.items()}
+        idxs = {label: [tid] if some else [] for label, some in vals.items()}
+        miscs.append({"tid": tid, "cmd": cmd, "workdir": workdir, "idxs": idxs, "vals": vals})
     nothing = [None] * len(miscs)
     results = [domain.new_result() for _ in miscs]
     docs: list[Trial] = trials.new_trial_docs(list(new_ids), nothing, results, miscs)

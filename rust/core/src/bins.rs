@@ -8,6 +8,7 @@ use crate::categories::category;
 use crate::distribution::Discrete;
 use crate::parzen::forgetting_line;
 use crate::ranks::Ranks;
+use crate::vector::ln_all;
 
 /// Ranges up to this size are kept as an array.
 const MAX_DENSE: u64 = 4_096;
@@ -198,11 +199,10 @@ impl Bins {
             if to_aged {
                 self.take_snapshots(self.youngest_aged(ranks), tid, ranks);
             }
-            if let Some(value) = ranks.value(tid) {
-                self.add_aged(tid, value, sign);
-                self.add(value, RANKED, sign * rank as f64);
-                self.add(value, FRESH, -sign);
-            }
+            let value = ranks.value_at_rank(rank);
+            self.add_aged(tid, value, sign);
+            self.add(value, RANKED, sign * rank as f64);
+            self.add(value, FRESH, -sign);
             self.aged = if to_aged { rank + 1 } else { rank };
         }
         // A snapshot is of use only while something aged is younger.
@@ -211,21 +211,34 @@ impl Bins {
         self.snapshots.truncate(keep);
     }
 
-    /// Probability of a value with `n` observations among the rest; zero outside the range.
-    pub(crate) fn probability(&self, value: f64, n: usize, prior_weight: f64) -> f64 {
-        let Some(c) = category(&self.prior, value) else {
-            return 0.0;
-        };
-        // A weighted prior's categories fit in memory.
-        #[expect(clippy::cast_possible_truncation)]
-        let index = c as usize;
-        let sums = match &self.store {
-            Store::Dense(sums) => sums[index],
-            Store::Sparse(sums) => sums.get(&c).copied().unwrap_or_default(),
-        };
+    /// `ln` of the probabilities of values, with `n` observations among the rest; of zero outside
+    /// the range.
+    pub(crate) fn log_probabilities(
+        &self,
+        values: &[f64],
+        n: usize,
+        prior_weight: f64,
+    ) -> Vec<f64> {
         let (a, b) = forgetting_line(n);
         let weigh = |s: Sums| a * s[COUNT] + b * s[RANKED] + s[FRESH];
         let total = weigh(self.total) + self.prior.size() as f64 * prior_weight;
-        (weigh(sums) + self.prior.pseudo_count(index, prior_weight)) / total
+        let mut out: Vec<f64> = values
+            .iter()
+            .map(|&value| {
+                let Some(c) = category(&self.prior, value) else {
+                    return 0.0;
+                };
+                // A weighted prior's categories fit in memory.
+                #[expect(clippy::cast_possible_truncation)]
+                let index = c as usize;
+                let sums = match &self.store {
+                    Store::Dense(sums) => sums[index],
+                    Store::Sparse(sums) => sums.get(&c).copied().unwrap_or_default(),
+                };
+                (weigh(sums) + self.prior.pseudo_count(index, prior_weight)) / total
+            })
+            .collect();
+        ln_all(&mut out);
+        out
     }
 }

@@ -232,12 +232,10 @@ impl Grid {
         1 + first..1 + last
     }
 
-    /// Density (or cell mass) of a value under three tables weighted by `factors`; `None` if the
-    /// tables do not reach there.
-    pub(crate) fn read(&self, value: f64, tables: [&[f64]; 3], factors: [f64; 3]) -> Option<f64> {
-        let Some(q) = self.prior.q else {
-            return self.interpolate(self.prior.to_kernel_space(value), tables, factors);
-        };
+    /// Mass of a grid value's cell under three tables weighted by `factors`; `None` if the tables
+    /// do not reach there. Only for priors on a grid.
+    pub(crate) fn mass(&self, value: f64, tables: [&[f64]; 3], factors: [f64; 3]) -> Option<f64> {
+        let q = self.prior.q?;
         let index = (value / q).round_ties_even() - self.first_cell as f64;
         if index >= 0.0 && index < self.cells() as f64 {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -250,38 +248,41 @@ impl Grid {
             return None;
         }
         let middle = 0.5 * (lower + upper);
-        let mut integral = 0.0;
-        for (at, weight) in GAUSS {
-            let left = self.interpolate(middle - at * half, tables, factors)?;
-            let right = self.interpolate(middle + at * half, tables, factors)?;
-            integral += weight * (left + right);
+        let mut xs = [0.0; 2 * GAUSS.len()];
+        for (pair, (at, _)) in xs.chunks_exact_mut(2).zip(GAUSS) {
+            pair.copy_from_slice(&[middle - at * half, middle + at * half]);
         }
+        let mut densities = [0.0; 2 * GAUSS.len()];
+        self.densities(&xs, tables, factors, &mut densities);
+        let integral: f64 = densities
+            .chunks_exact(2)
+            .zip(GAUSS)
+            .map(|(pair, (_, weight))| weight * (pair[0] + pair[1]))
+            .sum();
         // Nodes hold densities without the factor 1 / sqrt(2 pi).
-        Some(integral * half / (2.0 * PI).sqrt())
+        let mass = integral * half / (2.0 * PI).sqrt();
+        (!mass.is_nan()).then_some(mass)
     }
 
-    /// Barycentric interpolation of the nodes around `x` (Berrut and Trefethen, *Barycentric
-    /// Lagrange Interpolation*, SIAM Review 46, 2004).
-    pub(crate) fn interpolate(
+    /// Densities at places in kernel space, NaN where the tables do not reach: barycentric
+    /// interpolation of the nodes around them (Berrut and Trefethen, *Barycentric Lagrange
+    /// Interpolation*, SIAM Review 46, 2004).
+    pub(crate) fn densities(
         &self,
-        x: f64,
+        xs: &[f64],
         tables: [&[f64]; 3],
         factors: [f64; 3],
-    ) -> Option<f64> {
-        let position = (x - self.start) / self.step;
-        let first = position.floor() - (WINDOW / 2 - 1) as f64;
-        if !(first >= 0.0 && first + WINDOW as f64 <= self.nodes as f64) {
-            return None;
-        }
-        let offset = position - first;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let first = 1 + self.cells() + first as usize;
-        Some(interpolate(
-            offset,
-            tables.map(|t| &t[first..first + WINDOW]),
+        out: &mut [f64],
+    ) {
+        let nodes = 1 + self.cells();
+        let places: Vec<f64> = xs.iter().map(|x| (x - self.start) / self.step).collect();
+        interpolate(
+            &places,
+            tables.map(|t| &t[nodes..]),
             factors,
             &BARYCENTRIC,
-        ))
+            out,
+        );
     }
 }
 

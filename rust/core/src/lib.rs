@@ -44,6 +44,7 @@ mod ranks;
 mod rng;
 mod seen;
 mod settings;
+mod sorted;
 mod space;
 mod split;
 mod tables;

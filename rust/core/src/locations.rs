@@ -1,14 +1,12 @@
 //! Kernel locations of one numeric parameter, sorted, and the bandwidths that follow from them.
 
-use std::collections::BTreeSet;
-use std::ops::Bound;
-
 use crate::ordered::Key;
+use crate::sorted::{Around, SortedKeys};
 
 /// Locations of the rest's kernels; the prior's is known but not among them.
 #[derive(Debug, Clone)]
 pub(crate) struct Locations {
-    sorted: BTreeSet<Key>,
+    sorted: SortedKeys,
     prior_mu: f64,
     /// Smallest and largest bandwidth.
     floor: f64,
@@ -40,7 +38,7 @@ impl Locations {
 
     /// Smallest and largest location, or the prior's where there are none.
     pub(crate) fn ends(&self) -> (f64, f64) {
-        let value = |key: Option<&Key>| key.map_or(self.prior_mu, |k| k.value());
+        let value = |key: Option<Key>| key.map_or(self.prior_mu, Key::value);
         (value(self.sorted.first()), value(self.sorted.last()))
     }
 
@@ -60,26 +58,16 @@ impl Locations {
         left.max(right).clamp(self.floor, self.ceiling)
     }
 
-    /// Up to two neighbours on either side, nearest first.
-    fn around(&self, key: Key) -> ([Option<Key>; 2], [Option<Key>; 2]) {
-        let mut left = self.sorted.range(..key).rev().copied();
-        let mut right = self
-            .sorted
-            .range((Bound::Excluded(key), Bound::Unbounded))
-            .copied();
-        ([left.next(), left.next()], [right.next(), right.next()])
-    }
-
     /// The bandwidth of a location.
     pub(crate) fn sigma(&self, key: Key) -> f64 {
-        let (left, right) = self.around(key);
+        let (left, right) = self.sorted.around(key);
         self.bandwidth(key.value(), left[0], right[0])
     }
 
     /// Bandwidths of all locations, in their order.
     pub(crate) fn sigmas(&self) -> impl Iterator<Item = (Key, f64)> + '_ {
         let mut left = None;
-        let mut keys = self.sorted.iter().copied().peekable();
+        let mut keys = self.sorted.iter().peekable();
         std::iter::from_fn(move || {
             let key = keys.next()?;
             let sigma = self.bandwidth(key.value(), left, keys.peek().copied());
@@ -90,20 +78,17 @@ impl Locations {
 
     /// A location appears.
     pub(crate) fn insert(&mut self, key: Key) -> Change {
-        let change = self.change(key, true);
-        self.sorted.insert(key);
-        change
+        let around = self.sorted.insert(key);
+        self.change(key, around, true)
     }
 
     /// A location disappears.
     pub(crate) fn remove(&mut self, key: Key) -> Change {
-        let change = self.change(key, false);
-        self.sorted.remove(&key);
-        change
+        let around = self.sorted.remove(key);
+        self.change(key, around, false)
     }
 
-    fn change(&self, key: Key, appears: bool) -> Change {
-        let (left, right) = self.around(key);
+    fn change(&self, key: Key, (left, right): Around, appears: bool) -> Change {
         let changed = |at: Option<Key>, without: [Option<Key>; 2], with: [Option<Key>; 2]| {
             let at = at?;
             let without = self.bandwidth(at.value(), without[0], without[1]);

@@ -1,13 +1,11 @@
 //! What the estimator knows of one parameter, kept in step with the history.
 
-use std::collections::BTreeMap;
 use std::f64::consts::PI;
 
 use crate::bins::Bins;
 use crate::distribution::{Distribution, Numeric};
 use crate::grid::REACH;
 use crate::math::kernel_mass;
-use crate::ordered::Key;
 use crate::posterior::Posterior;
 use crate::ranks::Ranks;
 use crate::tables::{MIN_OBSERVATIONS, Tables, total_weight};
@@ -33,8 +31,9 @@ pub(crate) struct Model {
     sums: Option<Sums>,
     /// The good trials' density, and the prior weight it was fitted with.
     below: Option<(f64, Posterior)>,
-    /// `ln l` of grid values asked for before; emptied when `below` changes.
-    known_below: BTreeMap<Key, f64>,
+    /// `ln l` of grid values asked for before, each at a place that its bits decide; emptied when
+    /// `below` changes.
+    known_below: Vec<(f64, f64)>,
     /// The rest's density where there are too few for tables.
     above: Option<(f64, Posterior)>,
 }
@@ -42,8 +41,8 @@ pub(crate) struct Model {
 /// With more observations than this after it, a trial is far back.
 const FAR_BACK: usize = 2_048;
 
-/// Most grid values that are remembered.
-const MAX_KNOWN: usize = 4_096;
+/// Two to this power is the number of grid values that are remembered.
+const KNOWN_BITS: u32 = 8;
 
 impl Model {
     pub(crate) fn new(prior: &Distribution) -> Self {
@@ -53,7 +52,7 @@ impl Model {
             ranks,
             sums: None,
             below: None,
-            known_below: BTreeMap::new(),
+            known_below: Vec::new(),
             above: None,
         }
     }
@@ -184,21 +183,59 @@ impl Model {
         &self.below.as_ref().expect("prepared").1
     }
 
-    /// Log density of values under the good trials. [`Self::prepare`] must have been called.
-    pub(crate) fn log_below(&mut self, values: &[f64]) -> Vec<f64> {
-        let below = &self.below.as_ref().expect("prepared").1;
+    /// Log densities of values under the good trials and under the rest. [`Self::prepare`] must
+    /// have been called.
+    pub(crate) fn log_densities(
+        &mut self,
+        values: &[f64],
+        prior_weight: f64,
+    ) -> (Vec<f64>, Vec<f64>) {
         if !self.repeats() {
+            let below = self.below().log_densities(values);
+            return (below, self.log_above(values, prior_weight));
+        }
+        // Each value once.
+        let mut distinct: Vec<f64> = Vec::with_capacity(values.len());
+        let which: Vec<usize> = values
+            .iter()
+            .map(|value| {
+                let known = distinct.iter().position(|d| d == value);
+                known.unwrap_or_else(|| {
+                    distinct.push(*value);
+                    distinct.len() - 1
+                })
+            })
+            .collect();
+        let below = self.log_below_once(&distinct);
+        let above = self.log_above(&distinct, prior_weight);
+        (
+            which.iter().map(|&at| below[at]).collect(),
+            which.iter().map(|&at| above[at]).collect(),
+        )
+    }
+
+    /// Log densities under the good trials of values that may be asked for again.
+    fn log_below_once(&mut self, values: &[f64]) -> Vec<f64> {
+        let below = &self.below.as_ref().expect("prepared").1;
+        if let Posterior::Categories(_) = below {
             return below.log_densities(values);
         }
-        if self.known_below.len() > MAX_KNOWN {
-            self.known_below.clear();
+        if self.known_below.is_empty() {
+            self.known_below = vec![(f64::NAN, 0.0); 1 << KNOWN_BITS];
         }
         let known = &mut self.known_below;
-        each_once(values, |v| {
-            *known
-                .entry(Key::new(v, 0))
-                .or_insert_with(|| below.log_density(v))
-        })
+        values
+            .iter()
+            .map(|&v| {
+                // A multiplicative hash: its upper bits depend on all of the value's.
+                let hash = v.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let place = &mut known[(hash >> (64 - KNOWN_BITS)) as usize];
+                if place.0 != v {
+                    *place = (v, below.log_density(v));
+                }
+                place.1
+            })
+            .collect()
     }
 
     /// Whether values repeat, so that remembering their densities pays.
@@ -210,24 +247,15 @@ impl Model {
     pub(crate) fn log_above(&self, values: &[f64], prior_weight: f64) -> Vec<f64> {
         match (&self.sums, &self.prior) {
             (Some(Sums::Bins(bins)), _) => {
-                let n = self.ranks.n_above();
-                each_once(values, |v| libm::log(bins.probability(v, n, prior_weight)))
+                bins.log_probabilities(values, self.ranks.n_above(), prior_weight)
             }
             (Some(Sums::Tables(tables)), Distribution::Numeric(prior)) => {
                 self.log_above_from(tables, prior, values, prior_weight)
             }
             _ => match &self.above {
-                Some((w, fitted)) if *w == prior_weight => self.log_densities(fitted, values),
-                _ => self.log_densities(&self.fit_above(prior_weight), values),
+                Some((w, fitted)) if *w == prior_weight => fitted.log_densities(values),
+                _ => self.fit_above(prior_weight).log_densities(values),
             },
-        }
-    }
-
-    fn log_densities(&self, fitted: &Posterior, values: &[f64]) -> Vec<f64> {
-        if self.repeats() {
-            each_once(values, |v| fitted.log_density(v))
-        } else {
-            fitted.log_densities(values)
         }
     }
 
@@ -260,27 +288,32 @@ impl Model {
                 .log_density(value)
         };
         if prior.q.is_some() {
-            return each_once(values, |value| {
-                let (lower, upper) = prior.cell(value);
-                let own = prior_weight * kernel_mass(lower, upper, mu, sigma);
-                let mass = tables.sum(value, n).map(|sum| sum.max(0.0) + own);
-                match mass {
-                    Some(mass) if cut * (upper - lower) <= MAX_TRUNCATION * mass => {
-                        libm::log(mass) - log_norm
+            return values
+                .iter()
+                .map(|&value| {
+                    let (lower, upper) = prior.cell(value);
+                    let own = prior_weight * kernel_mass(lower, upper, mu, sigma);
+                    let mass = tables.mass(value, n).map(|sum| sum.max(0.0) + own);
+                    match mass {
+                        Some(mass) if cut * (upper - lower) <= MAX_TRUNCATION * mass => {
+                            libm::log(mass) - log_norm
+                        }
+                        _ => fall_back(value),
                     }
-                    _ => fall_back(value),
-                }
-            });
+                })
+                .collect();
         }
         let xs = prior.all_to_kernel_space(values);
         let mut densities = gaussian(&xs, mu, sigma, prior_weight / sigma);
         let mut not_reached = Vec::new();
-        for (at, density) in densities.iter_mut().enumerate() {
-            match tables.sum_at(xs[at], n) {
-                Some(sum) => *density += sum.max(0.0),
-                None => not_reached.push(at),
-            }
-            if cut > MAX_TRUNCATION * *density {
+        for (at, (density, sum)) in densities
+            .iter_mut()
+            .zip(tables.densities(&xs, n))
+            .enumerate()
+        {
+            let is_reached = !sum.is_nan();
+            *density += sum.max(0.0); // zero if it is NaN
+            if !is_reached || cut > MAX_TRUNCATION * *density {
                 not_reached.push(at);
             }
         }
@@ -294,14 +327,4 @@ impl Model {
         }
         densities
     }
-}
-
-/// The log densities of values; one that occurs again is looked up.
-fn each_once(values: &[f64], mut log_density: impl FnMut(f64) -> f64) -> Vec<f64> {
-    let mut known: Vec<(f64, f64)> = Vec::with_capacity(values.len());
-    for &value in values {
-        let seen = known.iter().find(|k| k.0 == value).map(|k| k.1);
-        known.push((value, seen.unwrap_or_else(|| log_density(value))));
-    }
-    known.into_iter().map(|k| k.1).collect()
 }

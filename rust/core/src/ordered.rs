@@ -1,7 +1,9 @@
 //! Sorting keys for floats that are never NaN.
 
+use std::cmp::Ordering;
+
 /// A float and a trial id, ordered by the float and then by the id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key {
     bits: i64,
     /// The trial.
@@ -20,10 +22,27 @@ impl Key {
         }
     }
 
+    /// Both as one number, which compares without a branch: searches would mispredict most of them.
+    fn whole(self) -> i128 {
+        (i128::from(self.bits) << 64) + i128::from(self.tid)
+    }
+
     /// The float.
     pub(crate) fn value(self) -> f64 {
         let bits = self.bits ^ ((self.bits >> 63).cast_unsigned() >> 1).cast_signed();
         f64::from_bits(bits.cast_unsigned())
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.whole().cmp(&other.whole())
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -50,6 +69,9 @@ mod tests {
             assert_eq!(Key::new(value, 1).value(), value);
         }
         assert!(Key::new(1.0, 1) < Key::new(1.0, 2));
+        assert!(Key::new(1.0, -1) < Key::new(1.0, 0));
+        assert!(Key::new(-1.0, i64::MAX) < Key::new(1.0, i64::MIN));
+        assert!(Key::new(-1.0, i64::MAX) < Key::new((-1.0_f64).next_up(), i64::MIN));
         assert_eq!(Key::new(-0.0, 1), Key::new(0.0, 1));
     }
 }

@@ -4,6 +4,7 @@ use crate::categories::Categories;
 use crate::distribution::Distribution;
 use crate::parzen::Mixture;
 use crate::rng::Stream;
+use crate::vector::ln_all;
 
 /// A fitted density of one parameter: `l(x)` over the good trials or `g(x)` over the rest.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +47,11 @@ impl Posterior {
     pub fn log_densities(&self, values: &[f64]) -> Vec<f64> {
         match self {
             Self::Mixture(m) => m.log_densities(values),
-            Self::Categories(_) => values.iter().map(|&v| self.log_density(v)).collect(),
+            Self::Categories(c) => {
+                let mut out: Vec<f64> = values.iter().map(|&v| c.probability(v)).collect();
+                ln_all(&mut out);
+                out
+            }
         }
     }
 }

@@ -20,7 +20,15 @@ impl Ranks {
         match self.tids.last() {
             Some(&last) if tid > last => Err(self.tids.len()),
             Some(&last) if tid == last => Ok(self.tids.len() - 1),
-            _ => self.tids.binary_search(&tid),
+            _ => {
+                // Ids mostly come one after the other.
+                let guess =
+                    usize::try_from(tid.saturating_sub(self.tids.first().copied().unwrap_or(0)));
+                match guess {
+                    Ok(at) if self.tids.get(at) == Some(&tid) => Ok(at),
+                    _ => self.tids.binary_search(&tid),
+                }
+            }
         }
     }
 
@@ -79,13 +87,22 @@ impl Ranks {
 
     /// The trial of that rank among the rest.
     pub(crate) fn at_rank(&self, rank: usize) -> i64 {
+        self.tids[self.place_of(rank)]
+    }
+
+    /// The value of the trial of that rank among the rest.
+    pub(crate) fn value_at_rank(&self, rank: usize) -> f64 {
+        self.values[self.place_of(rank)]
+    }
+
+    fn place_of(&self, rank: usize) -> usize {
         // As many places further on as there are good trials up to there.
         let mut skipped = 0;
         loop {
             let tid = self.tids[rank + skipped];
             let good = self.below.partition_point(|&t| t <= tid);
             if good == skipped {
-                return tid;
+                return rank + skipped;
             }
             skipped = good;
         }
@@ -111,7 +128,7 @@ impl Ranks {
     /// Trials of the rest, oldest first, from `rank` on, with their values.
     pub(crate) fn above_from(&self, rank: usize) -> impl Iterator<Item = (i64, f64)> + '_ {
         let start = if rank < self.n_above() {
-            self.find(self.at_rank(rank)).unwrap_or_else(|at| at)
+            self.place_of(rank)
         } else {
             self.tids.len()
         };

@@ -141,20 +141,22 @@ impl Tables {
         }
     }
 
-    /// `sum_i weight_i * kernel_i(value)` over the rest, and their total weight; the first as mass
-    /// for priors on a grid of values, else as density without `1 / sqrt(2 pi)`. `None` where the
-    /// tables do not reach.
-    pub(crate) fn sum(&self, value: f64, n: usize) -> Option<f64> {
-        let (a, b) = forgetting_line(n);
-        self.grid
-            .read(value, [&self.count, &self.ranked, &self.fresh], [a, b, 1.0])
-    }
-
-    /// The density part of [`Self::sum`] at a place in kernel space, for priors off a grid.
-    pub(crate) fn sum_at(&self, x: f64, n: usize) -> Option<f64> {
+    /// `sum_i weight_i * (mass of kernel_i in the cell of a grid value)` over the rest; `None` where
+    /// the tables do not reach. Only for priors on a grid.
+    pub(crate) fn mass(&self, value: f64, n: usize) -> Option<f64> {
         let (a, b) = forgetting_line(n);
         let tables = [&self.count[..], &self.ranked, &self.fresh];
-        self.grid.interpolate(x, tables, [a, b, 1.0])
+        self.grid.mass(value, tables, [a, b, 1.0])
+    }
+
+    /// `sum_i weight_i * kernel_i(x)` over the rest at places in kernel space, without the factor
+    /// `1 / sqrt(2 pi)`; NaN where the tables do not reach. For priors off a grid.
+    pub(crate) fn densities(&self, xs: &[f64], n: usize) -> Vec<f64> {
+        let (a, b) = forgetting_line(n);
+        let tables = [&self.count[..], &self.ranked, &self.fresh];
+        let mut out = vec![0.0; xs.len()];
+        self.grid.densities(xs, tables, [a, b, 1.0], &mut out);
+        out
     }
 
     /// `sum_i weight_i * (mass of kernel_i within the bounds)`.
@@ -297,9 +299,7 @@ impl Tables {
 
     /// Moves one observation from the fresh table to the aged ones, or back.
     fn turn(&mut self, tid: i64, rank: usize, to_aged: bool, ranks: &Ranks) {
-        let Some(value) = ranks.value(tid) else {
-            return;
-        };
+        let value = ranks.value_at_rank(rank);
         let key = Key::new(self.prior.to_kernel_space(value), tid);
         let sigma = self.locations.sigma(key);
         let touched = self

@@ -154,8 +154,7 @@ pub fn explain(
         let candidates: Vec<f64> = (0..settings.n_candidates)
             .map(|_| below.sample(&mut stream))
             .collect();
-        let log_below = model.log_below(&candidates);
-        let log_above = model.log_above(&candidates, settings.prior_weight);
+        let (log_below, log_above) = model.log_densities(&candidates, settings.prior_weight);
         let chosen = argmax_ratio(&log_below, &log_above);
         row[index] = candidates[chosen];
         choices.push(Choice {

@@ -167,8 +167,7 @@ pub(crate) fn mixture_sums(xs: &[f64], scales: &[f64], mus: &[f64], inverses: &[
                 if !s_rest.is_empty() {
                     add(&last[0], &last[1], &last[2]);
                 }
-                *sum = ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5]))
-                    + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+                *sum = sum_of(lanes);
             }
         },
     );
@@ -184,34 +183,51 @@ const RESTART: usize = 32;
 /// ratio of neighbours is `r_j = exp(-h * (z_j + h / 2))`, and the ratio of ratios `exp(-h^2)` is
 /// constant. Rounding grows with the square of the steps, hence the restarts.
 pub(crate) fn add_gaussian(out: &mut [f64], z: f64, step: f64, scale: f64) {
-    vectorized(
+    struct Add<'a> {
+        out: &'a mut [f64],
+        z: f64,
+        step: f64,
+        scale: f64,
+    }
+    impl WithSimd for Add<'_> {
+        type Output = ();
+        #[expect(clippy::inline_always, reason = "as for `exp_negative`")]
         #[inline(always)]
-        || {
-            let h = step * LANES as f64;
-            let shrink = libm::exp(-h * h);
-            for (block, chunk) in out.chunks_mut(LANES * RESTART).enumerate() {
-                let start = z + (block * LANES * RESTART) as f64 * step;
+        fn with_simd<S: Simd>(self, simd: S) {
+            let h = self.step * LANES as f64;
+            let shrink = simd.splat_f64s(exp_negative(-h * h));
+            for (block, chunk) in self.out.chunks_mut(LANES * RESTART).enumerate() {
+                let start = self.z + (block * LANES * RESTART) as f64 * self.step;
                 let mut value = [0.0; LANES];
                 let mut ratio = [0.0; LANES];
                 for lane in 0..LANES {
-                    let at = start + lane as f64 * step;
-                    value[lane] = scale * exp_negative(-0.5 * at * at);
+                    let at = start + lane as f64 * self.step;
+                    value[lane] = self.scale * exp_negative(-0.5 * at * at);
                     ratio[lane] = exp_any(-h * (at + 0.5 * h));
                 }
-                let mut rows = chunk.chunks_exact_mut(LANES);
-                for row in &mut rows {
-                    for lane in 0..LANES {
-                        row[lane] += value[lane];
-                        value[lane] *= ratio[lane];
-                        ratio[lane] *= shrink;
+                let (rows, rest) = chunk.as_chunks_mut::<LANES>();
+                let values = S::as_mut_simd_f64s(&mut value).0;
+                let ratios = S::as_mut_simd_f64s(&mut ratio).0;
+                for (part, (value, ratio)) in values.iter_mut().zip(ratios).enumerate() {
+                    for row in rows.iter_mut() {
+                        let out = &mut S::as_mut_simd_f64s(row).0[part];
+                        *out = simd.add_f64s(*out, *value);
+                        *value = simd.mul_f64s(*value, *ratio);
+                        *ratio = simd.mul_f64s(*ratio, shrink);
                     }
                 }
-                for (out, value) in rows.into_remainder().iter_mut().zip(value) {
+                for (out, value) in rest.iter_mut().zip(value) {
                     *out += value;
                 }
             }
-        },
-    );
+        }
+    }
+    ARCH.dispatch(Add {
+        out,
+        z,
+        step,
+        scale,
+    });
 }
 
 /// `exp(x)` for `|x| <= 700`.
@@ -225,44 +241,110 @@ fn exp_any(x: f64) -> f64 {
 /// Points that an interpolation reads.
 pub(crate) const WINDOW: usize = 18;
 
-/// The interpolant of `sum_t factors[t] * tables[t]` at `offset` from the first of equispaced
-/// points, with the barycentric weights of those.
-///
-/// # Panics
-///
-/// Where a table does not have [`WINDOW`] points.
-#[must_use]
+/// Where the vectors of a window begin. The last one overlaps the one before it: what that has
+/// seen already gets no weight.
+const PARTS: [usize; 3] = [0, LANES, WINDOW - LANES];
+
+/// For each of `places`, given in steps from the first of equispaced points: the interpolant of
+/// `sum_t factors[t] * tables[t]`, with the barycentric weights of a window; NaN where the window
+/// around the place is not within the tables.
 pub(crate) fn interpolate(
-    offset: f64,
+    places: &[f64],
     tables: [&[f64]; 3],
     factors: [f64; 3],
     weights: &[f64; WINDOW],
-) -> f64 {
-    const PARTS: usize = 6;
-    let [a, b, c] = tables.map(|t| t.first_chunk::<WINDOW>().expect("a whole window"));
-    if offset == offset.floor() {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let j = offset as usize;
-        return (factors[0] * a[j] + factors[1] * b[j]) + factors[2] * c[j];
+    out: &mut [f64],
+) {
+    struct Interpolate<'a> {
+        places: &'a [f64],
+        tables: [&'a [f64]; 3],
+        factors: [f64; 3],
+        weights: [[f64; LANES]; PARTS.len()],
+        steps: [[f64; LANES]; PARTS.len()],
+        out: &'a mut [f64],
     }
-    vectorized(
+    impl WithSimd for Interpolate<'_> {
+        type Output = ();
+        #[expect(clippy::inline_always, reason = "as for `exp_negative`")]
         #[inline(always)]
-        || {
-            let mut over = [0.0; PARTS];
-            let mut under = [0.0; PARTS];
-            for base in (0..WINDOW).step_by(PARTS) {
-                for part in 0..PARTS {
-                    let j = base + part;
-                    let weight = weights[j] / (offset - j as f64);
-                    let value = (factors[0] * a[j] + factors[1] * b[j]) + factors[2] * c[j];
-                    over[part] += weight * value;
-                    under[part] += weight;
+        fn with_simd<S: Simd>(self, simd: S) {
+            let length = self.tables.map(<[f64]>::len).into_iter().min().unwrap_or(0);
+            let last = length as f64 - WINDOW as f64;
+            let factors = self.factors.map(|factor| simd.splat_f64s(factor));
+            for (out, &place) in self.out.iter_mut().zip(self.places) {
+                let first = place.floor() - (WINDOW / 2 - 1) as f64;
+                if !(first >= 0.0 && first <= last) {
+                    *out = f64::NAN;
+                    continue;
                 }
+                let offset = place - first;
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+                let first = first as usize;
+                let [a, b, c] = self.tables.map(|t| &t[first..first + WINDOW]);
+                let mut over = [0.0; LANES];
+                let mut under = [0.0; LANES];
+                {
+                    let over = S::as_mut_simd_f64s(&mut over).0;
+                    let under = S::as_mut_simd_f64s(&mut under).0;
+                    let offset = simd.splat_f64s(offset);
+                    for (from, (weights, steps)) in
+                        PARTS.into_iter().zip(self.weights.iter().zip(&self.steps))
+                    {
+                        let weights = S::as_simd_f64s(weights).0;
+                        let steps = S::as_simd_f64s(steps).0;
+                        let [a, b, c] =
+                            [a, b, c].map(|t| S::as_simd_f64s(&t[from..from + LANES]).0);
+                        for part in 0..weights.len() {
+                            let weight =
+                                simd.div_f64s(weights[part], simd.sub_f64s(offset, steps[part]));
+                            let value = simd.add_f64s(
+                                simd.add_f64s(
+                                    simd.mul_f64s(factors[0], a[part]),
+                                    simd.mul_f64s(factors[1], b[part]),
+                                ),
+                                simd.mul_f64s(factors[2], c[part]),
+                            );
+                            over[part] = simd.add_f64s(over[part], simd.mul_f64s(weight, value));
+                            under[part] = simd.add_f64s(under[part], weight);
+                        }
+                    }
+                }
+                let value = sum_of(over) / sum_of(under);
+                *out = if value.is_nan() {
+                    // On a node, whose weight is infinite.
+                    let at = WINDOW / 2 - 1;
+                    let [a, b, c] = [a, b, c].map(|t| t[at]);
+                    (self.factors[0] * a + self.factors[1] * b) + self.factors[2] * c
+                } else {
+                    value
+                };
             }
-            let sum = |p: [f64; PARTS]| ((p[0] + p[3]) + (p[1] + p[4])) + (p[2] + p[5]);
-            sum(over) / sum(under)
-        },
-    )
+        }
+    }
+    ARCH.dispatch(Interpolate {
+        places,
+        tables,
+        factors,
+        weights: std::array::from_fn(|part| {
+            std::array::from_fn(|lane| {
+                let seen = part > 0 && PARTS[part] + lane < PARTS[part - 1] + LANES;
+                if seen {
+                    0.0
+                } else {
+                    weights[PARTS[part] + lane]
+                }
+            })
+        }),
+        steps: PARTS.map(|from| std::array::from_fn(|lane| (from + lane) as f64)),
+        out,
+    });
+}
+
+/// The sum of lanes, always in the same order.
+#[expect(clippy::inline_always, reason = "as for `exp_negative`")]
+#[inline(always)]
+fn sum_of(l: [f64; LANES]) -> f64 {
+    ((l[0] + l[4]) + (l[1] + l[5])) + ((l[2] + l[6]) + (l[3] + l[7]))
 }
 
 /// Candidates whose sums are taken in one pass over the kernels.
@@ -340,7 +422,7 @@ pub(crate) fn joint_sums(
                     }
                     first += LANES;
                 }
-                lanes.map(|l| ((l[0] + l[4]) + (l[1] + l[5])) + ((l[2] + l[6]) + (l[3] + l[7])))
+                lanes.map(sum_of)
             },
         );
         sums.extend_from_slice(&block_sums[..block.len()]);
