@@ -13,7 +13,8 @@ use std::f64::consts::PI;
 use std::ops::Range;
 
 use crate::distribution::Numeric;
-use crate::math::{kernel_mass, normal_cdf};
+use crate::math::kernel_mass;
+use crate::tails::tails;
 use crate::vector::{WINDOW, add_gaussian, interpolate};
 
 /// Nodes in one smallest bandwidth.
@@ -21,6 +22,9 @@ const NODES_PER_FLOOR: f64 = 10.0;
 
 /// A kernel is zero beyond so many bandwidths: there it is below 1e-24 of its peak.
 pub(crate) const REACH: f64 = 10.5;
+
+/// Edges of cells whose tails are computed at a time.
+const EDGES: usize = 65;
 
 /// For priors without bounds, the grid spans at least so many prior widths to either side.
 const UNBOUNDED_SPAN: f64 = 4.0;
@@ -214,20 +218,23 @@ impl Grid {
             return 1..1;
         }
         // Each edge is shared by two cells; the smaller tail keeps the digits.
-        let tail = |edge: f64| {
-            let z = (edge - mu) / sigma;
-            (z, normal_cdf(-z.abs()))
-        };
-        let mut lower = tail(self.edges[first]);
-        for cell in first..last {
-            let upper = tail(self.edges[cell + 1]);
-            let mass = match (lower.0 > 0.0, upper.0 > 0.0) {
-                (true, _) => lower.1 - upper.1,
-                (false, false) => upper.1 - lower.1,
-                (false, true) => (1.0 - lower.1) - upper.1,
-            };
-            table[1 + cell] += scale * mass.max(0.0);
-            lower = upper;
+        let mut beyond = [0.0; EDGES];
+        for start in (first..last).step_by(EDGES - 1) {
+            let end = last.min(start + EDGES - 1);
+            let edges = &self.edges[start..=end];
+            let beyond = &mut beyond[..edges.len()];
+            for (z, edge) in beyond.iter_mut().zip(edges) {
+                *z = (edge - mu) / sigma;
+            }
+            tails(beyond);
+            for (cell, pair) in beyond.windows(2).enumerate() {
+                let mass = match (edges[cell] > mu, edges[cell + 1] > mu) {
+                    (true, _) => pair[0] - pair[1],
+                    (false, false) => pair[1] - pair[0],
+                    (false, true) => (1.0 - pair[0]) - pair[1],
+                };
+                table[1 + start + cell] += scale * mass.max(0.0);
+            }
         }
         1 + first..1 + last
     }

@@ -48,6 +48,7 @@ mod sorted;
 mod space;
 mod split;
 mod tables;
+mod tails;
 pub mod tpe;
 mod vector;
 

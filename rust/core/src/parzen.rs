@@ -14,6 +14,7 @@ use std::f64::consts::PI;
 use crate::distribution::{EPS, Numeric};
 use crate::math::kernel_mass;
 use crate::rng::Stream;
+use crate::tails::mass_between;
 use crate::vector::{ln_all, mixture_sums};
 
 /// Number of newest observations that keep weight one.
@@ -197,14 +198,8 @@ impl Mixture {
     }
 
     fn log_cell_mass(&self, value: f64) -> f64 {
-        let (lower, upper) = self.prior.cell(value);
-        let mass: f64 = self
-            .weights
-            .iter()
-            .zip(&self.mus)
-            .zip(&self.sigmas)
-            .map(|((w, mu), sigma)| w * kernel_mass(lower, upper, *mu, *sigma))
-            .sum();
+        let cell = self.prior.cell(value);
+        let mass = mass_between(cell, &self.weights, &self.mus, &self.inverses);
         libm::log(mass) - self.log_accept
     }
 }

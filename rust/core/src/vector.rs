@@ -13,7 +13,7 @@ static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 ///
 /// A closure that only borrows reaches `Arch::dispatch` through an adapter that is not inlined,
 /// and would then be compiled for the smallest vectors only; `FnMut` needs no adapter.
-fn vectorized<R>(work: impl FnMut() -> R) -> R {
+pub(crate) fn vectorized<R>(work: impl FnMut() -> R) -> R {
     struct Work<F>(F);
     impl<R, F: FnMut() -> R> WithSimd for Work<F> {
         type Output = R;
@@ -338,6 +338,21 @@ pub(crate) fn interpolate(
         steps: PARTS.map(|from| std::array::from_fn(|lane| (from + lane) as f64)),
         out,
     });
+}
+
+/// The sum of all values, lane by lane.
+pub(crate) fn sum_all(values: &[f64]) -> f64 {
+    let (rows, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for row in rows {
+        for lane in 0..LANES {
+            lanes[lane] += row[lane];
+        }
+    }
+    for (lane, value) in lanes.iter_mut().zip(rest) {
+        *lane += value;
+    }
+    sum_of(lanes)
 }
 
 /// The sum of lanes, always in the same order.
