@@ -35,6 +35,7 @@ class ClassicBackend:
         self._resource_profile = resource_profile
         # Tags belong to a thread of the JVM. Without pinned threads, Python's threads share those.
         self._pinned = cluster.has_pinned_threads(self._sc)
+        self._properties = self._local_properties() if self._pinned else None
         self._dynamic = cluster.is_dynamic(self._sc)
         self._python: str | None = None  # the workers' Python as it was, where it was changed
         if cluster.runs_a_python_by_chance(self._sc):
@@ -50,23 +51,27 @@ class ClassicBackend:
 
         With the caller's job group too, what cancels that (a notebook's stop button) stops trials.
         """
-        if not self._pinned:
-            return body
-        try:
-            # A copy for each thread: what one sets must not show in another.
-            properties = self._sc._jsc.sc().getLocalProperties().clone()
-        except Exception:
-            logger.debug("Local properties could not be read.", exc_info=True)
+        properties = self._properties
+        if properties is None:
             return body
 
         def with_properties() -> None:
             try:
-                self._sc._jsc.sc().setLocalProperties(properties)
+                # A copy for each thread: what one sets must not show in another. Nothing is asked
+                # of the JVM on the caller's thread in mid-search: a Ctrl-C would take the answer.
+                self._sc._jsc.sc().setLocalProperties(properties.clone())
             except Exception:
                 logger.debug("Local properties could not be set.", exc_info=True)
             body()
 
         return with_properties
+
+    def _local_properties(self) -> Any:
+        try:
+            return self._sc._jsc.sc().getLocalProperties().clone()
+        except Exception:
+            logger.debug("Local properties could not be read.", exc_info=True)
+            return None
 
     def submit(self, tag: str, payload: bytes, description: str) -> bytes:
         """Run one trial and return its answer; see `Backend`."""
