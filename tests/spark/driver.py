@@ -46,6 +46,7 @@ def wait_for_executors(spark, count):
 
 def main():
     faulthandler.register(signal.SIGUSR1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background lacks it
     warnings.simplefilter("ignore")  # pyspark's own
     spark = make_session(sys.argv[1], json.loads(sys.argv[2]))
     answer({"ready": type(spark).__module__})
