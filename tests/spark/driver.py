@@ -18,11 +18,16 @@ import warnings
 import scenarios
 from ports import with_own_port
 from pyspark.sql import SparkSession
+from relay import Relay
 
 
 def make_session(address, settings):
     if address.startswith("sc://"):
         return SparkSession.builder.remote(address).getOrCreate()
+    if address.startswith("relayed "):
+        address = address.partition(" ")[2]
+        scenarios.RELAY = Relay()
+        settings = {**settings, **scenarios.RELAY.settings}
     if address.startswith("remote "):
         builder = with_own_port(SparkSession.builder.remote(address.partition(" ")[2]))
     else:

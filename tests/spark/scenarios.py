@@ -16,6 +16,7 @@ from sparktune import SparkTrials, fmin, hp, rand, space_eval, with_data
 
 SPACE = hp.uniform("x", -5, 5)
 FOREVER = 600
+RELAY = None  # where the network can be cut: `relay.Relay`
 ALL = 100  # more than there are slots, so that they bound the trials at once
 
 
@@ -329,7 +330,7 @@ def kill_if_there(pid):
 
 
 def executor_dies(spark, how):
-    """One executor is killed, or no longer answers, while all slots run a trial."""
+    """One executor is killed, stopped, or cut off, while all slots run a trial."""
     victim, *_ = executor_pids(spark)
     trials = SparkTrials(parallelism=ALL, spark_session=spark)
     folder = Path(tempfile.mkdtemp(prefix="sparktune-test-"))
@@ -342,13 +343,16 @@ def executor_dies(spark, how):
     def strike():
         while len(list(folder.iterdir())) < trials.parallelism:
             time.sleep(0.02)
-        os.kill(victim, getattr(signal, how))
+        if how == "cut off":
+            RELAY.cut(victim)
+        else:
+            os.kill(victim, getattr(signal, how))
 
     threading.Thread(target=strike, daemon=True).start()
     try:
         report = search(objective, trials, points_to_evaluate=points(1, 2, 3, 4, 5, 6))
     finally:
-        if how == "SIGSTOP":
+        if how != "SIGKILL":
             kill_if_there(victim)
     return {**report, "runs": len(list(folder.iterdir()))}
 

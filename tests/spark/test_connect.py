@@ -93,6 +93,15 @@ def test_a_session_that_is_stopped(drivers):
     drivers("remote local[4]").close()
 
 
+def test_a_session_that_is_stopped_and_leaves_its_server_to_others(connect):
+    report = connect("stop_session")
+    connect.close()
+    assert report["error"][0] == "BackendLost"
+    assert report["took"] < 20
+    assert report["states"][:2] == [JOB_STATE_CANCEL, JOB_STATE_DONE]
+    assert "must not be stopped" in report["again"][1]
+
+
 @pytest.fixture(scope="module")
 def other_server(tmp_path_factory):
     """A server that a test may treat badly, and a driver for it."""

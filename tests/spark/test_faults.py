@@ -113,6 +113,16 @@ def test_a_lost_executor_costs_no_trial(run, how):
     assert report["runs"] >= 7
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_an_executor_that_is_cut_off_costs_no_trial(drivers):
+    driver = drivers(f"relayed {CLUSTER}")
+    report = driver("executor_dies", 90, how="cut off")
+    driver.close()
+    assert report["error"] is None
+    assert report["states"] == [JOB_STATE_DONE] * 6
+    assert report["runs"] >= 7
+
+
 @on_executors
 def test_a_trial_that_always_takes_its_executor_with_it_fails_alone(run):
     report = run("executor_always_dies")
