@@ -439,7 +439,8 @@ def server_fails(spark, pid, how, end):
 
     dispatcher._STUCK_SECONDS = 5  # not a minute
     main = threading.main_thread().ident
-    times = {} if end == "ctrl-c" else {end: 6}
+    times = {} if end == "ctrl-c" else {end: 10}
+    start_workers(spark)
     trials = SparkTrials(parallelism=2, spark_session=spark, **times)
 
     def strike():
