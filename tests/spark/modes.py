@@ -34,7 +34,7 @@ SETTINGS = {
     "spark.executor.heartbeatInterval": "2s",
     "spark.executor.memory": "512m",
 }
-START_SECONDS = 120
+START_SECONDS = 150
 
 
 class Driver:
@@ -77,7 +77,7 @@ class Driver:
             pytest.fail(f"{report['crashed']}\n{self.log.read_text()[-6000:]}")
         return report
 
-    def __call__(self, scenario, seconds=60, *, leaves_threads=False, **arguments):
+    def __call__(self, scenario, seconds=120, *, leaves_threads=False, **arguments):
         """Run a scenario; more than `seconds` is a hang."""
         request = {"scenario": scenario, "arguments": arguments}
         self.process.stdin.write(json.dumps(request) + "\n")

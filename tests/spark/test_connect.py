@@ -8,7 +8,7 @@ from sparktune import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STA
 
 pytestmark = [
     pytest.mark.spark,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(400),
     pytest.mark.skipif(pyspark.__version__.startswith("3."), reason="the wheel has no server"),
 ]
 

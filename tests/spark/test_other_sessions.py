@@ -47,6 +47,8 @@ def search(fn, trials, **arguments):
 
 
 def when_started(act):
+    started.unlink(missing_ok=True)  # a worker that was cancelled lives on for a while
+
     def watch():
         while not started.exists():
             time.sleep(0.05)

@@ -27,6 +27,7 @@ from sparktune import (
 )
 from sparktune.exceptions import (
     AllTrialsFailed,
+    BackendLost,
     InvalidArgument,
     InvalidArgumentType,
     InvalidResult,
@@ -416,6 +417,17 @@ def test_two_searches_one_after_the_other_and_resuming(spark):
     assert len(other) == 3
     other.delete_all()
     assert other.count_total_trials() == 0
+
+
+def test_a_session_that_is_stopped_while_the_search_begins(spark, monkeypatch):
+    from sparktune.spark import trials as module
+
+    trials = SparkTrials(parallelism=2)
+    stopped = iter([False, True])  # before, and after the first call that failed
+    monkeypatch.setattr(module, "is_stopped", lambda session: next(stopped))
+    monkeypatch.setattr(module, "make_backend", lambda *arguments: 1 / 0)
+    with pytest.raises(BackendLost, match="stopped while the search began"):
+        search(parabola(), trials)
 
 
 def test_pickles_without_its_session_and_goes_on_after_it(spark, tmp_path):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparktune.dispatch.parallelism import MAX_PARALLELISM, check_parallelism
 from sparktune.dispatch.trials import ParallelTrials
-from sparktune.exceptions import InvalidArgument
+from sparktune.exceptions import BackendLost, InvalidArgument
 from sparktune.spark import cluster
 from sparktune.spark.sessions import (
     check_resource_profile,
@@ -124,7 +124,14 @@ class SparkTrials(ParallelTrials):
                 "The Spark session of SparkTrials must not be stopped. Make a session, and a new "
                 "SparkTrials with it; to go on with these trials, pickle and unpickle them."
             )
-        return make_backend(self._spark, domain, self._resource_profile, self.result_limit)
+        try:
+            return make_backend(self._spark, domain, self._resource_profile, self.result_limit)
+        except Exception as error:
+            if not is_stopped(self._spark):
+                raise
+            raise BackendLost(
+                "The Spark session was stopped while the search began, so no trial can run."
+            ) from error
 
     def _most_at_once(self, backend: Backend) -> int:
         asked = self.user_specified_parallelism
