@@ -224,6 +224,7 @@ def test_no_sequence_of_calls_breaks_the_core(sequence):
                 "multivariate": False,
                 "weights": "age",
                 "bandwidth": "fixed",
+                "gp_share": 0.0,
                 "avoid_duplicates": False,
             }
             ids = range(5000, 5000 + count)

@@ -36,6 +36,8 @@ SUGGESTERS = {
     "tpe otherwise": partial(
         tpe.suggest, split="sqrt", weights="age", bandwidth="fixed", avoid_duplicates=False
     ),
+    "tpe without a process": partial(tpe.suggest, gp_share=0),
+    "tpe with a process always": partial(tpe.suggest, gp_share=1),
     "anneal": anneal.suggest,
     "mix": partial(mix.suggest, p_suggest=[(0.3, rand.suggest), (0.7, tpe.suggest)]),
 }

@@ -33,6 +33,7 @@ class _Settings(TypedDict):
     multivariate: bool
     weights: str
     bandwidth: str
+    gp_share: float
     avoid_duplicates: bool
 
 @final

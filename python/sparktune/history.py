@@ -394,7 +394,9 @@ class HistoryCache:
 
 
 def _loss_as_fed(doc: Trial) -> float:
-    return _worst_if_unknown(doc["result"].get("loss"))
+    loss = _worst_if_unknown(doc["result"].get("loss"))
+    # To the Rust side infinity is a trial that runs, NaN one that failed.
+    return nan if loss == inf and doc["state"] not in (JOB_STATE_NEW, JOB_STATE_RUNNING) else loss
 
 
 def _winner(rivals: list[Trial]) -> Trial:

@@ -42,6 +42,7 @@ _HYPEROPT: dict[str, Any] = {
     "multivariate": False,
     "weights": "age",
     "bandwidth": "fixed",
+    "gp_share": 0.0,
     "avoid_duplicates": False,
 }
 
@@ -62,6 +63,7 @@ def suggest(
     multivariate: bool = True,
     weights: Literal["rank", "age"] = "rank",
     bandwidth: Literal["scott", "fixed"] = "scott",
+    gp_share: float = 0.75,
     avoid_duplicates: bool = True,
 ) -> list[Trial]:
     """Suggest new trials where good ones are likelier than others, given the trials so far.
@@ -105,6 +107,14 @@ def suggest(
     bandwidth : {"scott", "fixed"}, default "scott"
         Whether the good trials' kernels are as wide as their spread asks for (Scott, 1992), at
         least one part in ``n + 2`` of the prior's width, or as their number does alone.
+    gp_share : float, default 0.75
+        Share of the suggestions, 0 to 1, that a Gaussian process has a say in (Matern 5/2 kernel,
+        fitted to the 32 best and the 32 newest trials; Rasmussen and Williams, 2006): of the
+        candidates the one is taken that maximises the product of the improvements expected by the
+        process (Jones et al., 1998) and by the Parzen estimator, and then moved to where the
+        process expects more. Running trials are believed to have the loss that the process expects
+        of them (Ginsbourger et al., 2010); failed ones are as bad as the worst. 0 is the Parzen
+        estimator alone.
     avoid_duplicates : bool, default True
         Whether a point that was tried before is suggested only where no other is found. For
         objectives whose result is the same each time.
@@ -129,6 +139,7 @@ def suggest(
         multivariate,
         weights,
         bandwidth,
+        gp_share,
         avoid_duplicates,
     )
     space, history, known = _observed(domain, trials, verbose)
@@ -219,6 +230,7 @@ def _checked_settings(
     multivariate: Any,
     weights: Any,
     bandwidth: Any,
+    gp_share: Any,
     avoid_duplicates: Any,
 ) -> TpeSettings:
     for name, value in (("prior_weight", prior_weight), ("gamma", gamma)):
@@ -228,6 +240,13 @@ def _checked_settings(
             raise InvalidArgument(
                 f"`{name}` of tpe.suggest must be positive and finite; got {value!r}."
             )
+    if not isinstance(gp_share, numbers.Real) or isinstance(gp_share, bool):
+        raise InvalidArgumentType(f"`gp_share` of tpe.suggest must be a number; got {gp_share!r}.")
+    if not 0 <= float(gp_share) <= 1:
+        raise InvalidArgument(
+            f"`gp_share` of tpe.suggest must be from 0 to 1; got {gp_share!r}. It is a share of "
+            "the suggestions: 0 is the Parzen estimator alone."
+        )
     counts = {
         "n_startup_jobs": n_startup_jobs,
         "n_EI_candidates": n_EI_candidates,
@@ -265,6 +284,7 @@ def _checked_settings(
             "multivariate": bool(multivariate),
             "weights": weights,
             "bandwidth": bandwidth,
+            "gp_share": float(gp_share),
             "avoid_duplicates": bool(avoid_duplicates),
         }
     )

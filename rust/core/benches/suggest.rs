@@ -46,16 +46,21 @@ fn mixed(d: usize) -> Arc<Space> {
     space(MIXED.iter().copied().cycle().take(d))
 }
 
-fn settings(multivariate: bool) -> Settings {
-    if multivariate {
-        Settings::default()
-    } else {
-        Settings::hyperopt()
-    }
+/// Names of what is compared, and its settings; `process` is a Gaussian process each time.
+fn kinds() -> [(&'static str, Settings); 3] {
+    let joint = |gp_share| Settings {
+        gp_share,
+        ..Settings::default()
+    };
+    [
+        ("univariate", Settings::hyperopt()),
+        ("multivariate", joint(0.0)),
+        ("process", joint(1.0)),
+    ]
 }
 
 /// `n` finished trials of random search, ready to be asked.
-fn history(space: &Arc<Space>, n: i64, multivariate: bool) -> History {
+fn history(space: &Arc<Space>, n: i64, settings: &Settings) -> History {
     let mut history = History::new(space.clone());
     let mut losses = Stream::new(1, 0);
     for tid in 0..n {
@@ -63,29 +68,23 @@ fn history(space: &Arc<Space>, n: i64, multivariate: bool) -> History {
             .observe(tid, losses.normal(), &random::suggest(space, 3, tid))
             .expect("fits");
     }
-    tpe::suggest(&mut history, &[n], 0, &settings(multivariate)).expect("suggests");
+    tpe::suggest(&mut history, &[n], 0, settings).expect("suggests");
     history
 }
 
 fn suggest(c: &mut Criterion) {
-    for multivariate in [false, true] {
+    for (kind, settings) in kinds() {
         for d in [2, 10, 50] {
-            let kind = if multivariate {
-                "multivariate"
-            } else {
-                "univariate"
-            };
             let mut group = c.benchmark_group(format!("suggest/{kind}/{d}"));
             for n in [100, 1_000, 10_000, 100_000, 1_000_000] {
                 if d == 50 && n > 100_000 {
                     continue; // gigabytes of history say nothing that d = 10 does not
                 }
-                let settings = settings(multivariate);
                 // Made when asked for, so that a filter leaves the work out as well.
                 let mut made = None;
                 let mut seed = 0;
                 group.bench_function(BenchmarkId::from_parameter(n), |b| {
-                    let history = made.get_or_insert_with(|| history(&mixed(d), n, multivariate));
+                    let history = made.get_or_insert_with(|| history(&mixed(d), n, &settings));
                     b.iter(|| {
                         seed += 1;
                         tpe::suggest(history, &[n], black_box(seed), &settings)
@@ -100,7 +99,7 @@ fn suggest(c: &mut Criterion) {
 fn each_distribution(c: &mut Criterion) {
     let mut group = c.benchmark_group("distribution");
     for prior in EACH {
-        let mut history = history(&space(std::iter::once(prior)), 1_000, false);
+        let mut history = history(&space(std::iter::once(prior)), 1_000, &Settings::hyperopt());
         let mut seed = 0;
         group.bench_function(prior.0, |b| {
             b.iter(|| {
@@ -118,18 +117,12 @@ fn each_distribution(c: &mut Criterion) {
 }
 
 fn batch(c: &mut Criterion) {
-    for multivariate in [false, true] {
-        let kind = if multivariate {
-            "multivariate"
-        } else {
-            "univariate"
-        };
+    for (kind, settings) in kinds() {
         let mut group = c.benchmark_group(format!("batch/{kind}"));
         group.sample_size(20);
-        let settings = settings(multivariate);
         for k in [1, 128, 1_024] {
             let tids: Vec<i64> = (1_000..1_000 + k).collect();
-            let mut history = history(&mixed(10), 1_000, multivariate);
+            let mut history = history(&mixed(10), 1_000, &settings);
             let mut seed = 0;
             group.throughput(Throughput::Elements(k.unsigned_abs()));
             group.bench_function(BenchmarkId::from_parameter(k), |b| {
@@ -151,7 +144,7 @@ fn insert(c: &mut Criterion) {
         let mut tid = n;
         group.bench_function(BenchmarkId::from_parameter(n), |b| {
             let space = mixed(10);
-            let history = made.get_or_insert_with(|| history(&space, n, false));
+            let history = made.get_or_insert_with(|| history(&space, n, &Settings::hyperopt()));
             b.iter(|| {
                 tid += 1;
                 let row = random::suggest(&space, 4, tid);

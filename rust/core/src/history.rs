@@ -1,5 +1,6 @@
 //! Observed trials, in columns, ordered by trial id.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::distribution::Distribution;
@@ -21,6 +22,8 @@ pub struct History {
     /// How many losses are finite.
     finished: usize,
     columns: Vec<Vec<f64>>,
+    /// Trials without a result yet.
+    running: BTreeSet<i64>,
     /// What suggestions read, kept in step once the first of them has asked for it.
     split: Option<Split>,
     /// Points that were tried, once a suggestion has asked for them.
@@ -38,6 +41,7 @@ impl History {
             losses: Vec::new(),
             finished: 0,
             columns,
+            running: BTreeSet::new(),
             split: None,
             seen: None,
         }
@@ -85,16 +89,43 @@ impl History {
         &self.columns[parameter]
     }
 
+    /// The loss of a trial.
+    pub(crate) fn loss(&self, tid: i64) -> Option<f64> {
+        Some(self.losses[self.position(tid).ok()?])
+    }
+
+    /// The row of a trial.
+    pub(crate) fn row_of(&self, tid: i64) -> Option<Vec<f64>> {
+        Some(self.row(self.position(tid).ok()?))
+    }
+
+    /// Ids of the trials without a result yet, ascending.
+    pub(crate) fn running(&self) -> impl DoubleEndedIterator<Item = i64> {
+        self.running.iter().copied()
+    }
+
+    /// Whether a trial has no result yet.
+    #[must_use]
+    pub fn is_running(&self, tid: i64) -> bool {
+        self.running.contains(&tid)
+    }
+
     /// Adds a trial, or replaces what is known of it.
     ///
-    /// A loss of NaN or minus infinity is as bad as plus infinity: a broken objective must not
-    /// look like the best one.
+    /// A loss of plus infinity says that the trial is running. NaN and minus infinity say that it
+    /// failed: a broken objective must not look like the best one. To the Parzen estimators both
+    /// are the worst loss there is.
     ///
     /// # Errors
     ///
     /// [`Error::RowLength`] or [`Error::Value`] where the row does not fit the space.
     pub fn observe(&mut self, tid: i64, loss: f64, row: &[f64]) -> Result<()> {
         self.check(row)?;
+        if loss == f64::INFINITY {
+            self.running.insert(tid);
+        } else {
+            self.running.remove(&tid);
+        }
         let loss = if loss.is_nan() || loss == f64::NEG_INFINITY {
             f64::INFINITY
         } else {
@@ -167,6 +198,7 @@ impl History {
             return false;
         };
         self.tids.remove(at);
+        self.running.remove(&tid);
         let loss = self.losses.remove(at);
         self.finished -= usize::from(loss.is_finite());
         if self.seen.is_some() {

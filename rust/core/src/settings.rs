@@ -109,6 +109,8 @@ pub struct Settings {
     pub weights: Weights,
     /// Bandwidths of the good trials.
     pub bandwidth: Bandwidth,
+    /// Share of the suggestions that a Gaussian process has a say in, 0 to 1.
+    pub gp_share: f64,
     /// Whether a point that was tried before is suggested only where no other is found.
     pub avoid_duplicates: bool,
 }
@@ -124,6 +126,7 @@ impl Default for Settings {
             multivariate: true,
             weights: Weights::Rank,
             bandwidth: Bandwidth::Scott,
+            gp_share: 0.75,
             avoid_duplicates: true,
         }
     }
@@ -140,6 +143,7 @@ impl Settings {
             multivariate: false,
             weights: Weights::Age,
             bandwidth: Bandwidth::Fixed,
+            gp_share: 0.0,
             avoid_duplicates: false,
             ..Self::default()
         }
@@ -181,6 +185,12 @@ impl Settings {
         };
         positive("prior_weight", self.prior_weight)?;
         positive("gamma", self.gamma)?;
+        if !(0.0..=1.0).contains(&self.gp_share) {
+            return Err(Error::Setting {
+                name: "gp_share",
+                reason: format!("must be from 0 to 1; got {}", self.gp_share),
+            });
+        }
         counts("n_candidates", self.n_candidates)?;
         counts("max_below", self.max_below)
     }

@@ -39,6 +39,11 @@ impl Split {
         }
     }
 
+    /// Trial ids, lowest loss first.
+    pub(crate) fn by_loss(&self) -> impl Iterator<Item = i64> {
+        self.below.iter().chain(&self.above).map(|key| key.tid)
+    }
+
     pub(crate) fn models_mut(&mut self) -> &mut [Model] {
         &mut self.models
     }

@@ -6,13 +6,10 @@
 
 use crate::error::{Error, Result};
 use crate::history::History;
+use crate::multivariate;
 use crate::posterior::Posterior;
-use crate::random;
 use crate::rng::Stream;
 pub use crate::settings::{Bandwidth, Settings, Share, Weights};
-
-/// Draws for each candidate wanted, where points that were tried before are passed over.
-const DRAWS: usize = 4;
 
 /// Which side of the split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,89 +165,8 @@ pub fn explain(
     Ok((row, choices))
 }
 
-/// Suggests a point for trial `tid` by product kernels.
-///
-/// Candidates are whole points, drawn group by group; where a choice decides what else there is,
-/// they differ in what they have, and the ratio of densities still compares them.
-fn suggest_jointly(
-    history: &mut History,
-    seed: u64,
-    tid: i64,
-    settings: &Settings,
-) -> Result<Vec<f64>> {
-    settings.check()?;
-    let space = history.space().clone();
-    let mut stream = Stream::new(seed, tid);
-    let (split, seen) = history.split_and_seen(settings.rule());
-    let (groups, models, good) = split.groups(&space);
-    let good: Vec<i64> = good.iter().map(|key| key.tid).collect();
-    let sides: Vec<_> = groups
-        .iter_mut()
-        .map(|group| {
-            let sides = group.sides(&good, models, &space, settings);
-            (sides.parameters, sides.below.mixture(settings), sides.above)
-        })
-        .collect();
-
-    let mut candidates: Vec<Vec<f64>> = Vec::with_capacity(settings.n_candidates);
-    let mut again = Vec::new();
-    for _ in 0..DRAWS * settings.n_candidates {
-        let mut row = vec![f64::NAN; space.len()];
-        for (parameters, below, _) in &sides {
-            if space.parameters()[parameters[0]].is_active(&row) {
-                for (&parameter, value) in parameters.iter().zip(below.sample(&mut stream)) {
-                    row[parameter] = value;
-                }
-            }
-        }
-        if settings.avoid_duplicates && seen.contains(&space, &row) {
-            again.push(row);
-        } else {
-            candidates.push(row);
-            if candidates.len() == settings.n_candidates {
-                break;
-            }
-        }
-    }
-    if candidates.is_empty() {
-        // Around the good trials all has been tried.
-        let elsewhere = (0..DRAWS * settings.n_candidates)
-            .map(|_| random::draw(&space, &mut stream))
-            .find(|row| !seen.contains(&space, row));
-        match elsewhere {
-            Some(row) => return Ok(row),
-            None => candidates = again,
-        }
-    }
-
-    let mut log_below = vec![0.0; candidates.len()];
-    let mut log_above = vec![0.0; candidates.len()];
-    for (parameters, below, above) in &sides {
-        let having: Vec<usize> = (0..candidates.len())
-            .filter(|&c| !candidates[c][parameters[0]].is_nan())
-            .collect();
-        if having.is_empty() {
-            continue;
-        }
-        let points: Vec<Vec<f64>> = having
-            .iter()
-            .map(|&c| parameters.iter().map(|&p| candidates[c][p]).collect())
-            .collect();
-        let above = above.mixture(settings);
-        let densities = below
-            .log_density(&points)
-            .into_iter()
-            .zip(above.log_density(&points));
-        for (&c, (b, a)) in having.iter().zip(densities) {
-            log_below[c] += b;
-            log_above[c] += a;
-        }
-    }
-    Ok(candidates.swap_remove(argmax_ratio(&log_below, &log_above)))
-}
-
 /// First position of the largest `log_below - log_above`; NaN never wins.
-fn argmax_ratio(log_below: &[f64], log_above: &[f64]) -> usize {
+pub(crate) fn argmax_ratio(log_below: &[f64], log_above: &[f64]) -> usize {
     let mut best = (0, f64::NEG_INFINITY);
     for (index, (b, a)) in log_below.iter().zip(log_above).enumerate() {
         let score = b - a;
@@ -275,7 +191,7 @@ pub fn suggest(
 ) -> Result<Vec<Vec<f64>>> {
     history.one_by_one(tids, |history, tid| {
         if settings.multivariate {
-            suggest_jointly(history, seed, tid, settings)
+            multivariate::suggest(history, seed, tid, settings)
         } else {
             Ok(explain(history, seed, tid, settings)?.0)
         }

@@ -27,7 +27,7 @@ pub(crate) fn vectorized<R>(work: impl FnMut() -> R) -> R {
 }
 
 /// Lanes that a sum is split into, whatever the machine's vectors are.
-const LANES: usize = 8;
+pub(crate) const LANES: usize = 8;
 
 /// `1.5 * 2^52`: adding it rounds a small number to a whole one, held in the low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;

@@ -85,6 +85,7 @@ pub(crate) struct Given {
     multivariate: bool,
     weights: String,
     bandwidth: String,
+    gp_share: f64,
     avoid_duplicates: bool,
 }
 
@@ -101,6 +102,7 @@ impl TryFrom<Given> for Settings {
             multivariate: given.multivariate,
             weights: given.weights.parse()?,
             bandwidth: given.bandwidth.parse()?,
+            gp_share: given.gp_share,
             avoid_duplicates: given.avoid_duplicates,
         })
     }

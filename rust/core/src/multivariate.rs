@@ -1,0 +1,192 @@
+//! Suggestions by product kernels, and by a Gaussian process beside them.
+
+use crate::error::Result;
+use crate::evidence::Evidence;
+use crate::history::History;
+use crate::product::Mixture;
+use crate::random;
+use crate::refine::refine;
+use crate::rng::Stream;
+use crate::seen::Seen;
+use crate::settings::Settings;
+use crate::space::Space;
+use crate::surrogate::Coordinates;
+
+/// Draws for each candidate wanted, where points that were tried before are passed over.
+const DRAWS: usize = 4;
+
+/// Beyond so many finished trials the process has a say more seldom, by the square root of their
+/// number: it learns fast, but is the first to stay where it is.
+const OFTEN: f64 = 100.0;
+
+/// The densities of one group, and the positions of its parameters.
+struct Densities<'a> {
+    parameters: &'a [usize],
+    below: Mixture<'a>,
+    above: Mixture<'a>,
+}
+
+/// Suggests a point for trial `tid`.
+///
+/// Candidates are whole points, drawn from the good trials' density group by group; where a choice
+/// decides what else there is, they differ in what they have, and the ratio of densities still
+/// compares them.
+///
+/// For a share of the trials ([`Settings::gp_share`], drawn by the trial's stream) a Gaussian
+/// process has its say: what is maximised is the product of the improvement that it expects and
+/// the one that the densities do, and the winner is then moved to where the process expects more.
+pub(crate) fn suggest(
+    history: &mut History,
+    seed: u64,
+    tid: i64,
+    settings: &Settings,
+) -> Result<Vec<f64>> {
+    settings.check()?;
+    let space = history.space().clone();
+    let mut stream = Stream::new(seed, tid);
+    let finished = history.finished();
+    let share = settings.gp_share * (OFTEN / OFTEN.max(finished as f64)).sqrt();
+    let by_process = share > 0.0 && stream.unit() < share;
+    let evidence = by_process.then(|| Evidence::new(history, settings.rule()));
+    let (split, seen) = history.split_and_seen(settings.rule());
+    let (groups, models, good) = split.groups(&space);
+    let good: Vec<i64> = good.iter().map(|key| key.tid).collect();
+    let densities: Vec<_> = groups
+        .iter_mut()
+        .map(|group| {
+            let sides = group.sides(&good, models, &space, settings);
+            Densities {
+                parameters: sides.parameters,
+                below: sides.below.mixture(settings),
+                above: sides.above.mixture(settings),
+            }
+        })
+        .collect();
+
+    let mut candidates = match candidates(&space, &densities, seen, settings, &mut stream) {
+        Drawn::Candidates(candidates) => candidates,
+        Drawn::Elsewhere(row) => return Ok(row),
+    };
+    let mut scores = log_ratios(&densities, &candidates);
+    let coordinates = Coordinates::new(&space);
+    let process = evidence
+        .flatten()
+        .map(|evidence| evidence.process(&space, &coordinates));
+    let Some(process) = process else {
+        return Ok(candidates.swap_remove(argmax(&scores)));
+    };
+
+    let places: Vec<_> = candidates
+        .iter()
+        .map(|row| coordinates.place(&space, row))
+        .collect();
+    // Bergstra et al. (2011), equation 3: in proportion to 1 / (share + (1 - share) g / l).
+    let share = good.len() as f64 / finished.max(good.len()).max(1) as f64;
+    let improvements = process.log_improvement(&places);
+    for (score, improvement) in scores.iter_mut().zip(&improvements) {
+        *score = improvement - libm::log(share + (1.0 - share) * libm::exp(-*score));
+    }
+    let winner = argmax(&scores);
+    let start = (candidates.swap_remove(winner), improvements[winner]);
+    let improvement = |rows: &[Vec<f64>]| {
+        let places: Vec<_> = rows
+            .iter()
+            .map(|row| coordinates.place(&space, row))
+            .collect();
+        process.log_improvement(&places)
+    };
+    let is_free = |row: &[f64]| !(settings.avoid_duplicates && seen.contains(&space, row));
+    Ok(refine(&space, start, improvement, is_free, &mut stream))
+}
+
+enum Drawn {
+    Candidates(Vec<Vec<f64>>),
+    /// Around the good trials all has been tried: a point that has not.
+    Elsewhere(Vec<f64>),
+}
+
+/// Draws candidates from the good trials' densities.
+fn candidates(
+    space: &Space,
+    densities: &[Densities<'_>],
+    seen: &Seen,
+    settings: &Settings,
+    stream: &mut Stream,
+) -> Drawn {
+    let mut candidates: Vec<Vec<f64>> = Vec::with_capacity(settings.n_candidates);
+    let mut again = Vec::new();
+    for _ in 0..DRAWS * settings.n_candidates {
+        let mut row = vec![f64::NAN; space.len()];
+        for Densities {
+            parameters, below, ..
+        } in densities
+        {
+            if space.parameters()[parameters[0]].is_active(&row) {
+                for (&parameter, value) in parameters.iter().zip(below.sample(stream)) {
+                    row[parameter] = value;
+                }
+            }
+        }
+        if settings.avoid_duplicates && seen.contains(space, &row) {
+            again.push(row);
+        } else {
+            candidates.push(row);
+            if candidates.len() == settings.n_candidates {
+                break;
+            }
+        }
+    }
+    if candidates.is_empty() {
+        let elsewhere = (0..DRAWS * settings.n_candidates)
+            .map(|_| random::draw(space, stream))
+            .find(|row| !seen.contains(space, row));
+        return match elsewhere {
+            Some(row) => Drawn::Elsewhere(row),
+            None => Drawn::Candidates(again),
+        };
+    }
+    Drawn::Candidates(candidates)
+}
+
+/// `ln l - ln g` of each candidate, over the groups that are active in it.
+fn log_ratios(densities: &[Densities<'_>], candidates: &[Vec<f64>]) -> Vec<f64> {
+    let mut log_below = vec![0.0; candidates.len()];
+    let mut log_above = vec![0.0; candidates.len()];
+    for group in densities {
+        let having: Vec<usize> = (0..candidates.len())
+            .filter(|&c| !candidates[c][group.parameters[0]].is_nan())
+            .collect();
+        if having.is_empty() {
+            continue;
+        }
+        let points: Vec<Vec<f64>> = having
+            .iter()
+            .map(|&c| group.parameters.iter().map(|&p| candidates[c][p]).collect())
+            .collect();
+        let both = group
+            .below
+            .log_density(&points)
+            .into_iter()
+            .zip(group.above.log_density(&points));
+        for (&c, (below, above)) in having.iter().zip(both) {
+            log_below[c] += below;
+            log_above[c] += above;
+        }
+    }
+    log_below
+        .iter()
+        .zip(&log_above)
+        .map(|(b, a)| b - a)
+        .collect()
+}
+
+/// First position of the largest score; NaN never wins.
+pub(crate) fn argmax(scores: &[f64]) -> usize {
+    let mut best = (0, f64::NEG_INFINITY);
+    for (index, &score) in scores.iter().enumerate() {
+        if score > best.1 {
+            best = (index, score);
+        }
+    }
+    best.0
+}
