@@ -35,17 +35,19 @@ logger = logging.getLogger("sparktune.compile")
 _INTEGER = frozenset(["randint", "categorical"])
 
 
-class _WholeNumbers(dict[float, np.int64]):
-    """Whole numbers that trials have, each made once: they take more memory than a reference."""
+class _Shared(dict[float, np.number[Any]]):
+    """Scalars that come again, each made once: it takes more memory than a reference to it."""
 
-    def __missing__(self, value: float) -> np.int64:
-        made = np.int64(value)
-        if len(self) < 4096:
+    def __init__(self, make: Callable[[float], np.number[Any]]) -> None:
+        self._make = make
+
+    def __missing__(self, value: float) -> np.number[Any]:
+        made = self._make(value)
+        if value and len(self) < 4096:  # no zeros: there are two of them, which are equal
             self[value] = made
         return made
 
 
-_whole = _WholeNumbers().__getitem__
 # A condition of more alternatives than this is left to Python; see `CompiledSpace.opaque`.
 _MAX_ALTERNATIVES = 256
 
@@ -119,7 +121,12 @@ class CompiledSpace:
 
     @cached_property
     def _makers(self) -> tuple[Callable[[float], np.number[Any]], ...]:
-        return tuple(_whole if p.distribution in _INTEGER else np.float64 for p in self.params)
+        def maker(distribution: str) -> Callable[[float], np.number[Any]]:
+            if distribution in _INTEGER:
+                return _Shared(np.int64).__getitem__
+            return _Shared(np.float64).__getitem__ if distribution[0] == "q" else np.float64
+
+        return tuple(maker(param.distribution) for param in self.params)
 
     def evaluate(self, vals: Mapping[str, Any], ctrl: Any = None) -> Any:
         """Build the point that the objective sees; see `run_program`."""

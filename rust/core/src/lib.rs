@@ -33,6 +33,7 @@ mod evidence;
 mod grid;
 mod groups;
 mod history;
+mod ids;
 mod joint;
 mod locations;
 mod math;

@@ -4,37 +4,22 @@
 //! trial order less the good trials before it, which are never more than
 //! `Settings::max_below`, so nothing needs renumbering when trials change sides.
 
+use crate::ids::Ids;
 use crate::parzen::LINEAR_FORGETTING;
 
 /// Observations of one parameter in trial order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ranks {
-    tids: Vec<i64>,
+    tids: Ids,
     values: Vec<f64>,
     /// Trials on the good side, ascending.
     below: Vec<i64>,
 }
 
 impl Ranks {
-    fn find(&self, tid: i64) -> Result<usize, usize> {
-        match self.tids.last() {
-            Some(&last) if tid > last => Err(self.tids.len()),
-            Some(&last) if tid == last => Ok(self.tids.len() - 1),
-            _ => {
-                // Ids mostly come one after the other.
-                let guess =
-                    usize::try_from(tid.saturating_sub(self.tids.first().copied().unwrap_or(0)));
-                match guess {
-                    Ok(at) if self.tids.get(at) == Some(&tid) => Ok(at),
-                    _ => self.tids.binary_search(&tid),
-                }
-            }
-        }
-    }
-
     /// Adds an observation (on the rest's side until told otherwise).
     pub(crate) fn insert(&mut self, tid: i64, value: f64) {
-        if let Err(at) = self.find(tid) {
+        if let Err(at) = self.tids.find(tid) {
             self.tids.insert(at, tid);
             self.values.insert(at, value);
         }
@@ -42,7 +27,7 @@ impl Ranks {
 
     /// Forgets an observation.
     pub(crate) fn remove(&mut self, tid: i64) {
-        if let Ok(at) = self.find(tid) {
+        if let Ok(at) = self.tids.find(tid) {
             self.tids.remove(at);
             self.values.remove(at);
         }
@@ -50,7 +35,7 @@ impl Ranks {
 
     /// The value observed in a trial, if the parameter was active there.
     pub(crate) fn value(&self, tid: i64) -> Option<f64> {
-        self.find(tid).ok().map(|at| self.values[at])
+        self.tids.find(tid).ok().map(|at| self.values[at])
     }
 
     /// Moves an observation to the good side, or back.
@@ -76,7 +61,7 @@ impl Ranks {
 
     /// Rank of a trial among the rest, as if it were one of them; 0 is the oldest.
     pub(crate) fn rank(&self, tid: i64) -> usize {
-        let position = self.find(tid).unwrap_or_else(|at| at);
+        let position = self.tids.find(tid).unwrap_or_else(|at| at);
         position - self.below.partition_point(|&t| t < tid)
     }
 
@@ -87,7 +72,7 @@ impl Ranks {
 
     /// The trial of that rank among the rest.
     pub(crate) fn at_rank(&self, rank: usize) -> i64 {
-        self.tids[self.place_of(rank)]
+        self.tids.at(self.place_of(rank))
     }
 
     /// The value of the trial of that rank among the rest.
@@ -99,7 +84,7 @@ impl Ranks {
         // As many places further on as there are good trials up to there.
         let mut skipped = 0;
         loop {
-            let tid = self.tids[rank + skipped];
+            let tid = self.tids.at(rank + skipped);
             let good = self.below.partition_point(|&t| t <= tid);
             if good == skipped {
                 return rank + skipped;
@@ -132,11 +117,9 @@ impl Ranks {
         } else {
             self.tids.len()
         };
-        self.tids[start..]
-            .iter()
-            .zip(&self.values[start..])
+        (start..self.tids.len())
+            .map(|at| (self.tids.at(at), self.values[at]))
             .filter(|(tid, _)| self.below.binary_search(tid).is_err())
-            .map(|(&tid, &value)| (tid, value))
     }
 }
 
