@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -147,6 +148,25 @@ def test_a_long_search_by_hand_notices_old_changes(what):
     ours = tpe.suggest([900], DOMAIN, trials, seed=4)
     fresh = tpe.suggest([900], DOMAIN, trials_from_docs(trials.trials), seed=4)
     assert ours[0]["misc"] == fresh[0]["misc"]
+
+
+def test_a_trial_that_failed_is_no_longer_believed_to_run():
+    rng = np.random.default_rng(3)
+    trials = trials_from_docs([varied(i, float(rng.normal()), rng) for i in range(30)])
+    (doc,) = tpe.suggest(trials.new_trial_ids(1), DOMAIN, trials, seed=4)
+    trials.insert_trial_docs([doc])
+    trials.refresh()
+    stored = trials._dynamic_trials[-1]
+    suggest = partial(tpe.suggest, range(900, 930), DOMAIN, seed=4, gp_share=1)
+    running = suggest(trials=trials)
+    stored["state"] = JOB_STATE_DONE
+    stored["result"] = {"status": "fail"}
+    for refreshed in (False, True):
+        failed = suggest(trials=trials)
+        fresh = suggest(trials=trials_from_docs(trials._dynamic_trials))
+        assert [doc["misc"] for doc in failed] == [doc["misc"] for doc in fresh], refreshed
+        assert [doc["misc"] for doc in failed] != [doc["misc"] for doc in running]
+        trials.refresh()
 
 
 def test_a_refresh_that_drops_and_adds_documents_anywhere():

@@ -226,8 +226,10 @@ class HistoryCache:
             current = self._is_current(at, doc)
         except Exception:  # a loss such as an array, which does not compare to a bool
             current = False
+        was_unfinished = id(doc) in self._unfinished
         self._note_state(doc, at)
-        if not current:
+        # A trial that failed has no other loss than before, but it no longer runs.
+        if not current or was_unfinished != (id(doc) in self._unfinished):
             self._feed_again(at)
 
     def _is_current(self, at: int, doc: Trial) -> bool:
