@@ -22,6 +22,7 @@ import numpy as np
 
 OURS = "sparktune"
 OURS_JOINT = "sparktune multivariate"
+OURS_DEFAULT = "sparktune default"
 CHOICES = ("a", "b", "c", "d", "e")
 # label -> (kind, low, high, step)
 SPACE: dict[str, tuple[str, float, float, float]] = {
@@ -273,7 +274,14 @@ class OptunaLike:
 
 PEERS: dict[str, tuple[str, Callable[[int], Peer]]] = {
     OURS: ("sparktune", lambda seed: HyperoptLike("sparktune", seed, "hyperopt_suggest")),
-    OURS_JOINT: ("sparktune", lambda seed: HyperoptLike("sparktune", seed, multivariate=True)),
+    OURS_JOINT: (
+        "sparktune",
+        # What the others do: their number of candidates, and densities alone.
+        lambda seed: HyperoptLike(
+            "sparktune", seed, multivariate=True, n_EI_candidates=24, gp_share=0.0
+        ),
+    ),
+    OURS_DEFAULT: ("sparktune", lambda seed: HyperoptLike("sparktune", seed)),
     "hyperopt": ("hyperopt", lambda seed: HyperoptLike("hyperopt", seed)),
     "optuna": ("optuna", lambda seed: OptunaLike("optuna", seed=seed)),
     "optuna univariate": (

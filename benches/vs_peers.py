@@ -221,8 +221,9 @@ def main() -> None:
     if queues:
         print(table(f"A queue of {QUEUE} suggestions", queues, names))
     print(
-        "sparktune and hyperopt: univariate TPE with Hyperopt's settings, 24 candidates. optuna "
-        "and rustuna: TPESampler, 24 candidates, multivariate (their default) and univariate."
+        "sparktune and hyperopt: univariate TPE with Hyperopt's settings, 24 candidates. sparktune "
+        "multivariate, optuna and rustuna: 24 candidates, product kernels (the default of those) "
+        "or univariate. sparktune default: tpe.suggest as it is, which fits a Gaussian process too."
     )
     if options.plot:
         plot(rows["suggestion"], names, options.plot, machine(versions))

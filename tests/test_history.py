@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from functools import partial
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from sparktune import (
     JOB_STATE_DONE,
     JOB_STATE_ERROR,
+    JOB_STATES,
     Trials,
     fmin,
     hp,
@@ -22,7 +24,7 @@ from sparktune import (
 )
 from sparktune._core import History, Space, TpeSettings, suggest_anneal, suggest_tpe
 from sparktune.domain import Domain
-from sparktune.history import WINDOW_AFTER_REFRESH
+from sparktune.history import WINDOW_AFTER_REFRESH, HistoryCache
 
 SPACE = {
     "x": hp.uniform("x", -1, 1),
@@ -31,6 +33,18 @@ SPACE = {
     "q": hp.quniform("q", 0, 10, 1),
 }
 DOMAIN = Domain(None, SPACE)
+HYPEROPT = {
+    "prior_weight": 1.0,
+    "n_candidates": 24,
+    "gamma": 0.25,
+    "split": "sqrt",
+    "max_below": 25,
+    "multivariate": False,
+    "weights": "age",
+    "bandwidth": "fixed",
+    "avoid_duplicates": False,
+    "gp_share": 0.0,
+}
 N = 150  # enough for the tables that long histories use
 
 
@@ -186,6 +200,89 @@ def test_a_refresh_that_drops_and_adds_documents_anywhere():
     assert tpe.suggest([901], DOMAIN, trials, seed=4)
 
 
+def in_step(trials):
+    """Whether what the cache followed is what a cache made now has."""
+    cache = trials._history_for(DOMAIN.space)
+    history = cache.sync(trials.trials)
+    fresh = HistoryCache(DOMAIN.space)
+    made = fresh.sync(trials.trials)
+    assert (len(history), history.finished) == (len(made), made.finished)
+    assert cache.best_loss == fresh.best_loss
+    for doc in trials.trials:
+        key = doc["misc"].get("from_tid", doc["tid"])
+        assert key in history
+        if key not in fresh._rivals:
+            assert history.holds(key, fresh._row(doc))
+    settings = TpeSettings(HYPEROPT)
+    np.testing.assert_array_equal(
+        suggest_tpe(history, [500, 501], 3, settings), suggest_tpe(made, [500, 501], 3, settings)
+    )
+
+
+positions = st.integers(0, 10**6)
+losses = st.one_of(st.none(), st.sampled_from([math.nan, -math.inf, -1.0, -2.0]), st.floats(-9, 9))
+changes = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), losses, st.sampled_from(JOB_STATES), st.none() | positions),
+        st.tuples(st.just("loss"), positions, losses),
+        st.tuples(st.just("value"), positions, st.floats(-1, 1)),
+        st.tuples(st.just("state"), positions, st.sampled_from(JOB_STATES)),
+        st.tuples(st.just("end"), positions, losses, st.sampled_from(JOB_STATES[2:])),
+        st.tuples(st.just("delete"), positions),
+        st.tuples(st.just("move"), positions, positions),
+        st.tuples(st.just("copy"), positions),
+        st.tuples(st.just("derive"), positions, positions),
+        st.just(("clear",)),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 40), changes)
+def test_no_sequence_of_changes_of_documents_is_missed(count, sequence):
+    rng = np.random.default_rng(1)
+    trials = trials_from_docs([varied(i, float(rng.normal()), rng) for i in range(count)])
+    in_step(trials)
+    for what, *args in sequence:
+        docs = trials._dynamic_trials
+        if what == "add":
+            loss, state, source = args
+            doc = varied(trials.new_trial_ids(1)[0], loss, rng)
+            doc["state"] = state
+            if source is not None and docs:
+                doc["misc"]["from_tid"] = docs[source % len(docs)]["tid"]
+            trials.insert_trial_docs([doc])
+            trials._note_inserted()  # as a search does, without a refresh
+        elif what == "clear":
+            trials.delete_all()
+        elif docs:
+            at = args[0] % len(docs)
+            doc = docs[at]
+            if what == "loss":
+                doc["result"]["loss"] = args[1]
+            elif what == "value":
+                doc["misc"]["vals"]["x"][0] = np.float64(args[1])
+            elif what == "state":
+                doc["state"] = args[1]
+            elif what == "end":
+                doc["result"] = {"status": "ok", "loss": args[1]}
+                doc["state"] = args[2]
+                trials._note_changed(doc)
+                if doc in trials._trials:
+                    in_step(trials)
+            elif what == "delete":
+                del docs[at]
+            elif what == "move":
+                docs.insert(args[1] % len(docs), docs.pop(at))
+            elif what == "copy":
+                docs[at] = copy.deepcopy(doc)
+            else:
+                doc["misc"]["from_tid"] = docs[args[1] % len(docs)]["tid"]
+            trials.refresh()
+        in_step(trials)
+
+
 CORE = Space(
     [
         ("u", "uniform", [0.0, 1.0], [[]]),
@@ -234,22 +331,9 @@ def test_no_sequence_of_calls_breaks_the_core(sequence):
                 known.add(tid)
         else:
             count, multivariate = args
-            # Defaults, or Hyperopt's estimator.
-            settings = {
-                "prior_weight": 1.0,
-                "n_candidates": 24,
-                "gamma": 0.25,
-                "split": "sqrt",
-                "max_below": 25,
-                "multivariate": False,
-                "weights": "age",
-                "bandwidth": "fixed",
-                "gp_share": 0.0,
-                "avoid_duplicates": False,
-            }
             ids = range(5000, 5000 + count)
             for new in (
-                suggest_tpe(history, ids, 1, None if multivariate else TpeSettings(settings)),
+                suggest_tpe(history, ids, 1, None if multivariate else TpeSettings(HYPEROPT)),
                 suggest_anneal(history, ids, 1),
             ):
                 assert new.shape == (count, 4)
