@@ -245,6 +245,26 @@ def test_close_cancels_again_what_a_cancellation_overtook(make):
     assert backend.closed == 1
 
 
+def test_ctrl_c_while_a_thread_starts_leaves_none_behind(make, monkeypatch):
+    def interrupted(thread):
+        start(thread)
+        raise KeyboardInterrupt
+
+    _, dispatcher = make(until_cancelled, parallelism=2)
+    dispatcher.start(trial(0))
+    with monkeypatch.context() as patch:
+        start = threading.Thread.start
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            dispatcher.start(trial(1))
+    threads = [t for t in threading.enumerate() if t.name.startswith("sparktune")]
+    assert len(threads) == 2
+    dispatcher.close()
+    for thread in threads:
+        thread.join(2)
+        assert not thread.is_alive()
+
+
 def test_close_twice_closes_the_backend_once(make):
     backend, dispatcher = make()
     dispatcher.close()

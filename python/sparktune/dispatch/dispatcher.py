@@ -352,8 +352,9 @@ class Dispatcher:
             name=f"sparktune-{self._search}-{len(self._threads)}",
             daemon=True,
         )
-        thread.start()
+        # First noted, then started: a Ctrl-C in between would leave a thread that nobody ends.
         self._threads.append(thread)
+        thread.start()
 
     def _run_thread(self) -> None:
         while (work := self._work.get()) is not None:
