@@ -42,6 +42,8 @@ HYPEROPT = {
     "multivariate": False,
     "weights": "age",
     "bandwidth": "fixed",
+    "min_bandwidth": 0.01,
+    "clip_exponent": 1.0,
     "avoid_duplicates": False,
     "gp_share": 0.0,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import pytest
 
 from sparktune import JOB_STATE_DONE, Domain, Trials, fmin, hp, rand, tpe
 
@@ -156,3 +157,30 @@ def test_gamma_says_how_many_are_good():
 
     # 10 % and 40 % of 200 uniform numbers are good.
     assert middle(1.0) > 1.5 * middle(0.25)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"weights": "uniform"},
+        {"weights": "ei"},
+        {"min_bandwidth": 0.5},
+        {"clip_exponent": 0.5},
+    ],
+    ids=str,
+)
+def test_each_setting_changes_what_is_suggested(setting):
+    domain = Domain(lambda x: x, hp.uniform("x", 0, 1))
+    trials = Trials()
+    docs = rand.suggest(trials.new_trial_ids(60), domain, trials, 0)
+    for doc in docs:
+        doc["state"] = JOB_STATE_DONE
+        doc["result"] = {"status": "ok", "loss": doc["misc"]["vals"]["x"][0] ** 2}
+    trials.insert_trial_docs(docs)
+    trials.refresh()
+
+    def values(**given):
+        rows = [tpe.suggest([500], domain, trials, s, gp_share=0, **given) for s in range(5)]
+        return [doc["misc"]["vals"]["x"][0] for (doc,) in rows]
+
+    assert values(**setting) != values()

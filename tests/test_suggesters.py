@@ -38,6 +38,10 @@ SUGGESTERS = {
     ),
     "tpe without a process": partial(tpe.suggest, gp_share=0),
     "tpe with a process always": partial(tpe.suggest, gp_share=1),
+    "tpe uniform": partial(tpe.suggest, weights="uniform"),
+    "tpe as Watanabe": partial(
+        tpe.suggest, weights="ei", min_bandwidth=0.03, clip_exponent=2, gp_share=0
+    ),
     "anneal": anneal.suggest,
     "mix": partial(mix.suggest, p_suggest=[(0.3, rand.suggest), (0.7, tpe.suggest)]),
 }

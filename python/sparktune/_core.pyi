@@ -33,6 +33,8 @@ class _Settings(TypedDict):
     multivariate: bool
     weights: str
     bandwidth: str
+    min_bandwidth: float
+    clip_exponent: float
     gp_share: float
     avoid_duplicates: bool
 

@@ -42,6 +42,8 @@ _HYPEROPT: dict[str, Any] = {
     "multivariate": False,
     "weights": "age",
     "bandwidth": "fixed",
+    "min_bandwidth": 0.01,
+    "clip_exponent": 1.0,
     "gp_share": 0.0,
     "avoid_duplicates": False,
 }
@@ -61,8 +63,10 @@ def suggest(
     split: Literal["linear", "sqrt"] = "linear",
     max_below: int = 25,
     multivariate: bool = True,
-    weights: Literal["rank", "age"] = "rank",
+    weights: Literal["rank", "age", "uniform", "ei"] = "rank",
     bandwidth: Literal["scott", "fixed"] = "scott",
+    min_bandwidth: float = 0.01,
+    clip_exponent: float = 1.0,
     gp_share: float = 0.75,
     avoid_duplicates: bool = True,
 ) -> list[Trial]:
@@ -101,12 +105,19 @@ def suggest(
         Whether kernels are products over the parameters that are active together (Falkner et al.,
         2018), which sees what values are good together, instead of one mixture a parameter. The
         settings below are for such kernels.
-    weights : {"rank", "age"}, default "rank"
+    weights : {"rank", "age", "uniform", "ei"}, default "rank"
         What a good trial weighs: more if it is better, by the logarithm of its rank (as CMA-ES
-        recombines; Hansen, 2016), or more if it is newer, once there are more than 25 (Hyperopt).
+        recombines; Hansen, 2016); more if it is newer, once there are more than 25 (Hyperopt); as
+        much as any other; or in proportion to its improvement over the best loss of the rest
+        (Watanabe, arXiv 2304.11127).
     bandwidth : {"scott", "fixed"}, default "scott"
-        Whether the good trials' kernels are as wide as their spread asks for (Scott, 1992), at
-        least one part in ``n + 2`` of the prior's width, or as their number does alone.
+        Whether the good trials' kernels are as wide as their spread asks for (Scott, 1992), or as
+        their number does alone.
+    min_bandwidth, clip_exponent : float, defaults 0.01 and 1
+        With ``bandwidth="scott"`` a kernel's width is at least the prior's times
+        ``max(min_bandwidth, (n + 2) ** -clip_exponent)``, `n` being how many trials are good. The
+        defaults are Optuna's "magic clip"; Watanabe (arXiv 2304.11127) recommends 0.03 and 2.
+        `min_bandwidth` is from 1e-6 to 1, `clip_exponent` positive.
     gp_share : float, default 0.75
         Share of the suggestions, 0 to 1, that a Gaussian process has a say in (Matern 5/2 kernel,
         fitted to the 32 best and the 32 newest trials; Rasmussen and Williams, 2006): of the
@@ -139,6 +150,8 @@ def suggest(
         multivariate,
         weights,
         bandwidth,
+        min_bandwidth,
+        clip_exponent,
         gp_share,
         avoid_duplicates,
     )
@@ -230,23 +243,33 @@ def _checked_settings(
     multivariate: Any,
     weights: Any,
     bandwidth: Any,
+    min_bandwidth: Any,
+    clip_exponent: Any,
     gp_share: Any,
     avoid_duplicates: Any,
 ) -> TpeSettings:
-    for name, value in (("prior_weight", prior_weight), ("gamma", gamma)):
+    for name, value in (
+        ("prior_weight", prior_weight),
+        ("gamma", gamma),
+        ("clip_exponent", clip_exponent),
+    ):
         if not isinstance(value, numbers.Real) or isinstance(value, bool):
             raise InvalidArgumentType(f"`{name}` of tpe.suggest must be a number; got {value!r}.")
         if not 0 < float(value) < math.inf:
             raise InvalidArgument(
                 f"`{name}` of tpe.suggest must be positive and finite; got {value!r}."
             )
-    if not isinstance(gp_share, numbers.Real) or isinstance(gp_share, bool):
-        raise InvalidArgumentType(f"`gp_share` of tpe.suggest must be a number; got {gp_share!r}.")
-    if not 0 <= float(gp_share) <= 1:
-        raise InvalidArgument(
-            f"`gp_share` of tpe.suggest must be from 0 to 1; got {gp_share!r}. It is a share of "
-            "the suggestions: 0 is the Parzen estimator alone."
-        )
+    for name, value, low, meaning in (
+        ("gp_share", gp_share, 0, "the suggestions: 0 is the Parzen estimator alone"),
+        ("min_bandwidth", min_bandwidth, 1e-6, "the prior's width"),
+    ):
+        if not isinstance(value, numbers.Real) or isinstance(value, bool):
+            raise InvalidArgumentType(f"`{name}` of tpe.suggest must be a number; got {value!r}.")
+        if not low <= float(value) <= 1:
+            raise InvalidArgument(
+                f"`{name}` of tpe.suggest must be from {low} to 1; got {value!r}. It is a share of "
+                f"{meaning}."
+            )
     counts = {
         "n_startup_jobs": n_startup_jobs,
         "n_EI_candidates": n_EI_candidates,
@@ -267,12 +290,13 @@ def _checked_settings(
             )
     for name, value, names in (
         ("split", split, ("linear", "sqrt")),
-        ("weights", weights, ("rank", "age")),
+        ("weights", weights, ("rank", "age", "uniform", "ei")),
         ("bandwidth", bandwidth, ("scott", "fixed")),
     ):
         if value not in names:
+            *others, last = map(repr, names)
             raise InvalidArgument(
-                f"`{name}` of tpe.suggest must be {names[0]!r} or {names[1]!r}; got {value!r}."
+                f"`{name}` of tpe.suggest must be {', '.join(others)} or {last}; got {value!r}."
             )
     return TpeSettings(
         {
@@ -284,6 +308,8 @@ def _checked_settings(
             "multivariate": bool(multivariate),
             "weights": weights,
             "bandwidth": bandwidth,
+            "min_bandwidth": float(min_bandwidth),
+            "clip_exponent": float(clip_exponent),
             "gp_share": float(gp_share),
             "avoid_duplicates": bool(avoid_duplicates),
         }

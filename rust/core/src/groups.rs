@@ -6,8 +6,10 @@
 
 use crate::joint::Joint;
 use crate::model::Model;
-use crate::settings::{Bandwidth, Settings};
+use crate::ordered::Key;
+use crate::settings::{Bandwidth, Floor, Settings, Weights};
 use crate::space::Space;
+use crate::weights::{threshold, weights};
 
 /// One group and its two sides.
 #[derive(Debug, Clone)]
@@ -15,8 +17,31 @@ pub(crate) struct Group {
     /// Positions of its parameters in the space.
     pub(crate) parameters: Vec<usize>,
     above: Joint,
-    /// Made when asked for, dropped when the good trials change; and the bandwidths it has.
-    below: Option<(Bandwidth, Joint)>,
+    /// Made when asked for, dropped when the good trials change; and what it was made by.
+    below: Option<(Made, Joint)>,
+}
+
+/// What the kernels of the good trials depend on besides these.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Made {
+    bandwidth: Bandwidth,
+    floor: Floor,
+    weights: Weights,
+    /// The loss that improvements are counted from, where they matter.
+    threshold: f64,
+}
+
+/// The good trials, best first, and the best loss of the rest.
+#[derive(Clone, Copy)]
+pub(crate) struct Good<'a> {
+    pub(crate) keys: &'a [Key],
+    pub(crate) rest: Option<f64>,
+}
+
+impl Good<'_> {
+    fn losses(&self) -> Vec<f64> {
+        self.keys.iter().map(|key| key.value()).collect()
+    }
 }
 
 /// What a group's densities are made of.
@@ -82,29 +107,39 @@ impl Group {
         self.below = None;
     }
 
-    /// Kernels of the good trials, which come best first, and of the rest.
+    /// Kernels of the good trials and of the rest.
     pub(crate) fn sides(
         &mut self,
-        good: &[i64],
+        good: Good<'_>,
         models: &[Model],
         space: &Space,
         settings: &Settings,
     ) -> Sides<'_> {
-        if self
-            .below
-            .as_ref()
-            .is_none_or(|(b, _)| *b != settings.bandwidth)
-        {
+        let made = Made {
+            bandwidth: settings.bandwidth,
+            floor: settings.floor,
+            weights: settings.weights,
+            threshold: match settings.weights {
+                Weights::Improvement => threshold(&good.losses(), good.rest),
+                _ => 0.0,
+            },
+        };
+        if self.below.as_ref().is_none_or(|(by, _)| *by != made) {
+            let weights = weights(settings.weights, &good.losses(), good.rest);
             let mut below = empty(space, &self.parameters);
-            for (rank, &tid) in good.iter().enumerate() {
-                if let Some(values) = self.values(tid, models) {
-                    below.insert_ranked(tid, &values, rank, good.len());
+            for (rank, key) in good.keys.iter().enumerate() {
+                let Some(values) = self.values(key.tid, models) else {
+                    continue;
+                };
+                match &weights {
+                    Some(weights) => below.insert_weighted(key.tid, &values, weights[rank]),
+                    None => below.insert(key.tid, &values),
                 }
             }
             if settings.bandwidth == Bandwidth::Scott {
-                below.fit_spread();
+                below.fit_spread(settings.floor);
             }
-            self.below = Some((settings.bandwidth, below));
+            self.below = Some((made, below));
         }
         Sides {
             parameters: &self.parameters,

@@ -6,7 +6,7 @@
 //!
 //! - Numbers: a normal kernel, truncated to the bounds. All of a parameter's kernels have one
 //!   bandwidth: `0.2 * n^(-1 / (d + 4))` of the prior's width (Scott's exponent), or for the good
-//!   trials also by their spread (Scott's rule), but at least one part in `n + 2` of that width; a
+//!   trials also by their spread (Scott's rule), but at least a part of that width ([`Floor`]); a
 //!   grid of step `q` adds the variance `q^2 / 12` of rounding to it. On a grid the bounds are
 //!   those of the outermost values' cells, so that these are no less likely than others.
 //! - Categories: the observed one has `1 + e`, each other `e`, with `e = prior_weight / kernels`.
@@ -19,7 +19,7 @@ use crate::axes::Axis;
 use crate::distribution::Distribution;
 use crate::parzen::forgetting_weight;
 use crate::product::Mixture;
-use crate::settings::{Settings, Weights};
+use crate::settings::{Floor, Settings};
 
 /// Width of kernels of one observation, in widths of the prior.
 const WIDTH: f64 = 0.2;
@@ -40,8 +40,8 @@ pub(crate) struct Joint {
     pub(crate) columns: Vec<Vec<f64>>,
     /// `-ln` of each kernel's mass within the bounds.
     pub(crate) log_scales: Vec<f64>,
-    /// Weights by rank, of the good trials.
-    ranked: Vec<f64>,
+    /// What kernels weigh, where they do not by age: the good trials'.
+    weights: Vec<f64>,
     /// Number of kernels that the bandwidths are for, rounded to a step.
     width_step: i32,
 }
@@ -55,7 +55,7 @@ impl Joint {
             tids: Vec::new(),
             columns,
             log_scales: Vec::new(),
-            ranked: Vec::new(),
+            weights: Vec::new(),
             width_step: i32::MIN,
         };
         joint.fit_widths();
@@ -80,13 +80,11 @@ impl Joint {
         self.fit_widths();
     }
 
-    /// Adds one of `count` good trials, of which `rank` are better.
-    pub(crate) fn insert_ranked(&mut self, tid: i64, values: &[f64], rank: usize, count: usize) {
+    /// Adds an observation with a weight of its own; all of them must have one.
+    pub(crate) fn insert_weighted(&mut self, tid: i64, values: &[f64], weight: f64) {
         let at = self.tids.partition_point(|&t| t < tid);
         self.insert(tid, values);
-        // The last one keeps a little.
-        let weight = libm::log((count as f64 + 0.5) / (rank as f64 + 1.0)) + 0.1;
-        self.ranked.insert(at, weight);
+        self.weights.insert(at, weight);
     }
 
     /// Forgets an observation.
@@ -126,7 +124,8 @@ impl Joint {
     }
 
     /// Sets the bandwidths by the spread of the observations.
-    pub(crate) fn fit_spread(&mut self) {
+    pub(crate) fn fit_spread(&mut self, floor: Floor) {
+        let count = self.len();
         let n = self.len() as f64;
         let scott = 1.059 * libm::pow(n.max(1.0), -1.0 / (self.axes.len() as f64 + 4.0));
         for (axis, column) in self.axes.iter_mut().zip(&mut self.columns) {
@@ -144,7 +143,7 @@ impl Joint {
             } else {
                 variance.sqrt() * old
             };
-            let wide = (scott * spread).clamp(width / (n + 2.0).min(100.0), width);
+            let wide = (scott * spread).clamp(floor.of(width, count), width);
             axis.sigma = (wide * wide + prior.rounding()).sqrt();
             for place in column {
                 *place *= old / axis.sigma;
@@ -170,16 +169,15 @@ impl Joint {
         let prior_weight = settings.prior_weight;
         let n = self.len();
         let kept = thinned(n);
-        let mut weights: Vec<f64> = if settings.weights == Weights::Rank && !self.ranked.is_empty()
-        {
-            // One a kernel on average, as the prior's weight is in units of that.
-            let mean = self.ranked.iter().sum::<f64>() / n as f64;
-            self.ranked.iter().map(|w| w / mean).collect()
-        } else {
-            kept.iter()
-                .map(|&(k, f)| f * forgetting_weight(k, n))
-                .collect()
+        // One a kernel on average, as the prior's weight is in units of that. In a group whose good
+        // trials all weigh nothing, they weigh the same.
+        let mean = self.weights.iter().sum::<f64>() / n as f64;
+        let weight = |k| match self.weights.get(k) {
+            Some(weight) if mean > 0.0 => weight / mean,
+            Some(_) => 1.0,
+            None => forgetting_weight(k, n),
         };
+        let mut weights: Vec<f64> = kept.iter().map(|&(k, f)| f * weight(k)).collect();
         let total = weights.iter().sum::<f64>() + prior_weight;
         for weight in &mut weights {
             *weight /= total;

@@ -57,6 +57,7 @@ mod tables;
 mod tails;
 pub mod tpe;
 mod vector;
+mod weights;
 
 pub use categories::Categories;
 pub use distribution::{Discrete, Distribution, Numeric};

@@ -50,11 +50,10 @@ pub(crate) fn suggest(
     let evidence = by_process.then(|| Evidence::new(history, settings.rule()));
     let (split, seen) = history.split_and_seen(settings.rule());
     let (groups, models, good) = split.groups(&space);
-    let good: Vec<i64> = good.iter().map(|key| key.tid).collect();
     let densities: Vec<_> = groups
         .iter_mut()
         .map(|group| {
-            let sides = group.sides(&good, models, &space, settings);
+            let sides = group.sides(good, models, &space, settings);
             Densities {
                 parameters: sides.parameters,
                 below: sides.below.mixture(settings),
@@ -81,7 +80,7 @@ pub(crate) fn suggest(
         .map(|row| coordinates.place(&space, row))
         .collect();
     // Bergstra et al. (2011), equation 3: in proportion to 1 / (share + (1 - share) g / l).
-    let share = good.len() as f64 / finished.max(good.len()).max(1) as f64;
+    let share = good.keys.len() as f64 / finished.max(good.keys.len()).max(1) as f64;
     let improvements = process.log_improvement(&places);
     for (score, improvement) in scores.iter_mut().zip(&improvements) {
         *score = improvement - libm::log(share + (1.0 - share) * libm::exp(-*score));

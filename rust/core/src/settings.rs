@@ -21,6 +21,10 @@ pub enum Weights {
     Age,
     /// Better ones more, by the logarithm of the rank: the weights by which CMA-ES recombines.
     Rank,
+    /// All the same.
+    Uniform,
+    /// In proportion to the improvement over the rest (Watanabe's "EI").
+    Improvement,
 }
 
 /// How wide the kernels of the good trials are.
@@ -28,8 +32,24 @@ pub enum Weights {
 pub enum Bandwidth {
     /// By their number alone.
     Fixed,
-    /// By their spread as well (Scott's rule), at least one part in `n + 2` of the prior's width.
+    /// By their spread as well (Scott's rule), but no less than [`Floor`] says.
     Scott,
+}
+
+/// The smallest bandwidth of the good trials' kernels, where their spread sets it: "magic clip".
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Floor {
+    /// As a part of the prior's width, however many there are.
+    pub part: f64,
+    /// With `n` of them, at least the part `(n + 2) ^ -exponent` of it.
+    pub exponent: f64,
+}
+
+impl Floor {
+    /// The floor for `n` kernels on an axis of that width.
+    pub(crate) fn of(self, width: f64, n: usize) -> f64 {
+        width / libm::pow(n as f64 + 2.0, self.exponent).min(1.0 / self.part)
+    }
 }
 
 impl FromStr for Share {
@@ -39,7 +59,7 @@ impl FromStr for Share {
         match name {
             "sqrt" => Ok(Self::Sqrt),
             "linear" => Ok(Self::Linear),
-            _ => Err(unknown("split", "sqrt", "linear", name)),
+            _ => Err(unknown("split", &["sqrt", "linear"], name)),
         }
     }
 }
@@ -51,7 +71,9 @@ impl FromStr for Weights {
         match name {
             "age" => Ok(Self::Age),
             "rank" => Ok(Self::Rank),
-            _ => Err(unknown("weights", "age", "rank", name)),
+            "uniform" => Ok(Self::Uniform),
+            "ei" => Ok(Self::Improvement),
+            _ => Err(unknown("weights", &["age", "rank", "uniform", "ei"], name)),
         }
     }
 }
@@ -63,10 +85,13 @@ impl FromStr for Bandwidth {
         match name {
             "fixed" => Ok(Self::Fixed),
             "scott" => Ok(Self::Scott),
-            _ => Err(unknown("bandwidth", "fixed", "scott", name)),
+            _ => Err(unknown("bandwidth", &["fixed", "scott"], name)),
         }
     }
 }
+
+/// Kernels of no width at all would tell nothing apart but what is equal.
+const SMALLEST_PART: f64 = 1e-6;
 
 /// How the trials are split into good ones and the rest.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -109,6 +134,8 @@ pub struct Settings {
     pub weights: Weights,
     /// Bandwidths of the good trials.
     pub bandwidth: Bandwidth,
+    /// How small they may be.
+    pub floor: Floor,
     /// Share of the suggestions that a Gaussian process has a say in, 0 to 1.
     pub gp_share: f64,
     /// Whether a point that was tried before is suggested only where no other is found.
@@ -126,6 +153,10 @@ impl Default for Settings {
             multivariate: true,
             weights: Weights::Rank,
             bandwidth: Bandwidth::Scott,
+            floor: Floor {
+                part: 0.01,
+                exponent: 1.0,
+            },
             gp_share: 0.75,
             avoid_duplicates: true,
         }
@@ -185,6 +216,16 @@ impl Settings {
         };
         positive("prior_weight", self.prior_weight)?;
         positive("gamma", self.gamma)?;
+        positive("clip_exponent", self.floor.exponent)?;
+        if !(SMALLEST_PART..=1.0).contains(&self.floor.part) {
+            return Err(Error::Setting {
+                name: "min_bandwidth",
+                reason: format!(
+                    "must be from {SMALLEST_PART:e} to 1; got {}",
+                    self.floor.part
+                ),
+            });
+        }
         if !(0.0..=1.0).contains(&self.gp_share) {
             return Err(Error::Setting {
                 name: "gp_share",
@@ -196,9 +237,43 @@ impl Settings {
     }
 }
 
-fn unknown(setting: &'static str, one: &str, other: &str, got: &str) -> Error {
+fn unknown(setting: &'static str, known: &[&str], got: &str) -> Error {
     Error::Setting {
         name: setting,
-        reason: format!("must be {one:?} or {other:?}; got {got:?}"),
+        reason: format!("must be one of {known:?}; got {got:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_floor_falls_with_the_number_down_to_a_part() {
+        let floor = |part, exponent, n| Floor { part, exponent }.of(4.0, n);
+        assert_eq!(floor(0.01, 1.0, 8), 4.0 / 10.0);
+        assert_eq!(floor(0.01, 1.0, 98), 4.0 / 100.0);
+        assert_eq!(floor(0.01, 1.0, 5_000), 4.0 / 100.0);
+        assert_eq!(floor(0.03, 2.0, 3), 4.0 / 25.0);
+        assert!((floor(0.03, 2.0, 30) - 4.0 * 0.03).abs() < 1e-15);
+        assert!((floor(0.01, 0.5, 14) - 4.0 / 4.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn floors_out_of_range_are_refused() {
+        for (part, exponent) in [
+            (0.0, 1.0),
+            (1.5, 1.0),
+            (f64::NAN, 1.0),
+            (0.1, 0.0),
+            (0.1, f64::INFINITY),
+        ] {
+            let floor = Floor { part, exponent };
+            let settings = Settings {
+                floor,
+                ..Settings::default()
+            };
+            assert!(settings.check().is_err(), "{part} {exponent}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::groups::{Group, groups};
+use crate::groups::{Good, Group, groups};
 use crate::model::Model;
 use crate::ordered::Key;
 use crate::settings::Rule;
@@ -49,7 +49,7 @@ impl Split {
     }
 
     /// The models, and the groups with the trials they stand for: made if they are not there.
-    pub(crate) fn groups(&mut self, space: &Space) -> (&mut [Group], &[Model], &[Key]) {
+    pub(crate) fn groups(&mut self, space: &Space) -> (&mut [Group], &[Model], Good<'_>) {
         let groups = self.groups.get_or_insert_with(|| {
             let mut tids: Vec<i64> = self.above.iter().map(|key| key.tid).collect();
             tids.sort_unstable();
@@ -61,7 +61,11 @@ impl Split {
             }
             groups
         });
-        (groups, &self.models, &self.below)
+        let good = Good {
+            keys: &self.below,
+            rest: self.above.first().map(|key| key.value()),
+        };
+        (groups, &self.models, good)
     }
 
     /// Tells the groups that a trial joined or left a side.

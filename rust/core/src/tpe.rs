@@ -9,7 +9,7 @@ use crate::history::History;
 use crate::multivariate;
 use crate::posterior::Posterior;
 use crate::rng::Stream;
-pub use crate::settings::{Bandwidth, Settings, Share, Weights};
+pub use crate::settings::{Bandwidth, Floor, Settings, Share, Weights};
 
 /// Which side of the split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use sparktune_core::tpe::{self, Settings, Side};
+use sparktune_core::tpe::{self, Floor, Settings, Side};
 use sparktune_core::{Posterior, anneal, random};
 
 use crate::convert::{enter, rows_to_array, to_array, to_py_err};
@@ -85,6 +85,8 @@ pub(crate) struct Given {
     multivariate: bool,
     weights: String,
     bandwidth: String,
+    min_bandwidth: f64,
+    clip_exponent: f64,
     gp_share: f64,
     avoid_duplicates: bool,
 }
@@ -102,6 +104,10 @@ impl TryFrom<Given> for Settings {
             multivariate: given.multivariate,
             weights: given.weights.parse()?,
             bandwidth: given.bandwidth.parse()?,
+            floor: Floor {
+                part: given.min_bandwidth,
+                exponent: given.clip_exponent,
+            },
             gp_share: given.gp_share,
             avoid_duplicates: given.avoid_duplicates,
         })
