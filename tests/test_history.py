@@ -46,6 +46,8 @@ HYPEROPT = {
     "clip_exponent": 1.0,
     "avoid_duplicates": False,
     "gp_share": 0.0,
+    "prior_candidates": 0,
+    "pending": "worst",
 }
 N = 150  # enough for the tables that long histories use
 

@@ -166,6 +166,7 @@ def test_gamma_says_how_many_are_good():
         {"weights": "ei"},
         {"min_bandwidth": 0.5},
         {"clip_exponent": 0.5},
+        {"prior_candidates": 30},
     ],
     ids=str,
 )
@@ -184,3 +185,46 @@ def test_each_setting_changes_what_is_suggested(setting):
         return [doc["misc"]["vals"]["x"][0] for (doc,) in rows]
 
     assert values(**setting) != values()
+
+
+@pytest.mark.parametrize("gp_share", [0, 1])
+@pytest.mark.parametrize("multivariate", [True, False])
+def test_running_trials_may_be_ignored(multivariate, gp_share):
+    """With `pending="ignore"` they change nothing; by default they do."""
+    domain = Domain(lambda x: x, hp.uniform("x", 0, 1))
+
+    def values(running, pending):
+        trials = Trials()
+        docs = rand.suggest(trials.new_trial_ids(60), domain, trials, 0)
+        for doc in docs[: 60 - running]:
+            doc["state"] = JOB_STATE_DONE
+            doc["result"] = {"status": "ok", "loss": (doc["misc"]["vals"]["x"][0] - 0.4) ** 2}
+        trials.insert_trial_docs(docs[:40] if running == 0 else docs)
+        trials.refresh()
+        rows = [
+            tpe.suggest(
+                [500],
+                domain,
+                trials,
+                s,
+                pending=pending,
+                multivariate=multivariate,
+                gp_share=gp_share,
+            )
+            for s in range(5)
+        ]
+        return [doc["misc"]["vals"]["x"][0] for (doc,) in rows]
+
+    assert values(20, "ignore") == values(0, "ignore") == values(0, "worst")
+    assert values(20, "worst") != values(0, "worst")
+
+
+def test_a_start_by_halton_fills_the_space_evenly():
+    """Of 16 successive points there is one in each 16th of the first hyperparameter's range."""
+    domain = Domain(lambda x: x, hp.uniform("x", 0, 1))
+    trials = Trials()
+    docs = tpe.suggest(
+        trials.new_trial_ids(32), domain, trials, 0, startup="halton", n_startup_jobs=40
+    )
+    cells = [int(16 * doc["misc"]["vals"]["x"][0]) for doc in docs[16:]]
+    assert sorted(cells) == list(range(16))

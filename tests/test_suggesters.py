@@ -42,6 +42,13 @@ SUGGESTERS = {
     "tpe as Watanabe": partial(
         tpe.suggest, weights="ei", min_bandwidth=0.03, clip_exponent=2, gp_share=0
     ),
+    "tpe, more from the prior": partial(tpe.suggest, prior_candidates=9),
+    "tpe univariate, more from the prior": partial(
+        tpe.suggest, prior_candidates=9, multivariate=False
+    ),
+    "tpe, running ignored": partial(tpe.suggest, pending="ignore"),
+    "tpe univariate, running ignored": partial(tpe.suggest, pending="ignore", multivariate=False),
+    "tpe, start by Halton": partial(tpe.suggest, startup="halton", n_startup_jobs=100),
     "anneal": anneal.suggest,
     "mix": partial(mix.suggest, p_suggest=[(0.3, rand.suggest), (0.7, tpe.suggest)]),
 }
@@ -132,7 +139,9 @@ def test_a_pure_function_of_ids_trials_and_seed(suggest, trials):
         for each in (trials, trials, pickle.loads(pickle.dumps(trials)))
     ]
     assert answers[0] == answers[1] == answers[2]
-    assert values_of(suggest([100, 101, 102], DOMAIN, trials, 6)) != answers[0]
+    # A Halton sequence goes on from its first point, whatever the seed.
+    has_seed = suggest is not SUGGESTERS["tpe, start by Halton"]
+    assert (values_of(suggest([100, 101, 102], DOMAIN, trials, 6)) != answers[0]) == has_seed
     assert str(trials._dynamic_trials) == str(before)
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "log_density",
     "parzen",
     "suggest_anneal",
+    "suggest_halton",
     "suggest_random",
     "suggest_tpe",
 ]
@@ -27,9 +28,11 @@ __version__: str
 class _Settings(TypedDict):
     prior_weight: float
     n_candidates: int
+    prior_candidates: int
     gamma: float
     split: str
     max_below: int
+    pending: str
     multivariate: bool
     weights: str
     bandwidth: str
@@ -79,6 +82,7 @@ def suggest_anneal(
     avg_best_idx: float = 2.0,
     shrink_coef: float = 0.1,
 ) -> _FloatArray: ...
+def suggest_halton(history: History, tids: Sequence[int], seed: int) -> _FloatArray: ...
 def suggest_tpe(
     history: History, tids: Sequence[int], seed: int, settings: TpeSettings | None = None
 ) -> _FloatArray: ...

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from sparktune import rand
-from sparktune._core import History, TpeSettings, suggest_tpe
+from sparktune._core import History, TpeSettings, suggest_halton, suggest_tpe
 from sparktune.compile import CompiledSpace
 from sparktune.documents import Trial
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
@@ -46,6 +46,9 @@ _HYPEROPT: dict[str, Any] = {
     "clip_exponent": 1.0,
     "gp_share": 0.0,
     "avoid_duplicates": False,
+    "prior_candidates": 0,
+    "pending": "worst",
+    "startup": "random",
 }
 
 
@@ -69,6 +72,9 @@ def suggest(
     clip_exponent: float = 1.0,
     gp_share: float = 0.75,
     avoid_duplicates: bool = True,
+    prior_candidates: int = 0,
+    pending: Literal["worst", "ignore"] = "worst",
+    startup: Literal["random", "halton"] = "random",
 ) -> list[Trial]:
     """Suggest new trials where good ones are likelier than others, given the trials so far.
 
@@ -82,13 +88,14 @@ def suggest(
     domain : Domain
         The space.
     trials : Trials
-        The trials so far; not changed. Trials that run or failed count as bad ones.
+        The trials so far; not changed. Trials that failed count as bad ones; for those that run see
+        `pending`.
     seed : int
         At least 0. The same seed, id and trials give the same suggestion.
     prior_weight : float, default 0.3
         Weight of the prior among the observations; positive.
     n_startup_jobs : int, default 8
-        With fewer finished trials than this, suggestions are random.
+        With fewer finished trials than this, suggestions are what `startup` says.
     n_EI_candidates : int, default 16
         Candidates to choose from; at least 1. More is not better: the likeliest of very many lies
         where most was tried.
@@ -129,6 +136,18 @@ def suggest(
     avoid_duplicates : bool, default True
         Whether a point that was tried before is suggested only where no other is found. For
         objectives whose result is the same each time.
+    prior_candidates : int, default 0
+        So many candidates more, drawn from the prior.
+    pending : {"worst", "ignore"}, default "worst"
+        Whether running trials count among the bad ones, as in Hyperopt, so that suggestions keep
+        away from them, or are not seen at all (Optuna's default): neither by the Parzen estimators
+        nor by the Gaussian process. Believing them to have the mean loss would be the same as
+        "worst", as good trials are the best tenth.
+    startup : {"random", "halton"}, default "random"
+        How the search starts: by draws from the prior, or by a Halton sequence with scrambled
+        digits (Owen, arXiv 1706.02808), which fills the space more evenly. The first point is
+        random even so, and its values scramble the sequence; so searches that begin with the same
+        given point start alike.
 
     Returns
     -------
@@ -154,13 +173,20 @@ def suggest(
         clip_exponent,
         gp_share,
         avoid_duplicates,
+        prior_candidates,
+        pending,
+        startup,
     )
     space, history, known = _observed(domain, trials, verbose)
     # Hyperopt counts running trials as well.
-    if (known if split == "sqrt" else history.finished) < n_startup_jobs:
+    starts = (known if split == "sqrt" else history.finished) < n_startup_jobs
+    if starts and startup == "random":
         return rand.suggest(new_ids, domain, trials, seed)
     ids = checked_ids(new_ids)
-    rows = suggest_tpe(history, ids, checked_seed(seed), settings)
+    if starts:
+        rows = suggest_halton(history, ids, checked_seed(seed))
+    else:
+        rows = suggest_tpe(history, ids, checked_seed(seed), settings)
     return documents_of(ids, rows, domain, trials, space)
 
 
@@ -247,6 +273,9 @@ def _checked_settings(
     clip_exponent: Any,
     gp_share: Any,
     avoid_duplicates: Any,
+    prior_candidates: Any,
+    pending: Any,
+    startup: Any,
 ) -> TpeSettings:
     for name, value in (
         ("prior_weight", prior_weight),
@@ -274,6 +303,7 @@ def _checked_settings(
         "n_startup_jobs": n_startup_jobs,
         "n_EI_candidates": n_EI_candidates,
         "max_below": max_below,
+        "prior_candidates": prior_candidates,
     }
     for name, value in counts.items():
         # Hyperopt takes 10.0 as well.
@@ -283,15 +313,17 @@ def _checked_settings(
             or not float(value).is_integer()
         ):
             raise InvalidArgumentType(f"`{name}` of tpe.suggest must be an int; got {value!r}.")
-    for name in ("n_EI_candidates", "max_below"):
-        if counts[name] < 1:
+    for name, least in (("n_EI_candidates", 1), ("max_below", 1), ("prior_candidates", 0)):
+        if counts[name] < least:
             raise InvalidArgument(
-                f"`{name}` of tpe.suggest must be at least 1; got {counts[name]!r}."
+                f"`{name}` of tpe.suggest must be at least {least}; got {counts[name]!r}."
             )
     for name, value, names in (
         ("split", split, ("linear", "sqrt")),
         ("weights", weights, ("rank", "age", "uniform", "ei")),
         ("bandwidth", bandwidth, ("scott", "fixed")),
+        ("pending", pending, ("worst", "ignore")),
+        ("startup", startup, ("random", "halton")),
     ):
         if value not in names:
             *others, last = map(repr, names)
@@ -312,5 +344,7 @@ def _checked_settings(
             "clip_exponent": float(clip_exponent),
             "gp_share": float(gp_share),
             "avoid_duplicates": bool(avoid_duplicates),
+            "prior_candidates": int(prior_candidates),
+            "pending": pending,
         }
     )

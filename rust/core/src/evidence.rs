@@ -66,10 +66,12 @@ impl Evidence {
         let rows_of = |tids: &mut dyn Iterator<Item = i64>| -> Vec<Vec<f64>> {
             tids.filter_map(|tid| history.row_of(tid)).collect()
         };
+        let count = if rule.counts(true) { RUNNING } else { 0 };
+        let mut running = history.running().rev().take(count);
         Some(Self {
             rows: rows_of(&mut known.iter().map(|k| k.1).chain(failed)),
             losses,
-            running: rows_of(&mut history.running().rev().take(RUNNING)),
+            running: rows_of(&mut running),
         })
     }
 
@@ -110,7 +112,7 @@ fn standardised(losses: &[f64]) -> Option<Vec<f64>> {
 mod tests {
     use super::*;
     use crate::distribution::Distribution;
-    use crate::settings::Settings;
+    use crate::settings::{Pending, Settings};
     use crate::space::Parameter;
     use std::sync::Arc;
 
@@ -145,6 +147,18 @@ mod tests {
             "a failed trial is as bad as the worst"
         );
         assert!(got.losses[..3].iter().sum::<f64>().abs() < 1e-12);
+    }
+
+    #[test]
+    fn running_trials_may_be_left_out() {
+        let settings = Settings {
+            pending: Pending::Ignore,
+            ..Settings::default()
+        };
+        let got = Evidence::new(&mut history(&[3.0, f64::INFINITY, 1.0]), settings.rule());
+        let got = got.expect("losses differ");
+        assert_eq!(tids(&got.rows), [2.0, 0.0]);
+        assert!(got.running.is_empty());
     }
 
     #[test]

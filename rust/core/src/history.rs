@@ -121,11 +121,12 @@ impl History {
     /// [`Error::RowLength`] or [`Error::Value`] where the row does not fit the space.
     pub fn observe(&mut self, tid: i64, loss: f64, row: &[f64]) -> Result<()> {
         self.check(row)?;
-        if loss == f64::INFINITY {
-            self.running.insert(tid);
+        let runs = loss == f64::INFINITY;
+        let ran = if runs {
+            !self.running.insert(tid)
         } else {
-            self.running.remove(&tid);
-        }
+            self.running.remove(&tid)
+        };
         let loss = if loss.is_nan() || loss == f64::NEG_INFINITY {
             f64::INFINITY
         } else {
@@ -138,11 +139,18 @@ impl History {
                 self.finished -= usize::from(old.is_finite());
                 let same = self.has_row(at, row);
                 if let Some(split) = &mut self.split {
-                    if !same {
-                        split.remove(tid, old);
-                        split.insert(tid, loss, row);
-                    } else if old != loss {
-                        split.change_loss(tid, old, loss);
+                    let (was, is) = (split.rule.counts(ran), split.rule.counts(runs));
+                    if same && was && is {
+                        if old != loss {
+                            split.change_loss(tid, old, loss);
+                        }
+                    } else {
+                        if was {
+                            split.remove(tid, old);
+                        }
+                        if is {
+                            split.insert(tid, loss, row);
+                        }
                     }
                 }
                 if !same {
@@ -162,7 +170,9 @@ impl History {
                 for (column, &value) in self.columns.iter_mut().zip(row) {
                     column.insert(at, value);
                 }
-                if let Some(split) = &mut self.split {
+                if let Some(split) = &mut self.split
+                    && split.rule.counts(runs)
+                {
                     split.insert(tid, loss, row);
                 }
                 if let Some(seen) = &mut self.seen {
@@ -198,7 +208,7 @@ impl History {
             return false;
         };
         self.tids.remove(at);
-        self.running.remove(&tid);
+        let ran = self.running.remove(&tid);
         let loss = self.losses.remove(at);
         self.finished -= usize::from(loss.is_finite());
         if self.seen.is_some() {
@@ -210,7 +220,9 @@ impl History {
         for column in &mut self.columns {
             column.remove(at);
         }
-        if let Some(split) = &mut self.split {
+        if let Some(split) = &mut self.split
+            && split.rule.counts(ran)
+        {
             split.remove(tid, loss);
         }
         true
@@ -222,7 +234,9 @@ impl History {
         let split = kept.unwrap_or_else(|| {
             let mut split = Split::new(&self.space, rule);
             for (at, (&tid, &loss)) in self.tids.iter().zip(&self.losses).enumerate() {
-                split.insert(tid, loss, &self.row(at));
+                if rule.counts(self.is_running(tid)) {
+                    split.insert(tid, loss, &self.row(at));
+                }
             }
             split
         });

@@ -32,6 +32,7 @@ mod error;
 mod evidence;
 mod grid;
 mod groups;
+pub mod halton;
 mod history;
 mod ids;
 mod joint;

@@ -104,7 +104,7 @@ enum Drawn {
     Elsewhere(Vec<f64>),
 }
 
-/// Draws candidates from the good trials' densities.
+/// Draws candidates from the good trials' densities, and from the prior if so set.
 fn candidates(
     space: &Space,
     densities: &[Densities<'_>],
@@ -143,6 +143,12 @@ fn candidates(
             Some(row) => Drawn::Elsewhere(row),
             None => Drawn::Candidates(again),
         };
+    }
+    for _ in 0..settings.prior_candidates {
+        let row = random::draw(space, stream);
+        if !(settings.avoid_duplicates && seen.contains(space, &row)) {
+            candidates.push(row);
+        }
     }
     Drawn::Candidates(candidates)
 }

@@ -52,6 +52,28 @@ impl Floor {
     }
 }
 
+/// What becomes of running trials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pending {
+    /// To the Parzen estimators they are bad ones; the Gaussian process believes them to have the
+    /// loss that it expects.
+    Worst,
+    /// Neither sees them.
+    Ignore,
+}
+
+impl FromStr for Pending {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "worst" => Ok(Self::Worst),
+            "ignore" => Ok(Self::Ignore),
+            _ => Err(unknown("pending", &["worst", "ignore"], name)),
+        }
+    }
+}
+
 impl FromStr for Share {
     type Err = Error;
 
@@ -99,9 +121,15 @@ pub(crate) struct Rule {
     pub(crate) share: Share,
     pub(crate) gamma: f64,
     pub(crate) max_below: usize,
+    pub(crate) pending: Pending,
 }
 
 impl Rule {
+    /// Whether a trial is on either side.
+    pub(crate) fn counts(&self, is_running: bool) -> bool {
+        self.pending == Pending::Worst || !is_running
+    }
+
     /// How many count as good, of so many trials of which so many are finished.
     pub(crate) fn n_below(&self, trials: usize, finished: usize) -> usize {
         let count = match self.share {
@@ -121,12 +149,16 @@ pub struct Settings {
     pub prior_weight: f64,
     /// Candidates that the suggestion is chosen from.
     pub n_candidates: usize,
+    /// So many more are drawn from the prior.
+    pub prior_candidates: usize,
     /// How many trials count as good, see [`Share`].
     pub gamma: f64,
     /// What `gamma` is a share of (`split` to users).
     pub share: Share,
     /// At most so many trials count as good.
     pub max_below: usize,
+    /// What becomes of running trials.
+    pub pending: Pending,
     /// Product kernels over the parameters that are active together, instead of a mixture a
     /// parameter. The settings below are for these.
     pub multivariate: bool,
@@ -147,9 +179,11 @@ impl Default for Settings {
         Self {
             prior_weight: 0.3,
             n_candidates: 16,
+            prior_candidates: 0,
             gamma: 0.25,
             share: Share::Linear,
             max_below: 25,
+            pending: Pending::Worst,
             multivariate: true,
             weights: Weights::Rank,
             bandwidth: Bandwidth::Scott,
@@ -185,6 +219,7 @@ impl Settings {
             share: self.share,
             gamma: self.gamma,
             max_below: self.max_below,
+            pending: self.pending,
         }
     }
 

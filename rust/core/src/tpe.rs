@@ -8,8 +8,9 @@ use crate::error::{Error, Result};
 use crate::history::History;
 use crate::multivariate;
 use crate::posterior::Posterior;
+use crate::random;
 use crate::rng::Stream;
-pub use crate::settings::{Bandwidth, Floor, Settings, Share, Weights};
+pub use crate::settings::{Bandwidth, Floor, Pending, Settings, Share, Weights};
 
 /// Which side of the split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,15 +25,22 @@ pub enum Side {
 #[must_use]
 pub fn split(history: &History, settings: &Settings) -> Vec<bool> {
     let losses = history.losses();
-    let finished = losses.iter().filter(|loss| loss.is_finite()).count();
-    let n_below = settings.rule().n_below(losses.len(), finished);
-    let mut order: Vec<usize> = (0..losses.len()).collect();
+    let mut order = counted(history, settings);
+    let n_below = settings.rule().n_below(order.len(), history.finished());
     order.sort_by(|&a, &b| losses[a].total_cmp(&losses[b]));
     let mut good = vec![false; losses.len()];
     for &index in &order[..n_below] {
         good[index] = true;
     }
     good
+}
+
+/// Positions of the trials that are on either side.
+fn counted(history: &History, settings: &Settings) -> Vec<usize> {
+    let rule = settings.rule();
+    (0..history.len())
+        .filter(|&at| rule.counts(history.is_running(history.tids()[at])))
+        .collect()
 }
 
 /// The density of one parameter on one side, fitted from nothing.
@@ -70,12 +78,11 @@ fn fit(
     side: Side,
     settings: &Settings,
 ) -> Posterior {
-    let values: Vec<f64> = history
-        .column(parameter)
-        .iter()
-        .zip(good)
-        .filter(|&(value, &good)| !value.is_nan() && good == (side == Side::Below))
-        .map(|(&value, _)| value)
+    let column = history.column(parameter);
+    let values: Vec<f64> = counted(history, settings)
+        .into_iter()
+        .filter(|&at| !column[at].is_nan() && good[at] == (side == Side::Below))
+        .map(|at| column[at])
         .collect();
     let prior = &history.space().parameters()[parameter].distribution;
     Posterior::fit(prior, &values, settings.prior_weight)
@@ -148,9 +155,13 @@ pub fn explain(
         let model = &mut split.models_mut()[index];
         model.prepare(settings.prior_weight);
         let below = model.below();
-        let candidates: Vec<f64> = (0..settings.n_candidates)
+        let mut candidates: Vec<f64> = (0..settings.n_candidates)
             .map(|_| below.sample(&mut stream))
             .collect();
+        candidates.extend(
+            (0..settings.prior_candidates)
+                .map(|_| random::sample(&parameter.distribution, &mut stream)),
+        );
         let (log_below, log_above) = model.log_densities(&candidates, settings.prior_weight);
         let chosen = argmax_ratio(&log_below, &log_above);
         row[index] = candidates[chosen];

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use sparktune_core::tpe::{self, Settings, Share, Side};
+use sparktune_core::tpe::{self, Pending, Settings, Share, Side};
 use sparktune_core::{Distribution, History, Parameter, Space, Stream};
 
 const TOLERANCE: f64 = 1e-9;
@@ -136,6 +136,11 @@ fn random_searches() {
             ..Settings::hyperopt()
         };
         assert_exact(&mut history, &settings, "large gamma");
+        let settings = Settings {
+            pending: Pending::Ignore,
+            ..Settings::hyperopt()
+        };
+        assert_exact(&mut history, &settings, "without running trials");
         let settings = Settings {
             share: Share::Linear,
             gamma: 0.5,
@@ -314,9 +319,10 @@ proptest! {
     fn any_sequence_equals_a_rebuild(
         warm in 0usize..400,
         steps in prop::collection::vec(step(), 1..160),
+        pending in prop::sample::select(vec![Pending::Worst, Pending::Ignore]),
     ) {
         let space = space();
-        let settings = Settings::hyperopt();
+        let settings = Settings { pending, ..Settings::hyperopt() };
         let us = uniform_positions(warm, 11);
         let mut history = filled(&us, |i| us[i].sin());
         let mut next = id(warm);
@@ -333,7 +339,7 @@ proptest! {
                     let tids: Vec<i64> = (0..=i64::from(ids % 5)).map(|i| next + i).collect();
                     let before = history.clone();
                     let kind = if multivariate { Settings::default() } else { settings };
-                    let settings = Settings { gamma, ..kind };
+                    let settings = Settings { gamma, pending, ..kind };
                     let rows = tpe::suggest(&mut history, &tids, 5, &settings).expect("suggests");
                     prop_assert!(rows.iter().flatten().all(|v| v.is_finite()));
                     prop_assert_eq!(history.tids(), before.tids());
@@ -380,7 +386,7 @@ proptest! {
         assert_exact(&mut history, &settings, "sequence");
 
         // Product kernels, and the points that were tried, as after a restart.
-        let settings = Settings::default();
+        let settings = Settings { pending, ..Settings::default() };
         let mut fresh = History::new(space.clone());
         for (at, &tid) in history.tids().iter().enumerate() {
             let values: Vec<f64> = (0..space.len()).map(|p| history.column(p)[at]).collect();

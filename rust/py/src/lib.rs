@@ -14,7 +14,8 @@ mod _core {
     use crate::space::Space;
     #[pymodule_export]
     use crate::suggest::{
-        TpeSettings, explain, log_density, parzen, suggest_anneal, suggest_random, suggest_tpe,
+        TpeSettings, explain, log_density, parzen, suggest_anneal, suggest_halton, suggest_random,
+        suggest_tpe,
     };
 
     #[pymodule_export]

@@ -4,7 +4,7 @@ use numpy::{PyArray1, PyArray2, PyReadonlyArray1};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use sparktune_core::tpe::{self, Floor, Settings, Side};
-use sparktune_core::{Posterior, anneal, random};
+use sparktune_core::{Posterior, anneal, halton, random};
 
 use crate::convert::{enter, rows_to_array, to_array, to_py_err};
 use crate::history::History;
@@ -47,6 +47,25 @@ pub(crate) fn suggest_random<'py>(
     rows_to_array(py, rows, space.0.len())
 }
 
+/// Points of a scrambled Halton sequence, one a trial id.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
+pub(crate) fn suggest_halton<'py>(
+    py: Python<'py>,
+    history: &History,
+    tids: Vec<i64>,
+    seed: u64,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let (rows, width) = enter(py, || {
+        let mut history = history.lock();
+        Ok((
+            halton::suggest(&mut history, &tids, seed)?,
+            history.space().len(),
+        ))
+    })?;
+    rows_to_array(py, rows, width)
+}
+
 /// Suggests points near good ones, one a trial id.
 #[pyfunction]
 #[pyo3(signature = (history, tids, seed, *, avg_best_idx=2.0, shrink_coef=0.1))]
@@ -79,9 +98,11 @@ pub(crate) fn suggest_anneal<'py>(
 pub(crate) struct Given {
     prior_weight: f64,
     n_candidates: usize,
+    prior_candidates: usize,
     gamma: f64,
     split: String,
     max_below: usize,
+    pending: String,
     multivariate: bool,
     weights: String,
     bandwidth: String,
@@ -98,9 +119,11 @@ impl TryFrom<Given> for Settings {
         Ok(Self {
             prior_weight: given.prior_weight,
             n_candidates: given.n_candidates,
+            prior_candidates: given.prior_candidates,
             gamma: given.gamma,
             share: given.split.parse()?,
             max_below: given.max_below,
+            pending: given.pending.parse()?,
             multivariate: given.multivariate,
             weights: given.weights.parse()?,
             bandwidth: given.bandwidth.parse()?,
