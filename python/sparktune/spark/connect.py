@@ -310,9 +310,11 @@ def _count_cores(spark: Any) -> int | None:
 def _setting(spark: Any, key: str) -> str:
     """Return a setting of the server's, or an empty string where it does not say."""
     try:
-        return str(spark.conf.get(key))
-    except Exception:  # not set, or not to be seen
+        # Without a default, a server logs a stack trace for what is not set.
+        value = spark.conf.get(key, None)
+    except Exception:  # not to be seen
         return ""
+    return "" if value is None else str(value)
 
 
 def _int(text: str) -> int | None:
