@@ -119,7 +119,8 @@ def suggest(
         (Watanabe, arXiv 2304.11127).
     bandwidth : {"scott", "fixed"}, default "scott"
         Whether the good trials' kernels are as wide as their spread asks for (Scott, 1992), or as
-        their number does alone.
+        their number does alone (Optuna's rule). Hyperopt's, the distances of neighbours, is what
+        ``multivariate=False`` has.
     min_bandwidth, clip_exponent : float, defaults 0.01 and 1
         With ``bandwidth="scott"`` a kernel's width is at least the prior's times
         ``max(min_bandwidth, (n + 2) ** -clip_exponent)``, `n` being how many trials are good. The
@@ -127,7 +128,8 @@ def suggest(
         `min_bandwidth` is from 1e-6 to 1, `clip_exponent` positive.
     gp_share : float, default 0.75
         Share of the suggestions, 0 to 1, that a Gaussian process has a say in (Matern 5/2 kernel,
-        fitted to the 32 best and the 32 newest trials; Rasmussen and Williams, 2006): of the
+        fitted to the 32 best and the 32 newest trials; Rasmussen and Williams, 2006); beyond 100
+        finished trials a smaller one, by the square root of their number. Of the
         candidates the one is taken that maximises the product of the improvements expected by the
         process (Jones et al., 1998) and by the Parzen estimator, and then moved to where the
         process expects more. Running trials are believed to have the loss that the process expects
