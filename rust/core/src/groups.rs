@@ -126,19 +126,17 @@ impl Group {
         };
         if self.below.as_ref().is_none_or(|(by, _)| *by != made) {
             let weights = weights(settings.weights, &good.losses(), good.rest);
-            let mut below = empty(space, &self.parameters);
-            for (rank, key) in good.keys.iter().enumerate() {
-                let Some(values) = self.values(key.tid, models) else {
-                    continue;
-                };
-                match &weights {
-                    Some(weights) => below.insert_weighted(key.tid, &values, weights[rank]),
-                    None => below.insert(key.tid, &values),
-                }
-            }
-            if settings.bandwidth == Bandwidth::Scott {
-                below.fit_spread(settings.floor);
-            }
+            let rows = good
+                .keys
+                .iter()
+                .enumerate()
+                .filter_map(|(rank, key)| {
+                    let weight = weights.as_ref().map(|weights| weights[rank]);
+                    Some((key.tid, self.values(key.tid, models)?, weight))
+                })
+                .collect();
+            let spread = (settings.bandwidth == Bandwidth::Scott).then_some(settings.floor);
+            let below = empty(space, &self.parameters).filled(rows, spread);
             self.below = Some((made, below));
         }
         Sides {

@@ -80,11 +80,29 @@ impl Joint {
         self.fit_widths();
     }
 
-    /// Adds an observation with a weight of its own; all of them must have one.
-    pub(crate) fn insert_weighted(&mut self, tid: i64, values: &[f64], weight: f64) {
-        let at = self.tids.partition_point(|&t| t < tid);
-        self.insert(tid, values);
-        self.weights.insert(at, weight);
+    /// The kernels of observations that are all known at once, with weights of their own or
+    /// without; with bandwidths by their spread if there is a floor for those.
+    pub(crate) fn filled(
+        mut self,
+        mut rows: Vec<(i64, Vec<f64>, Option<f64>)>,
+        spread: Option<Floor>,
+    ) -> Self {
+        rows.sort_by_key(|row| row.0);
+        for (tid, values, weight) in rows {
+            self.tids.push(tid);
+            self.log_scales.push(0.0);
+            self.weights.extend(weight);
+            for ((axis, column), value) in self.axes.iter().zip(&mut self.columns).zip(values) {
+                column.push(axis.place(value));
+            }
+        }
+        if let Some(floor) = spread {
+            self.fit_spread(floor);
+        } else {
+            self.width_step = i32::MIN;
+            self.fit_widths();
+        }
+        self
     }
 
     /// Forgets an observation.
@@ -124,7 +142,7 @@ impl Joint {
     }
 
     /// Sets the bandwidths by the spread of the observations.
-    pub(crate) fn fit_spread(&mut self, floor: Floor) {
+    fn fit_spread(&mut self, floor: Floor) {
         let count = self.len();
         let n = self.len() as f64;
         let scott = 1.059 * libm::pow(n.max(1.0), -1.0 / (self.axes.len() as f64 + 4.0));
