@@ -156,6 +156,23 @@ def test_trials_that_had_not_ended_run_again_into_their_runs(documents, runs):
     assert [child.info.status for child in children] == ended
 
 
+def test_a_run_whose_end_was_not_written_is_ended(runs):
+    """The driver may die between what a trial came to and the end of its run."""
+    search(Trials(), 4, mlflow=True)
+    (parent,), children = runs()
+    left = children[1].info
+    mlflow.MlflowClient().update_run(left.run_id, "RUNNING")
+    back = Trials.from_mlflow(parent.info.run_id)
+    assert back._resumed.open_runs == {left.run_id}
+    search(back, 5)
+    _, children = runs()
+    assert len(children) == 5
+    assert children[1].info.run_id == left.run_id
+    assert [child.info.status for child in children].count("RUNNING") == 0
+    # When it ended, not when it was ended.
+    assert abs(children[1].info.end_time - left.end_time) < 1_000
+
+
 def test_another_space_is_refused_and_the_difference_shown(runs):
     search(Trials(), 3, mlflow=True)
     (parent,), _ = runs()

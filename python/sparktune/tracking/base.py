@@ -34,11 +34,14 @@ class ResumedSearch:
         The search's ``fmin_uuid``.
     space : Any
         The description of its space, as JSON has it; ``None`` if it could not be read.
+    open_runs : frozenset of str
+        Runs of trials that have ended, which were not ended: the driver died in between.
     """
 
     run_id: str
     uuid: str
     space: Any = None
+    open_runs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

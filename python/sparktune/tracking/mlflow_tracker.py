@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from traceback import format_exception
 from typing import Any
 
@@ -109,8 +110,13 @@ class MlflowTracker:
             active = mlflow.active_run()
             search = SearchRun(info, uri, None if registry == uri else registry, active, space)
             self._search = search
-            for trial in info.past if search.resumes else ():
-                self._count(TrialRecord.of(trial))
+            if search.resumes and info.resumed is not None:
+                for trial in info.past:
+                    record = TrialRecord.of(trial)
+                    self._count(record)
+                    if trial["misc"].get("run_id") in info.resumed.open_runs:
+                        end = partial(search.end_trial, ChildRun(trial), record)
+                        self._outbox.put(end, about=record.tid)
             opened = threading.Event()
 
             def open_run() -> None:

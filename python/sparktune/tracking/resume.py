@@ -76,12 +76,15 @@ def read_search(run_id: str, fmin_uuid: str | None = None) -> tuple[list[Trial],
     uuid = _which_search(parent, fmin_uuid)
     found: dict[int, tuple[bool, Trial]] = {}
     unreadable = 0
+    open_runs = set()
     for run in reader.children(parent.info.experiment_id, run_id, fmin_uuid=uuid):
         trial = _read_trial(run)
         if trial is None:
             unreadable += 1
             continue
         ended = trial["state"] != JOB_STATE_NEW
+        if ended and run.info.status == "RUNNING":
+            open_runs.add(run.info.run_id)
         # One id twice: a server that was away may have made a run that nobody used.
         if trial["tid"] not in found or (ended and not found[trial["tid"]][0]):
             found[trial["tid"]] = (ended, trial)
@@ -91,7 +94,8 @@ def read_search(run_id: str, fmin_uuid: str | None = None) -> tuple[list[Trial],
             unreadable, run_id, "sparktune.trial",
         )  # fmt: skip
     trials = [trial for _, (_, trial) in sorted(found.items())]
-    return trials, ResumedSearch(run_id, uuid, _read_space(reader, parent, uuid))
+    space = _read_space(reader, parent, uuid)
+    return trials, ResumedSearch(run_id, uuid, space, frozenset(open_runs))
 
 
 def _which_search(parent: Any, wanted: str | None) -> str:
