@@ -1,9 +1,9 @@
 //! Which trials a Gaussian process is fitted to, and what it is told of their losses.
 
+use crate::coordinates::Coordinates;
 use crate::history::History;
 use crate::settings::Rule;
-use crate::space::Space;
-use crate::surrogate::{Coordinates, Process, Results};
+use crate::surrogate::{Process, Results};
 
 /// So many of the best trials, and of the newest besides: enough to see the shape around the best
 /// and what is being learnt, at a cost that does not grow with the history.
@@ -57,12 +57,7 @@ impl Evidence {
         known.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let sorted: Vec<f64> = known.iter().map(|k| k.0).collect();
         let mut losses = standardised(&sorted)?;
-        losses.extend(
-            failed
-                .iter()
-                .map(|_| losses[losses.len() - 1])
-                .collect::<Vec<_>>(),
-        );
+        losses.resize(losses.len() + failed.len(), losses[losses.len() - 1]);
         let rows_of = |tids: &mut dyn Iterator<Item = i64>| -> Vec<Vec<f64>> {
             tids.filter_map(|tid| history.row_of(tid)).collect()
         };
@@ -76,17 +71,12 @@ impl Evidence {
     }
 
     /// The process that has seen it.
-    pub(crate) fn process<'a>(self, space: &Space, coordinates: &'a Coordinates) -> Process<'a> {
-        let places = |rows: &[Vec<f64>]| -> Vec<Vec<f64>> {
-            rows.iter()
-                .map(|row| coordinates.place(space, row))
-                .collect()
-        };
+    pub(crate) fn process<'a>(self, coordinates: &'a Coordinates<'a>) -> Process<'a> {
         let results = Results {
-            places: places(&self.rows),
+            places: coordinates.places(&self.rows),
             losses: self.losses,
         };
-        Process::fit(coordinates, results, places(&self.running))
+        Process::fit(coordinates, results, coordinates.places(&self.running))
     }
 }
 
@@ -111,18 +101,13 @@ fn standardised(losses: &[f64]) -> Option<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::distribution::Distribution;
     use crate::settings::{Pending, Settings};
-    use crate::space::Parameter;
+    use crate::space::Space;
     use std::sync::Arc;
 
     fn history(losses: &[f64]) -> History {
-        let x = Parameter {
-            label: "x".to_owned(),
-            distribution: Distribution::new("x", "uniform", &[0.0, 1e6]).expect("valid"),
-            conditions: vec![vec![]],
-        };
-        let mut history = History::new(Arc::new(Space::new(vec![x]).expect("valid")));
+        let space = Space::flat(&[("uniform", &[0.0, 1e6])]);
+        let mut history = History::new(Arc::new(space));
         for (tid, &loss) in (0_i64..).zip(losses) {
             history.observe(tid, loss, &[tid as f64]).expect("fits");
         }

@@ -325,15 +325,9 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::Parameter;
 
     fn space() -> Arc<Space> {
-        let x = Parameter {
-            label: "x".to_owned(),
-            distribution: Distribution::new("x", "uniform", &[0.0, 1.0]).expect("valid"),
-            conditions: vec![vec![]],
-        };
-        Arc::new(Space::new(vec![x]).expect("valid"))
+        Arc::new(Space::flat(&[("uniform", &[0.0, 1.0])]))
     }
 
     #[test]

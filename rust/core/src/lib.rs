@@ -27,6 +27,7 @@ mod axes;
 mod bins;
 mod categories;
 mod cholesky;
+mod coordinates;
 mod distribution;
 mod error;
 mod evidence;

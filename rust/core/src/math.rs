@@ -1,4 +1,4 @@
-//! Scalar functions of the normal distribution.
+//! Functions of the normal distribution, and the position of a largest number.
 
 use crate::distribution::EPS;
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
@@ -32,6 +32,17 @@ pub(crate) fn kernel_mass(lower: f64, upper: f64, mu: f64, sigma: f64) -> f64 {
         return 1.0;
     }
     normal_mass((lower - mu) * scale, (upper - mu) * scale)
+}
+
+/// First position of the largest score; NaN never wins.
+pub(crate) fn argmax(scores: &[f64]) -> usize {
+    let mut best = (0, f64::NEG_INFINITY);
+    for (index, &score) in scores.iter().enumerate() {
+        if score > best.1 {
+            best = (index, score);
+        }
+    }
+    best.0
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
 //! Suggestions by product kernels, and by a Gaussian process beside them.
 
+use crate::coordinates::Coordinates;
 use crate::error::Result;
 use crate::evidence::Evidence;
 use crate::history::History;
+use crate::math::argmax;
 use crate::product::Mixture;
 use crate::random;
 use crate::refine::refine;
 use crate::rng::Stream;
-use crate::seen::Seen;
 use crate::settings::Settings;
 use crate::space::Space;
-use crate::surrogate::Coordinates;
 
 /// Draws for each candidate wanted, where points that were tried before are passed over.
 const DRAWS: usize = 4;
@@ -62,7 +62,8 @@ pub(crate) fn suggest(
         })
         .collect();
 
-    let mut candidates = match candidates(&space, &densities, seen, settings, &mut stream) {
+    let was_tried = |row: &[f64]| settings.avoid_duplicates && seen.contains(&space, row);
+    let mut candidates = match candidates(&space, &densities, was_tried, settings, &mut stream) {
         Drawn::Candidates(candidates) => candidates,
         Drawn::Elsewhere(row) => return Ok(row),
     };
@@ -70,32 +71,27 @@ pub(crate) fn suggest(
     let coordinates = Coordinates::new(&space);
     let process = evidence
         .flatten()
-        .map(|evidence| evidence.process(&space, &coordinates));
+        .map(|evidence| evidence.process(&coordinates));
     let Some(process) = process else {
         return Ok(candidates.swap_remove(argmax(&scores)));
     };
 
-    let places: Vec<_> = candidates
-        .iter()
-        .map(|row| coordinates.place(&space, row))
-        .collect();
+    let improvement = |rows: &[Vec<f64>]| process.log_improvement(&coordinates.places(rows));
+    let improvements = improvement(&candidates);
     // Bergstra et al. (2011), equation 3: in proportion to 1 / (share + (1 - share) g / l).
     let share = good.keys.len() as f64 / finished.max(good.keys.len()).max(1) as f64;
-    let improvements = process.log_improvement(&places);
     for (score, improvement) in scores.iter_mut().zip(&improvements) {
         *score = improvement - libm::log(share + (1.0 - share) * libm::exp(-*score));
     }
     let winner = argmax(&scores);
     let start = (candidates.swap_remove(winner), improvements[winner]);
-    let improvement = |rows: &[Vec<f64>]| {
-        let places: Vec<_> = rows
-            .iter()
-            .map(|row| coordinates.place(&space, row))
-            .collect();
-        process.log_improvement(&places)
-    };
-    let is_free = |row: &[f64]| !(settings.avoid_duplicates && seen.contains(&space, row));
-    Ok(refine(&space, start, improvement, is_free, &mut stream))
+    Ok(refine(
+        &space,
+        start,
+        improvement,
+        |row| !was_tried(row),
+        &mut stream,
+    ))
 }
 
 enum Drawn {
@@ -108,7 +104,7 @@ enum Drawn {
 fn candidates(
     space: &Space,
     densities: &[Densities<'_>],
-    seen: &Seen,
+    was_tried: impl Fn(&[f64]) -> bool,
     settings: &Settings,
     stream: &mut Stream,
 ) -> Drawn {
@@ -126,7 +122,7 @@ fn candidates(
                 }
             }
         }
-        if settings.avoid_duplicates && seen.contains(space, &row) {
+        if was_tried(&row) {
             again.push(row);
         } else {
             candidates.push(row);
@@ -138,7 +134,7 @@ fn candidates(
     if candidates.is_empty() {
         let elsewhere = (0..DRAWS * settings.n_candidates)
             .map(|_| random::draw(space, stream))
-            .find(|row| !seen.contains(space, row));
+            .find(|row| !was_tried(row));
         return match elsewhere {
             Some(row) => Drawn::Elsewhere(row),
             None => Drawn::Candidates(again),
@@ -146,7 +142,7 @@ fn candidates(
     }
     for _ in 0..settings.prior_candidates {
         let row = random::draw(space, stream);
-        if !(settings.avoid_duplicates && seen.contains(space, &row)) {
+        if !was_tried(&row) {
             candidates.push(row);
         }
     }
@@ -183,15 +179,4 @@ fn log_ratios(densities: &[Densities<'_>], candidates: &[Vec<f64>]) -> Vec<f64> 
         .zip(&log_above)
         .map(|(b, a)| b - a)
         .collect()
-}
-
-/// First position of the largest score; NaN never wins.
-pub(crate) fn argmax(scores: &[f64]) -> usize {
-    let mut best = (0, f64::NEG_INFINITY);
-    for (index, &score) in scores.iter().enumerate() {
-        if score > best.1 {
-            best = (index, score);
-        }
-    }
-    best.0
 }

@@ -1,7 +1,7 @@
 //! Local search for a point that promises more than another one.
 
 use crate::distribution::{Distribution, Numeric};
-use crate::multivariate::argmax;
+use crate::math::argmax;
 use crate::random;
 use crate::rng::Stream;
 use crate::space::Space;

@@ -60,19 +60,9 @@ fn key(space: &Space, row: &[f64]) -> Option<Vec<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::Parameter;
 
     fn space(second: (&str, &[f64])) -> Space {
-        let parameters = [("randint", &[0.0, 3.0][..]), second]
-            .iter()
-            .enumerate()
-            .map(|(i, (name, args))| Parameter {
-                label: format!("p{i}"),
-                distribution: Distribution::new("p", name, args).expect("valid"),
-                conditions: vec![vec![]],
-            })
-            .collect();
-        Space::new(parameters).expect("valid")
+        Space::flat(&[("randint", &[0.0, 3.0]), second])
     }
 
     #[test]

@@ -103,3 +103,19 @@ impl Space {
             .ok_or_else(|| Error::UnknownParameter(format!("{label:?}")))
     }
 }
+
+#[cfg(test)]
+impl Space {
+    /// A space of parameters that are always active, by the names and arguments of their priors.
+    pub(crate) fn flat(priors: &[(&str, &[f64])]) -> Self {
+        let parameters = priors
+            .iter()
+            .enumerate()
+            .map(|(i, (name, args))| Parameter {
+                label: format!("p{i}"),
+                distribution: Distribution::new("p", name, args).expect("valid"),
+                conditions: vec![vec![]],
+            });
+        Self::new(parameters.collect()).expect("valid")
+    }
+}

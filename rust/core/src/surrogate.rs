@@ -6,9 +6,8 @@
 //! marginal likelihood (equation 2.30).
 
 use crate::cholesky::{Cholesky, Lanes};
-use crate::distribution::Distribution;
+use crate::coordinates::Coordinates;
 use crate::math::normal_cdf;
-use crate::space::Space;
 use crate::vector::{LANES, exp_negative, vectorized};
 
 /// Length scales to choose from, times the square root of the number of parameters: in widths of
@@ -24,50 +23,6 @@ const FAR: f64 = 1e12;
 /// Points that length scales are judged by.
 const JUDGES: usize = 32;
 
-/// Points as places among which distances make sense.
-///
-/// The squared distance of two points is a sum over the parameters that both have: of squared
-/// differences in widths of the prior, for numbers, and of one where categories differ.
-#[derive(Debug)]
-pub(crate) struct Coordinates {
-    /// Offset and width of a number, nothing for a category.
-    axes: Vec<Option<(f64, f64)>>,
-}
-
-impl Coordinates {
-    pub(crate) fn new(space: &Space) -> Self {
-        let axes = space.parameters().iter().map(|p| match &p.distribution {
-            Distribution::Numeric(prior) => {
-                let low = prior.bounds.map_or(prior.prior_mu, |(low, _)| low);
-                Some((low, prior.width()))
-            }
-            Distribution::Discrete(_) => None,
-        });
-        Self {
-            axes: axes.collect(),
-        }
-    }
-
-    /// The place of a row; NaN where a parameter is inactive.
-    pub(crate) fn place(&self, space: &Space, row: &[f64]) -> Vec<f64> {
-        let place = |((axis, parameter), &value): ((&Option<_>, &crate::Parameter), &f64)| match (
-            axis,
-            &parameter.distribution,
-        ) {
-            (Some((low, width)), Distribution::Numeric(prior)) if !value.is_nan() => {
-                (prior.to_kernel_space(value) - low) / width
-            }
-            _ => value,
-        };
-        self.axes
-            .iter()
-            .zip(space.parameters())
-            .zip(row)
-            .map(place)
-            .collect()
-    }
-}
-
 /// Results at places.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Results {
@@ -79,7 +34,7 @@ pub(crate) struct Results {
 /// A Gaussian process that has seen results.
 #[derive(Debug)]
 pub(crate) struct Process<'a> {
-    coordinates: &'a Coordinates,
+    coordinates: &'a Coordinates<'a>,
     /// One over the length scale.
     inverse: f64,
     places: Vec<Vec<f64>>,
@@ -94,7 +49,7 @@ impl<'a> Process<'a> {
     /// the result that is expected of it (Ginsbourger et al., *Kriging is well-suited to
     /// parallelize optimization*, 2010), so that the next point is sought elsewhere.
     pub(crate) fn fit(
-        coordinates: &'a Coordinates,
+        coordinates: &'a Coordinates<'a>,
         results: Results,
         running: Vec<Vec<f64>>,
     ) -> Self {
@@ -106,22 +61,24 @@ impl<'a> Process<'a> {
             inverse,
             places,
             factor: Cholesky::default(),
-            weights: losses,
+            weights: Vec::new(),
             best,
         };
-        let mut losses = process.weights.clone();
-        process.condition();
-        if !running.is_empty() {
-            losses.extend(process.predict(&running).iter().map(|(mean, _)| mean));
-            process.places.extend(running);
-            process.weights = losses;
-            process.condition();
+        if running.is_empty() {
+            process.condition(losses);
+            return process;
         }
+        process.condition(losses.clone());
+        let believed = process.predict(&running).into_iter().map(|(mean, _)| mean);
+        let losses = losses.into_iter().chain(believed).collect();
+        process.places.extend(running);
+        process.condition(losses);
         process
     }
 
-    /// Replaces the results in `weights` by `K^-1 y`.
-    fn condition(&mut self) {
+    /// Sets the weights for the losses at the places.
+    fn condition(&mut self, losses: Vec<f64>) {
+        self.weights = losses;
         self.factor = factor(self.coordinates, &self.places, self.inverse);
         self.factor.solve_lower(&mut self.weights);
         self.factor.solve_upper(&mut self.weights);
@@ -174,7 +131,7 @@ impl<'a> Process<'a> {
 }
 
 /// One over the likeliest length scale.
-fn best_inverse(coordinates: &Coordinates, results: &Results) -> f64 {
+fn best_inverse(coordinates: &Coordinates<'_>, results: &Results) -> f64 {
     let n = results.losses.len();
     let judges: Vec<usize> = if n <= JUDGES {
         (0..n).collect()
@@ -200,7 +157,7 @@ fn best_inverse(coordinates: &Coordinates, results: &Results) -> f64 {
 }
 
 /// The factor of the places' covariance.
-fn factor(coordinates: &Coordinates, places: &[Vec<f64>], inverse: f64) -> Cholesky {
+fn factor(coordinates: &Coordinates<'_>, places: &[Vec<f64>], inverse: f64) -> Cholesky {
     let n = places.len();
     let mut rows = vec![0.0; n * n];
     for first in (0..n).step_by(LANES) {
@@ -220,7 +177,12 @@ fn factor(coordinates: &Coordinates, places: &[Vec<f64>], inverse: f64) -> Chole
 }
 
 /// Covariances of a place with those of a block (one array an axis).
-fn covariances(coordinates: &Coordinates, place: &[f64], block: &[Lanes], inverse: f64) -> Lanes {
+fn covariances(
+    coordinates: &Coordinates<'_>,
+    place: &[f64],
+    block: &[Lanes],
+    inverse: f64,
+) -> Lanes {
     vectorized(
         #[inline(always)]
         || {
@@ -257,26 +219,17 @@ fn covariances(coordinates: &Coordinates, place: &[f64], block: &[Lanes], invers
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::Parameter;
+    use crate::space::Space;
 
     fn space() -> Space {
-        let parameters = [
-            ("uniform", &[-1.0, 3.0][..]),
+        Space::flat(&[
+            ("uniform", &[-1.0, 3.0]),
             ("loguniform", &[-3.0, 1.0]),
             ("randint", &[0.0, 3.0]),
-        ]
-        .iter()
-        .enumerate()
-        .map(|(i, (name, args))| Parameter {
-            label: format!("p{i}"),
-            distribution: Distribution::new("p", name, args).expect("valid"),
-            conditions: vec![vec![]],
-        })
-        .collect();
-        Space::new(parameters).expect("valid")
+        ])
     }
 
-    fn results(coordinates: &Coordinates, space: &Space, n: usize) -> Results {
+    fn results(coordinates: &Coordinates<'_>, n: usize) -> Results {
         let rows: Vec<[f64; 3]> = (0..n)
             .map(|i| {
                 let t = i as f64 * 0.618_034;
@@ -288,30 +241,12 @@ mod tests {
             })
             .collect();
         Results {
-            places: rows
-                .iter()
-                .map(|row| coordinates.place(space, row))
-                .collect(),
+            places: rows.iter().map(|row| coordinates.place(row)).collect(),
             losses: rows
                 .iter()
                 .map(|r| (r[0] - 1.0).abs() - 1.0 + 0.3 * r[2])
                 .collect(),
         }
-    }
-
-    #[test]
-    fn numbers_become_shares_of_the_prior_and_categories_stay() {
-        let space = space();
-        let coordinates = Coordinates::new(&space);
-        let got = coordinates.place(&space, &[1.0, libm::exp(-1.0), 2.0]);
-        assert_eq!((got[0], got[2]), (0.5, 2.0));
-        assert!((got[1] - 0.5).abs() < 1e-15);
-        assert!(
-            coordinates
-                .place(&space, &[f64::NAN; 3])
-                .iter()
-                .all(|x| x.is_nan())
-        );
     }
 
     #[test]
@@ -342,9 +277,9 @@ mod tests {
         // Rasmussen and Williams, equations 2.25 and 2.26, by elimination.
         let space = space();
         let coordinates = Coordinates::new(&space);
-        let results = results(&coordinates, &space, 19);
+        let results = results(&coordinates, 19);
         let process = Process::fit(&coordinates, results.clone(), vec![]);
-        let place = coordinates.place(&space, &[0.3, 0.4, 1.0]);
+        let place = coordinates.place(&[0.3, 0.4, 1.0]);
         let n = results.losses.len();
         let covariance = |a: &[f64], b: &[f64]| {
             let block: Vec<Lanes> = b.iter().map(|&x| [x; LANES]).collect();
@@ -391,8 +326,8 @@ mod tests {
     fn a_running_point_promises_less_improvement_but_no_other_mean() {
         let space = space();
         let coordinates = Coordinates::new(&space);
-        let results = results(&coordinates, &space, 40);
-        let place = coordinates.place(&space, &[1.05, 0.4, 0.0]);
+        let results = results(&coordinates, 40);
+        let place = coordinates.place(&[1.05, 0.4, 0.0]);
         let free = Process::fit(&coordinates, results.clone(), vec![]);
         let taken = Process::fit(&coordinates, results, vec![place.clone()]);
         let place = [place];
@@ -404,9 +339,9 @@ mod tests {
     fn improvement_is_the_integral_that_defines_it() {
         let space = space();
         let coordinates = Coordinates::new(&space);
-        let process = Process::fit(&coordinates, results(&coordinates, &space, 12), vec![]);
+        let process = Process::fit(&coordinates, results(&coordinates, 12), vec![]);
         for row in [[0.9, 0.4, 0.0], [-0.9, 2.0, 2.0], [3.0, 0.1, 1.0]] {
-            let place = [coordinates.place(&space, &row)];
+            let place = [coordinates.place(&row)];
             let (mean, deviation) = process.predict(&place)[0];
             let steps = 200_000;
             let sum: f64 = (0..steps)
@@ -430,7 +365,7 @@ mod tests {
     fn a_long_slope_is_given_a_long_scale() {
         let space = space();
         let coordinates = Coordinates::new(&space);
-        let mut results = results(&coordinates, &space, 32);
+        let mut results = results(&coordinates, 32);
         results.losses = results.places.iter().map(|p| 2.0 * p[0] - 1.0).collect();
         let long = best_inverse(&coordinates, &results);
         results.losses = results.places.iter().map(|p| (40.0 * p[0]).sin()).collect();

@@ -6,6 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::history::History;
+use crate::math::argmax;
 use crate::multivariate;
 use crate::posterior::Posterior;
 use crate::random;
@@ -163,7 +164,12 @@ pub fn explain(
                 .map(|_| random::sample(&parameter.distribution, &mut stream)),
         );
         let (log_below, log_above) = model.log_densities(&candidates, settings.prior_weight);
-        let chosen = argmax_ratio(&log_below, &log_above);
+        let ratios: Vec<f64> = log_below
+            .iter()
+            .zip(&log_above)
+            .map(|(b, a)| b - a)
+            .collect();
+        let chosen = argmax(&ratios);
         row[index] = candidates[chosen];
         choices.push(Choice {
             parameter: index,
@@ -174,18 +180,6 @@ pub fn explain(
         });
     }
     Ok((row, choices))
-}
-
-/// First position of the largest `log_below - log_above`; NaN never wins.
-pub(crate) fn argmax_ratio(log_below: &[f64], log_above: &[f64]) -> usize {
-    let mut best = (0, f64::NEG_INFINITY);
-    for (index, (b, a)) in log_below.iter().zip(log_above).enumerate() {
-        let score = b - a;
-        if score > best.1 {
-            best = (index, score);
-        }
-    }
-    best.0
 }
 
 /// Suggests one point a trial id. Each id sees the ids before it as running trials, so the result
