@@ -30,6 +30,19 @@ fn side(below: bool) -> Side {
     if below { Side::Below } else { Side::Above }
 }
 
+/// The rows that a suggester finds for a history, which it has to itself meanwhile.
+fn suggested<'py>(
+    py: Python<'py>,
+    history: &History,
+    suggest: impl FnOnce(&mut sparktune_core::History) -> sparktune_core::Result<Vec<Vec<f64>>> + Send,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let (rows, width) = enter(py, || {
+        let mut history = history.lock();
+        Ok((suggest(&mut history)?, history.space().len()))
+    })?;
+    rows_to_array(py, rows, width)
+}
+
 /// Draws points from the prior, one a trial id.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
@@ -56,14 +69,7 @@ pub(crate) fn suggest_halton<'py>(
     tids: Vec<i64>,
     seed: u64,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    let (rows, width) = enter(py, || {
-        let mut history = history.lock();
-        Ok((
-            halton::suggest(&mut history, &tids, seed)?,
-            history.space().len(),
-        ))
-    })?;
-    rows_to_array(py, rows, width)
+    suggested(py, history, |history| halton::suggest(history, &tids, seed))
 }
 
 /// Suggests points near good ones, one a trial id.
@@ -82,14 +88,9 @@ pub(crate) fn suggest_anneal<'py>(
         avg_best_idx,
         shrink_coef,
     };
-    let (rows, width) = enter(py, || {
-        let mut history = history.lock();
-        Ok((
-            anneal::suggest(&mut history, &tids, seed, &settings)?,
-            history.space().len(),
-        ))
-    })?;
-    rows_to_array(py, rows, width)
+    suggested(py, history, |history| {
+        anneal::suggest(history, &tids, seed, &settings)
+    })
 }
 
 /// Settings of a suggestion, as a dict with every one of them.
@@ -163,14 +164,9 @@ pub(crate) fn suggest_tpe<'py>(
     settings: Option<&TpeSettings>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let settings = settings.map_or_else(Settings::default, |settings| settings.0);
-    let (rows, width) = enter(py, || {
-        let mut history = history.lock();
-        Ok((
-            tpe::suggest(&mut history, &tids, seed, &settings)?,
-            history.space().len(),
-        ))
-    })?;
-    rows_to_array(py, rows, width)
+    suggested(py, history, |history| {
+        tpe::suggest(history, &tids, seed, &settings)
+    })
 }
 
 /// Suggests a point for one trial and tells how each value was chosen.
