@@ -64,6 +64,10 @@ RESEEDED = {
         (1, 3, 14),
         "needs a negative one among the first draws from (-0.25, 5), which one seed in eight gives",
     ),
+    "tests/integration/test_spark.py::FMinTestCase::test_trial_run_info": (
+        range(20),
+        "wants 2 of 8 annealed points out of range, which depends on what trials ended first",
+    ),
 }
 
 
