@@ -57,6 +57,7 @@ mod split;
 mod surrogate;
 mod tables;
 mod tails;
+mod thinning;
 pub mod tpe;
 mod vector;
 mod weights;
