@@ -1,6 +1,8 @@
 """The dispatcher on a back end inside this process: order, cancellation, failures, no leaks."""
 
 import pickle
+import signal
+import sys
 import threading
 import time
 
@@ -243,6 +245,25 @@ def test_close_cancels_again_what_a_cancellation_overtook(make):
     dispatcher.close()
     assert backend.lost == 2
     assert backend.closed == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal to a thread")
+def test_a_signal_that_does_not_wake_the_wait_still_ends_it(make):
+    """Such as one that arrives just before it; or, as here, one that another thread receives."""
+    never = threading.Event()
+    _, dispatcher = make(lambda *_: never.wait())
+    dispatcher.start(trial(0))
+
+    def interrupt():
+        time.sleep(0.2)  # the wait has begun, or will have no reason to end
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            dispatcher.wait(None)
+    finally:
+        never.set()
 
 
 def test_ctrl_c_while_a_thread_starts_leaves_none_behind(make, monkeypatch):

@@ -83,7 +83,7 @@ class Driver:
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         report = self._answer(seconds)
-        assert leaves_threads or report["threads"] == []
+        assert leaves_threads or report["threads"] == [], report
         return report
 
     @property

@@ -25,6 +25,9 @@ __all__ = ["Dispatcher"]
 
 logger = logging.getLogger("sparktune.dispatch")
 
+# How long to wait for an event at most. A signal that arrives just before the wait begins does not
+# end it, and is handled after it: without an end, a Ctrl-C could be without effect for ever.
+_WAIT_SECONDS = 0.5
 # How long `close` waits for threads whose jobs were cancelled, and how often it cancels again.
 _CLOSE_SECONDS = 10.0
 _CANCEL_AGAIN_SECONDS = 0.5
@@ -166,8 +169,8 @@ class Dispatcher:
             raise self._lost
         return ended
 
-    def _pause(self, until: float) -> float | None:
-        """Return how long to wait for an event, None for as long as it takes."""
+    def _pause(self, until: float) -> float:
+        """Return how many seconds to wait for an event."""
         until = min(
             until,
             self._next_question(),
@@ -176,8 +179,7 @@ class Dispatcher:
         )
         if self._stuck_since is not None:
             until = min(until, self._stuck_since + _STUCK_SECONDS)
-        left = max(0.0, until - time.monotonic())
-        return None if left > threading.TIMEOUT_MAX else left
+        return min(max(0.0, until - time.monotonic()), _WAIT_SECONDS)
 
     def _take_all(self, ended: list[Finished]) -> None:
         with contextlib.suppress(Empty):
