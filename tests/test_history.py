@@ -44,8 +44,10 @@ HYPEROPT = {
     "bandwidth": "fixed",
     "min_bandwidth": 0.01,
     "clip_exponent": 1.0,
+    "endpoints": False,
     "avoid_duplicates": False,
     "gp_share": 0.0,
+    "local_search": "never",
     "prior_candidates": 0,
     "pending": "worst",
 }

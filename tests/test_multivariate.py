@@ -167,56 +167,87 @@ def test_gamma_says_how_many_are_good():
         {"min_bandwidth": 0.5},
         {"clip_exponent": 0.5},
         {"prior_candidates": 30},
+        {"bandwidth": "fixed"},
+        {"bandwidth": "neighbours"},
+        {"local_search": "always"},
     ],
     ids=str,
 )
 def test_each_setting_changes_what_is_suggested(setting):
+    assert values(**setting) != values()
+
+
+def test_bounds_may_be_neighbours():
+    with_bounds = values(bandwidth="neighbours", endpoints=True)
+    assert with_bounds != values(bandwidth="neighbours")
+    assert values(endpoints=True) == values()
+
+
+def test_a_local_search_may_be_left_out():
+    assert values(gp_share=1, local_search="never") != values(gp_share=1)
+    assert values(gp_share=1, local_search="always") == values(gp_share=1)
+
+
+def values(**given):
+    """What is suggested to five seeds after 60 trials, 24 of them good."""
     domain = Domain(lambda x: x, hp.uniform("x", 0, 1))
     trials = Trials()
     docs = rand.suggest(trials.new_trial_ids(60), domain, trials, 0)
     for doc in docs:
         doc["state"] = JOB_STATE_DONE
-        doc["result"] = {"status": "ok", "loss": doc["misc"]["vals"]["x"][0] ** 2}
+        doc["result"] = {"status": "ok", "loss": (doc["misc"]["vals"]["x"][0] - 0.6) ** 2}
     trials.insert_trial_docs(docs)
     trials.refresh()
+    given = {"gp_share": 0, "gamma": 1.0} | given
+    rows = [tpe.suggest([500], domain, trials, s, **given) for s in range(5)]
+    return [doc["misc"]["vals"]["x"][0] for (doc,) in rows]
 
-    def values(**given):
-        rows = [tpe.suggest([500], domain, trials, s, gp_share=0, **given) for s in range(5)]
-        return [doc["misc"]["vals"]["x"][0] for (doc,) in rows]
 
-    assert values(**setting) != values()
+def suggested_beside(running, **given):
+    """What is suggested to 12 seeds after 40 trials, with 20 more near 0.4 and 0.9 or without."""
+    domain = Domain(lambda x: x, hp.uniform("x", 0, 1))
+    trials = Trials()
+    docs = rand.suggest(trials.new_trial_ids(60), domain, trials, 0)
+    for doc in docs[:40]:
+        doc["state"] = JOB_STATE_DONE
+        doc["result"] = {"status": "ok", "loss": (doc["misc"]["vals"]["x"][0] - 0.4) ** 2}
+    for step, doc in enumerate(docs[40:]):
+        doc["misc"]["vals"]["x"] = [0.001 * step + (0.9 if step < 10 else 0.4)]
+    trials.insert_trial_docs(docs if running else docs[:40])
+    trials.refresh()
+    rows = [tpe.suggest([500], domain, trials, s, **given) for s in range(12)]
+    return [doc["misc"]["vals"]["x"][0] for (doc,) in rows]
 
 
 @pytest.mark.parametrize("gp_share", [0, 1])
 @pytest.mark.parametrize("multivariate", [True, False])
 def test_running_trials_may_be_ignored(multivariate, gp_share):
-    """With `pending="ignore"` they change nothing; by default they do."""
-    domain = Domain(lambda x: x, hp.uniform("x", 0, 1))
+    """With `pending="ignore"` they change nothing; else they do."""
 
-    def values(running, pending):
-        trials = Trials()
-        docs = rand.suggest(trials.new_trial_ids(60), domain, trials, 0)
-        for doc in docs[: 60 - running]:
-            doc["state"] = JOB_STATE_DONE
-            doc["result"] = {"status": "ok", "loss": (doc["misc"]["vals"]["x"][0] - 0.4) ** 2}
-        trials.insert_trial_docs(docs[:40] if running == 0 else docs)
-        trials.refresh()
-        rows = [
-            tpe.suggest(
-                [500],
-                domain,
-                trials,
-                s,
-                pending=pending,
-                multivariate=multivariate,
-                gp_share=gp_share,
-            )
-            for s in range(5)
-        ]
-        return [doc["misc"]["vals"]["x"][0] for (doc,) in rows]
+    def given(running, pending):
+        return suggested_beside(
+            running, pending=pending, multivariate=multivariate, gp_share=gp_share
+        )
 
-    assert values(20, "ignore") == values(0, "ignore") == values(0, "worst")
-    assert values(20, "worst") != values(0, "worst")
+    alone = given(False, "worst")
+    for pending in ("mean", "best", "ignore"):
+        assert given(False, pending) == alone
+    assert given(True, "ignore") == alone
+    for pending in ("worst", "mean", "best"):
+        assert given(True, pending) != alone
+
+
+def test_running_trials_may_be_taken_for_good_or_for_middling_ones():
+    def given(pending, **more):
+        return suggested_beside(True, pending=pending, **more)
+
+    for multivariate in (True, False):
+        # A single candidate is a draw from the good trials' density.
+        draws = {"multivariate": multivariate, "gp_share": 0, "n_EI_candidates": 1}
+        assert max(given("worst", **draws)) < 0.8
+        assert max(given("best", **draws)) > 0.8
+        assert given("mean", **draws) == given("worst", **draws)
+    assert len({tuple(given(p, gp_share=1)) for p in ("worst", "mean", "best")}) == 3
 
 
 def test_a_start_by_halton_fills_the_space_evenly():

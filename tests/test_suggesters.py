@@ -40,8 +40,19 @@ SUGGESTERS = {
     "tpe with a process always": partial(tpe.suggest, gp_share=1),
     "tpe uniform": partial(tpe.suggest, weights="uniform"),
     "tpe as Watanabe": partial(
-        tpe.suggest, weights="ei", min_bandwidth=0.03, clip_exponent=2, gp_share=0
+        tpe.suggest,
+        weights="ei",
+        bandwidth="neighbours",
+        min_bandwidth=0.03,
+        clip_exponent=2,
+        gp_share=0,
     ),
+    "tpe, bounds as neighbours": partial(tpe.suggest, bandwidth="neighbours", endpoints=True),
+    "tpe, always a local search": partial(tpe.suggest, local_search="always"),
+    "tpe, never a local search": partial(tpe.suggest, local_search="never", gp_share=1),
+    "tpe, running told the mean": partial(tpe.suggest, pending="mean"),
+    "tpe, running told the best": partial(tpe.suggest, pending="best"),
+    "tpe univariate, running good": partial(tpe.suggest, pending="best", multivariate=False),
     "tpe, more from the prior": partial(tpe.suggest, prior_candidates=9),
     "tpe univariate, more from the prior": partial(
         tpe.suggest, prior_candidates=9, multivariate=False

@@ -38,7 +38,9 @@ class _Settings(TypedDict):
     bandwidth: str
     min_bandwidth: float
     clip_exponent: float
+    endpoints: bool
     gp_share: float
+    local_search: str
     avoid_duplicates: bool
 
 @final

@@ -41,7 +41,9 @@ _HYPEROPT: dict[str, Any] = {
     "bandwidth": "fixed",
     "min_bandwidth": 0.01,
     "clip_exponent": 1.0,
+    "endpoints": False,
     "gp_share": 0.0,
+    "local_search": "never",
     "avoid_duplicates": False,
     "prior_candidates": 0,
     "pending": "worst",
@@ -64,13 +66,15 @@ def suggest(
     max_below: int = 25,
     multivariate: bool = True,
     weights: Literal["rank", "age", "uniform", "ei"] = "rank",
-    bandwidth: Literal["scott", "fixed"] = "scott",
+    bandwidth: Literal["scott", "fixed", "neighbours"] = "scott",
     min_bandwidth: float = 0.01,
     clip_exponent: float = 1.0,
+    endpoints: bool = False,
     gp_share: float = 0.75,
+    local_search: Literal["process", "always", "never"] = "process",
     avoid_duplicates: bool = True,
     prior_candidates: int = 0,
-    pending: Literal["worst", "ignore"] = "worst",
+    pending: Literal["worst", "mean", "best", "ignore"] = "worst",
     startup: Literal["random", "halton"] = "random",
 ) -> list[Trial]:
     """Suggest new trials where good ones are likelier than others, given the trials so far.
@@ -114,34 +118,43 @@ def suggest(
         recombines; Hansen, 2016); more if it is newer, once there are more than 25 (Hyperopt); as
         much as any other; or in proportion to its improvement over the best loss of the rest
         (Watanabe, arXiv 2304.11127).
-    bandwidth : {"scott", "fixed"}, default "scott"
-        Whether the good trials' kernels are as wide as their spread asks for (Scott, 1992), or as
-        their number does alone (Optuna's rule). Hyperopt's, the distances of neighbours, is what
-        ``multivariate=False`` has.
+    bandwidth : {"scott", "fixed", "neighbours"}, default "scott"
+        How wide the good trials' kernels are: as their spread asks for (Scott, 1992); as their
+        number does alone (Optuna's rule); or each, parameter by parameter, as wide as the larger
+        distance to its two neighbours, the centre of the prior among them (Hyperopt's rule, which
+        ``multivariate=False`` has in any case).
     min_bandwidth, clip_exponent : float, defaults 0.01 and 1
-        With ``bandwidth="scott"`` a kernel's width is at least the prior's times
-        ``max(min_bandwidth, (n + 2) ** -clip_exponent)``, `n` being how many trials are good. The
-        defaults are Optuna's "magic clip"; Watanabe (arXiv 2304.11127) recommends 0.03 and 2.
-        `min_bandwidth` is from 1e-6 to 1, `clip_exponent` positive.
+        With ``bandwidth="scott"`` and ``"neighbours"`` a kernel's width is at least the prior's
+        times ``max(min_bandwidth, (n + 2) ** -clip_exponent)``, `n` being how many trials are good.
+        The defaults are Optuna's "magic clip"; Watanabe (arXiv 2304.11127) recommends neighbours
+        with 0.03 and 2. `min_bandwidth` is from 1e-6 to 1, `clip_exponent` positive.
+    endpoints : bool, default False
+        With ``bandwidth="neighbours"``, whether bounds are neighbours as well, so that kernels near
+        them are wider (Optuna's `consider_endpoints`).
     gp_share : float, default 0.75
         Share of the suggestions, 0 to 1, that a Gaussian process has a say in (Matern 5/2 kernel,
         fitted to the 32 best and the 32 newest trials; Rasmussen and Williams, 2006); beyond 100
         finished trials a smaller one, by the square root of their number. Of the
         candidates the one is taken that maximises the product of the improvements expected by the
-        process (Jones et al., 1998) and by the Parzen estimator, and then moved to where the
-        process expects more. Running trials are believed to have the loss that the process expects
-        of them (Ginsbourger et al., 2010); failed ones are as bad as the worst. 0 is the Parzen
-        estimator alone.
+        process (Jones et al., 1998) and by the Parzen estimator. Failed trials are as bad as the
+        worst. 0 is the Parzen estimator alone.
+    local_search : {"process", "always", "never"}, default "process"
+        Where the best candidate is then moved by a short local search: in suggestions that the
+        process has a say in, to where it expects more; "always" in the others as well, to where
+        good trials are likelier against the rest, at a cost that grows with the trials.
     avoid_duplicates : bool, default True
         Whether a point that was tried before is suggested only where no other is found. For
         objectives whose result is the same each time.
     prior_candidates : int, default 0
         So many candidates more, drawn from the prior.
-    pending : {"worst", "ignore"}, default "worst"
-        Whether running trials count among the bad ones, as in Hyperopt, so that suggestions keep
-        away from them, or are not seen at all (Optuna's default): neither by the Parzen estimators
-        nor by the Gaussian process. Believing them to have the mean loss would be the same as
-        "worst", as good trials are the best tenth.
+    pending : {"worst", "mean", "best", "ignore"}, default "worst"
+        What running trials are taken for. "worst": the Parzen estimators count them among the bad
+        ones, as in Hyperopt, so that suggestions keep away from them, and the process believes them
+        to have the loss that it expects of them (Ginsbourger et al., 2010). "mean": the process is
+        told the mean loss; to the Parzen estimators that is the same as the worst, as a tenth of
+        the trials are good. "best": they count among the good ones, besides those that there are,
+        and the process is told the best loss. "ignore": neither sees them (Optuna's default), but
+        `avoid_duplicates` does.
     startup : {"random", "halton"}, default "random"
         How the search starts: by draws from the prior, or by a Halton sequence with scrambled
         digits (Owen, arXiv 1706.02808), which fills the space more evenly. The first point is
@@ -170,7 +183,9 @@ def suggest(
         bandwidth=bandwidth,
         min_bandwidth=min_bandwidth,
         clip_exponent=clip_exponent,
+        endpoints=endpoints,
         gp_share=gp_share,
+        local_search=local_search,
         avoid_duplicates=avoid_duplicates,
         prior_candidates=prior_candidates,
         pending=pending,

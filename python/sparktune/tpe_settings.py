@@ -42,7 +42,9 @@ def _checked(
     bandwidth: Any,
     min_bandwidth: Any,
     clip_exponent: Any,
+    endpoints: Any,
     gp_share: Any,
+    local_search: Any,
     avoid_duplicates: Any,
     prior_candidates: Any,
     pending: Any,
@@ -92,8 +94,9 @@ def _checked(
     for name, value, names in (
         ("split", split, ("linear", "sqrt")),
         ("weights", weights, ("rank", "age", "uniform", "ei")),
-        ("bandwidth", bandwidth, ("scott", "fixed")),
-        ("pending", pending, ("worst", "ignore")),
+        ("bandwidth", bandwidth, ("scott", "fixed", "neighbours")),
+        ("local_search", local_search, ("process", "always", "never")),
+        ("pending", pending, ("worst", "mean", "best", "ignore")),
         ("startup", startup, ("random", "halton")),
     ):
         if value not in names:
@@ -113,7 +116,9 @@ def _checked(
             "bandwidth": bandwidth,
             "min_bandwidth": float(min_bandwidth),
             "clip_exponent": float(clip_exponent),
+            "endpoints": bool(endpoints),
             "gp_share": float(gp_share),
+            "local_search": local_search,
             "avoid_duplicates": bool(avoid_duplicates),
             "prior_candidates": int(prior_candidates),
             "pending": pending,

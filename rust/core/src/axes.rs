@@ -9,7 +9,7 @@ use crate::rng::Stream;
 #[derive(Debug, Clone)]
 pub(crate) struct Axis {
     pub(crate) prior: Distribution,
-    /// Bandwidth, for numbers.
+    /// Bandwidth, for numbers: of all kernels, or what theirs are given in.
     pub(crate) sigma: f64,
 }
 
@@ -58,20 +58,20 @@ impl Axis {
         }
     }
 
-    /// `ln` of the mass that a kernel there has within the bounds.
-    pub(crate) fn log_mass(&self, place: f64) -> f64 {
+    /// `ln` of the mass that a kernel there, of that bandwidth, has within the bounds.
+    pub(crate) fn log_mass(&self, place: f64, sigma: f64) -> f64 {
         match &self.prior {
             Distribution::Numeric(Numeric {
                 bounds: Some((low, high)),
                 ..
             }) => {
                 let mu = place * self.sigma;
-                let reach = 8.3 * self.sigma;
+                let reach = 8.3 * sigma;
                 if *low <= mu - reach && mu + reach <= *high {
                     return 0.0;
                 }
                 // A location outside the bounds may have no mass inside: then it counts little.
-                libm::log(kernel_mass(*low, *high, mu, self.sigma).max(1e-12))
+                libm::log(kernel_mass(*low, *high, mu, sigma).max(1e-12))
             }
             _ => 0.0,
         }

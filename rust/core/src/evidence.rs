@@ -2,7 +2,7 @@
 
 use crate::coordinates::Coordinates;
 use crate::history::History;
-use crate::settings::Rule;
+use crate::settings::{Pending, Rule};
 use crate::surrogate::{Process, Results};
 
 /// So many of the best trials, and of the newest besides: enough to see the shape around the best
@@ -27,6 +27,8 @@ pub(crate) struct Evidence {
     /// Standardised.
     losses: Vec<f64>,
     running: Vec<Vec<f64>>,
+    /// The loss that running trials are told to have; nothing says the one that is expected.
+    told: Option<f64>,
 }
 
 impl Evidence {
@@ -57,6 +59,11 @@ impl Evidence {
         known.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let sorted: Vec<f64> = known.iter().map(|k| k.0).collect();
         let mut losses = standardised(&sorted)?;
+        let told = match rule.pending {
+            Pending::Mean => Some(0.0),
+            Pending::Best => Some(losses[0]),
+            Pending::Worst | Pending::Ignore => None,
+        };
         losses.resize(losses.len() + failed.len(), losses[losses.len() - 1]);
         let rows_of = |tids: &mut dyn Iterator<Item = i64>| -> Vec<Vec<f64>> {
             tids.filter_map(|tid| history.row_of(tid)).collect()
@@ -67,6 +74,7 @@ impl Evidence {
             rows: rows_of(&mut known.iter().map(|k| k.1).chain(failed)),
             losses,
             running: rows_of(&mut running),
+            told,
         })
     }
 
@@ -76,7 +84,8 @@ impl Evidence {
             places: coordinates.places(&self.rows),
             losses: self.losses,
         };
-        Process::fit(coordinates, results, coordinates.places(&self.running))
+        let running = coordinates.places(&self.running);
+        Process::fit(coordinates, results, running, self.told)
     }
 }
 
@@ -144,6 +153,26 @@ mod tests {
         let got = got.expect("losses differ");
         assert_eq!(tids(&got.rows), [2.0, 0.0]);
         assert!(got.running.is_empty());
+    }
+
+    #[test]
+    fn running_trials_are_told_what_is_set() {
+        for (pending, told) in [
+            (Pending::Worst, None),
+            (Pending::Mean, Some(0.0)),
+            (Pending::Best, Some(-1.5_f64.sqrt())),
+        ] {
+            let settings = Settings {
+                pending,
+                ..Settings::default()
+            };
+            let mut history = history(&[2.0, f64::INFINITY, 1.0, 3.0]);
+            let got = Evidence::new(&mut history, settings.rule()).expect("losses differ");
+            assert_eq!(tids(&got.rows), [2.0, 0.0, 3.0], "{pending:?}");
+            assert_eq!(tids(&got.running), [1.0]);
+            let near = |told: f64| (got.told.expect("a loss") - told).abs() < 1e-12;
+            assert!(told.map_or(got.told.is_none(), near), "{pending:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use crate::joint::Joint;
 use crate::model::Model;
 use crate::ordered::Key;
-use crate::settings::{Bandwidth, Floor, Settings, Weights};
+use crate::settings::{BELIEVED, Settings, Weights, Widths};
 use crate::space::Space;
 use crate::weights::{threshold, weights};
 
@@ -24,14 +24,14 @@ pub(crate) struct Group {
 /// What the kernels of the good trials depend on besides these.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Made {
-    bandwidth: Bandwidth,
-    floor: Floor,
+    widths: Widths,
     weights: Weights,
     /// The loss that improvements are counted from, where they matter.
     threshold: f64,
 }
 
-/// The good trials, best first, and the best loss of the rest.
+/// The good trials, best first, and the best loss of the rest. Before them come those that are
+/// believed to be good.
 #[derive(Clone, Copy)]
 pub(crate) struct Good<'a> {
     pub(crate) keys: &'a [Key],
@@ -39,8 +39,11 @@ pub(crate) struct Good<'a> {
 }
 
 impl Good<'_> {
+    /// Losses; those of trials that are believed to be good are the best one.
     fn losses(&self) -> Vec<f64> {
-        self.keys.iter().map(|key| key.value()).collect()
+        let losses = self.keys.iter().map(|key| key.value());
+        let best = losses.clone().find(|&loss| loss != BELIEVED);
+        losses.map(|loss| loss.max(best.unwrap_or(loss))).collect()
     }
 }
 
@@ -116,8 +119,7 @@ impl Group {
         settings: &Settings,
     ) -> Sides<'_> {
         let made = Made {
-            bandwidth: settings.bandwidth,
-            floor: settings.floor,
+            widths: settings.widths(),
             weights: settings.weights,
             threshold: match settings.weights {
                 Weights::Improvement => threshold(&good.losses(), good.rest),
@@ -135,8 +137,7 @@ impl Group {
                     Some((key.tid, self.values(key.tid, models)?, weight))
                 })
                 .collect();
-            let spread = (settings.bandwidth == Bandwidth::Scott).then_some(settings.floor);
-            let below = empty(space, &self.parameters).filled(rows, spread);
+            let below = empty(space, &self.parameters).filled(rows, made.widths);
             self.below = Some((made, below));
         }
         Sides {

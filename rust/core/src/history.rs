@@ -139,17 +139,19 @@ impl History {
                 self.finished -= usize::from(old.is_finite());
                 let same = self.has_row(at, row);
                 if let Some(split) = &mut self.split {
-                    let (was, is) = (split.rule.counts(ran), split.rule.counts(runs));
+                    let rule = split.rule;
+                    let (was, is) = (rule.counts(ran), rule.counts(runs));
+                    let (old, new) = (rule.rank(old, ran), rule.rank(loss, runs));
                     if same && was && is {
-                        if old != loss {
-                            split.change_loss(tid, old, loss);
+                        if old != new {
+                            split.change_loss(tid, old, new);
                         }
                     } else {
                         if was {
                             split.remove(tid, old);
                         }
                         if is {
-                            split.insert(tid, loss, row);
+                            split.insert(tid, new, row);
                         }
                     }
                 }
@@ -173,7 +175,7 @@ impl History {
                 if let Some(split) = &mut self.split
                     && split.rule.counts(runs)
                 {
-                    split.insert(tid, loss, row);
+                    split.insert(tid, split.rule.rank(loss, runs), row);
                 }
                 if let Some(seen) = &mut self.seen {
                     seen.insert(&self.space, row);
@@ -223,7 +225,7 @@ impl History {
         if let Some(split) = &mut self.split
             && split.rule.counts(ran)
         {
-            split.remove(tid, loss);
+            split.remove(tid, split.rule.rank(loss, ran));
         }
         true
     }
@@ -234,8 +236,9 @@ impl History {
         let split = kept.unwrap_or_else(|| {
             let mut split = Split::new(&self.space, rule);
             for (at, (&tid, &loss)) in self.tids.iter().zip(&self.losses).enumerate() {
-                if rule.counts(self.is_running(tid)) {
-                    split.insert(tid, loss, &self.row(at));
+                let runs = self.is_running(tid);
+                if rule.counts(runs) {
+                    split.insert(tid, rule.rank(loss, runs), &self.row(at));
                 }
             }
             split

@@ -6,9 +6,12 @@
 //!
 //! - Numbers: a normal kernel, truncated to the bounds. All of a parameter's kernels have one
 //!   bandwidth: `0.2 * n^(-1 / (d + 4))` of the prior's width (Scott's exponent), or for the good
-//!   trials also by their spread (Scott's rule), but at least a part of that width ([`Floor`]); a
+//!   trials also by their spread (Scott's rule), but at least a part of that width ([`Floor`]).
+//!   Or each kernel of the good trials has one of its own, by the distances of its neighbours. A
 //!   grid of step `q` adds the variance `q^2 / 12` of rounding to it. On a grid the bounds are
 //!   those of the outermost values' cells, so that these are no less likely than others.
+//!
+//! [`Floor`]: crate::settings::Floor
 //! - Categories: the observed one has `1 + e`, each other `e`, with `e = prior_weight / kernels`.
 //! - The prior is one more kernel.
 //!
@@ -17,9 +20,10 @@
 
 use crate::axes::Axis;
 use crate::distribution::Distribution;
+use crate::neighbours;
 use crate::parzen::forgetting_weight;
 use crate::product::Mixture;
-use crate::settings::{Floor, Settings};
+use crate::settings::{Bandwidth, Floor, Settings, Widths};
 use crate::thinning::thinned;
 
 /// Width of kernels of one observation, in widths of the prior.
@@ -36,7 +40,10 @@ pub(crate) struct Joint {
     tids: Vec<i64>,
     /// A column an axis: locations over the bandwidth, or categories.
     pub(crate) columns: Vec<Vec<f64>>,
-    /// `-ln` of each kernel's mass within the bounds.
+    /// Where each kernel has a bandwidth of its own, for each axis of numbers one over these, in
+    /// units of the axis's; else empty, as for categories.
+    pub(crate) inverses: Vec<Vec<f64>>,
+    /// `-ln` of each kernel's mass within the bounds, and of its own bandwidth if it has one.
     pub(crate) log_scales: Vec<f64>,
     /// What kernels weigh, where they do not by age: the good trials'.
     weights: Vec<f64>,
@@ -48,10 +55,12 @@ impl Joint {
     pub(crate) fn new<'a>(priors: impl Iterator<Item = &'a Distribution>) -> Self {
         let axes: Vec<Axis> = priors.map(Axis::new).collect();
         let columns = vec![Vec::new(); axes.len()];
+        let inverses = columns.clone();
         let mut joint = Self {
             axes,
             tids: Vec::new(),
             columns,
+            inverses,
             log_scales: Vec::new(),
             weights: Vec::new(),
             width_step: i32::MIN,
@@ -71,7 +80,7 @@ impl Joint {
         let mut log_scale = 0.0;
         for ((axis, column), &value) in self.axes.iter().zip(&mut self.columns).zip(values) {
             let place = axis.place(value);
-            log_scale -= axis.log_mass(place);
+            log_scale -= axis.log_mass(place, axis.sigma);
             column.insert(at, place);
         }
         self.log_scales.insert(at, log_scale);
@@ -79,11 +88,11 @@ impl Joint {
     }
 
     /// The kernels of observations that are all known at once, with weights of their own or
-    /// without; with bandwidths by their spread if there is a floor for those.
+    /// without.
     pub(crate) fn filled(
         mut self,
         mut rows: Vec<(i64, Vec<f64>, Option<f64>)>,
-        spread: Option<Floor>,
+        widths: Widths,
     ) -> Self {
         rows.sort_by_key(|row| row.0);
         for (tid, values, weight) in rows {
@@ -94,11 +103,13 @@ impl Joint {
                 column.push(axis.place(value));
             }
         }
-        if let Some(floor) = spread {
-            self.fit_spread(floor);
-        } else {
-            self.width_step = i32::MIN;
-            self.fit_widths();
+        match widths.bandwidth {
+            Bandwidth::Fixed => {
+                self.width_step = i32::MIN;
+                self.fit_widths();
+            }
+            Bandwidth::Scott => self.fit_spread(widths.floor),
+            Bandwidth::Neighbours => self.fit_neighbours(widths.floor, widths.endpoints),
         }
         self
     }
@@ -168,15 +179,39 @@ impl Joint {
         self.weigh();
     }
 
+    /// Gives each kernel a bandwidth by its neighbours.
+    fn fit_neighbours(&mut self, floor: Floor, endpoints: bool) {
+        let n = self.len();
+        let axes = self.axes.iter_mut().zip(&mut self.columns);
+        for ((axis, column), inverses) in axes.zip(&mut self.inverses) {
+            let Distribution::Numeric(prior) = &axis.prior else {
+                continue;
+            };
+            for place in column.iter_mut() {
+                *place *= axis.sigma;
+            }
+            axis.sigma = 1.0;
+            let (smallest, width) = (floor.of(prior.width(), n), prior.width());
+            *inverses = neighbours::distances(column, prior, endpoints)
+                .into_iter()
+                .map(|distance| distance.clamp(smallest, width))
+                .map(|wide| 1.0 / (wide * wide + prior.rounding()).sqrt())
+                .collect();
+        }
+        self.weigh();
+    }
+
     /// Computes the kernels' masses within the bounds.
     fn weigh(&mut self) {
         for (k, log_scale) in self.log_scales.iter_mut().enumerate() {
-            *log_scale = -self
-                .axes
-                .iter()
-                .zip(&self.columns)
-                .map(|(a, c)| a.log_mass(c[k]))
-                .sum::<f64>();
+            *log_scale = 0.0;
+            let axes = self.axes.iter().zip(&self.columns);
+            for ((axis, column), inverses) in axes.zip(&self.inverses) {
+                let own = inverses.get(k);
+                let sigma = own.map_or(axis.sigma, |inverse| axis.sigma / inverse);
+                *log_scale -= axis.log_mass(column[k], sigma);
+                *log_scale += own.map_or(0.0, |&inverse| libm::log(inverse));
+            }
         }
     }
 
@@ -268,6 +303,93 @@ mod tests {
                 * density(0.3, mu2, s2);
         }
         assert!((got - sum.ln()).abs() < 1e-12, "{got} {}", sum.ln());
+    }
+
+    #[test]
+    fn kernels_with_bandwidths_of_their_own_are_summed_as_written_out() {
+        let floor = Floor {
+            part: 0.01,
+            exponent: 2.0,
+        };
+        let rows: Vec<(i64, Vec<f64>)> = [(0.3, 2.0, 0.2), (0.7, 0.0, -3.0), (0.8, 2.0, 1.5)]
+            .iter()
+            .zip(0..)
+            .map(|(&(x, c, y), tid)| (tid, vec![x, c, y]))
+            .collect();
+        let given = rows.iter().map(|(tid, row)| (*tid, row.clone(), None));
+        let widths = |endpoints| Widths {
+            bandwidth: Bandwidth::Neighbours,
+            floor,
+            endpoints,
+        };
+        let priors = axes();
+        let made = |endpoints| {
+            Joint::new(priors.iter()).filled(given.clone().collect(), widths(endpoints))
+        };
+        // The prior of x is at 0.5, that of y at 0.
+        let of_y = [1.3, 3.0, 1.3];
+        let density = |x: f64, mu: f64, sigma: f64| {
+            libm::exp(-0.5 * ((x - mu) / sigma).powi(2))
+                / (sigma * (2.0 * std::f64::consts::PI).sqrt())
+        };
+        for (endpoints, of_x) in [(false, [0.2, 0.2, 0.1]), (true, [0.3, 0.2, 0.2])] {
+            let joint = made(endpoints);
+            let settings = Settings::hyperopt();
+            let mixture = joint.mixture(&settings);
+            let point = vec![0.35, 2.0, 1.0];
+            let got = mixture.log_density(std::slice::from_ref(&point))[0];
+            let mut sum = 0.25
+                * (density(0.35, 0.5, 1.0) / kernel_mass(0.0, 1.0, 0.5, 1.0))
+                * (1.0 / 3.0)
+                * density(1.0, 0.0, 2.0);
+            for (k, (_, row)) in rows.iter().enumerate() {
+                let share = if row[1] == 2.0 { 1.25 } else { 0.25 } / 1.75;
+                sum += 0.25
+                    * (density(0.35, row[0], of_x[k]) / kernel_mass(0.0, 1.0, row[0], of_x[k]))
+                    * share
+                    * density(1.0, row[2], of_y[k]);
+            }
+            assert!((got - sum.ln()).abs() < 1e-12, "{got} {}", sum.ln());
+        }
+    }
+
+    #[test]
+    fn draws_have_the_bandwidths_of_their_kernels() {
+        let priors = [Distribution::new("p", "uniform", &[0.0, 1.0]).expect("valid")];
+        let rows = [0.02, 0.04, 0.9].iter().zip(0..);
+        let rows = rows.map(|(&x, tid)| (tid, vec![x], None)).collect();
+        let widths = Widths {
+            bandwidth: Bandwidth::Neighbours,
+            floor: Floor {
+                part: 0.01,
+                exponent: 4.0,
+            },
+            endpoints: false,
+        };
+        let joint = Joint::new(priors.iter()).filled(rows, widths);
+        let settings = Settings {
+            prior_weight: 1e-9,
+            ..Settings::default()
+        };
+        let mixture = joint.mixture(&settings);
+        let mut stream = Stream::new(7, 7);
+        let draws: Vec<f64> = (0..20_000)
+            .map(|_| mixture.sample(&mut stream)[0])
+            .collect();
+        let share = |low, high| {
+            draws.iter().filter(|&&x| low < x && x < high).count() as f64 / draws.len() as f64
+        };
+        // The prior's location, 0.5, is a neighbour.
+        for (low, high) in [(0.0, 0.06), (0.06, 0.5), (0.5, 1.0)] {
+            let want: f64 = [(0.02, 0.02), (0.04, 0.46), (0.9, 0.4)]
+                .iter()
+                .map(|&(mu, sigma)| {
+                    kernel_mass(low, high, mu, sigma) / kernel_mass(0.0, 1.0, mu, sigma) / 3.0
+                })
+                .sum();
+            let got = share(low, high);
+            assert!((got - want).abs() < 0.015, "{low} {got} {want}");
+        }
     }
 
     #[test]

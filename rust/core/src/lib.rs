@@ -41,6 +41,7 @@ mod locations;
 mod math;
 mod model;
 mod multivariate;
+mod neighbours;
 mod ordered;
 mod parzen;
 mod posterior;

@@ -9,7 +9,7 @@ use crate::product::Mixture;
 use crate::random;
 use crate::refine::refine;
 use crate::rng::Stream;
-use crate::settings::Settings;
+use crate::settings::{LocalSearch, Settings};
 use crate::space::Space;
 
 /// Draws for each candidate wanted, where points that were tried before are passed over.
@@ -34,7 +34,8 @@ struct Densities<'a> {
 ///
 /// For a share of the trials ([`Settings::gp_share`], drawn by the trial's stream) a Gaussian
 /// process has its say: what is maximised is the product of the improvement that it expects and
-/// the one that the densities do, and the winner is then moved to where the process expects more.
+/// the one that the densities do, and the winner is then moved to where the process expects more
+/// (see [`LocalSearch`]).
 pub(crate) fn suggest(
     history: &mut History,
     seed: u64,
@@ -73,7 +74,14 @@ pub(crate) fn suggest(
         .flatten()
         .map(|evidence| evidence.process(&coordinates));
     let Some(process) = process else {
-        return Ok(candidates.swap_remove(argmax(&scores)));
+        let winner = argmax(&scores);
+        let start = (candidates.swap_remove(winner), scores[winner]);
+        if settings.local_search != LocalSearch::Always {
+            return Ok(start.0);
+        }
+        let ratios = |rows: &[Vec<f64>]| log_ratios(&densities, rows);
+        let is_free = |row: &[f64]| !was_tried(row);
+        return Ok(refine(&space, start, ratios, is_free, &mut stream));
     };
 
     let improvement = |rows: &[Vec<f64>]| process.log_improvement(&coordinates.places(rows));
@@ -85,6 +93,9 @@ pub(crate) fn suggest(
     }
     let winner = argmax(&scores);
     let start = (candidates.swap_remove(winner), improvements[winner]);
+    if settings.local_search == LocalSearch::Never {
+        return Ok(start.0);
+    }
     Ok(refine(
         &space,
         start,

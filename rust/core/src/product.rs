@@ -41,19 +41,18 @@ impl Mixture<'_> {
             left -= weight;
         }
         let k = self.kept[chosen].0;
-        self.joint
-            .axes
-            .iter()
-            .zip(&self.joint.columns)
-            .map(|(axis, column)| self.sample_axis(axis, column[k], stream))
+        let axes = self.joint.axes.iter().zip(&self.joint.columns);
+        axes.zip(&self.joint.inverses)
+            .map(|((axis, column), inverses)| {
+                let sigma = axis.sigma / inverses.get(k).unwrap_or(&1.0);
+                self.sample_axis(axis, column[k], sigma, stream)
+            })
             .collect()
     }
 
-    fn sample_axis(&self, axis: &Axis, place: f64, stream: &mut Stream) -> f64 {
+    fn sample_axis(&self, axis: &Axis, place: f64, sigma: f64, stream: &mut Stream) -> f64 {
         match &axis.prior {
-            Distribution::Numeric(prior) => {
-                sample_normal(prior, place * axis.sigma, axis.sigma, stream)
-            }
+            Distribution::Numeric(prior) => sample_normal(prior, place * axis.sigma, sigma, stream),
             Distribution::Discrete(prior) => {
                 let size = prior.size() as f64;
                 if place < 0.0 || stream.unit() * (1.0 + size * self.spread) >= 1.0 {
@@ -99,25 +98,31 @@ impl Mixture<'_> {
             })
             .collect();
         let all = self.kept.len() == joint.len();
-        let picked: Vec<Vec<f64>>;
+        let pick = |from: &Vec<f64>| -> Vec<f64> {
+            let kept = self.kept.iter();
+            kept.filter_map(|&(k, _)| from.get(k).copied()).collect()
+        };
+        let picked: [Vec<Vec<f64>>; 2];
         let picked_scales: Vec<f64>;
-        let (columns, scales): (Vec<&[f64]>, &[f64]) = if all {
-            (
-                joint.columns.iter().map(Vec::as_slice).collect(),
-                &joint.log_scales,
-            )
+        let (columns, inverses, scales) = if all {
+            (&joint.columns, &joint.inverses, &joint.log_scales)
         } else {
-            let pick = |from: &Vec<f64>| self.kept.iter().map(|&(k, _)| from[k]).collect();
-            picked = joint.columns.iter().map(pick).collect();
+            picked = [&joint.columns, &joint.inverses].map(|all| all.iter().map(pick).collect());
             picked_scales = pick(&joint.log_scales);
-            (picked.iter().map(Vec::as_slice).collect(), &picked_scales)
+            (&picked[0], &picked[1], &picked_scales)
         };
         let (numbers, categories): (Vec<_>, Vec<_>) =
             (0..columns.len()).partition(|&axis| is_number[axis]);
         let shift = scales.iter().copied().fold(0.0, f64::max);
         let sums = joint_sums(
-            &numbers.iter().map(|&a| columns[a]).collect::<Vec<_>>(),
-            &categories.iter().map(|&a| columns[a]).collect::<Vec<_>>(),
+            &numbers
+                .iter()
+                .map(|&a| (&columns[a][..], &inverses[a][..]))
+                .collect::<Vec<_>>(),
+            &categories
+                .iter()
+                .map(|&a| &columns[a][..])
+                .collect::<Vec<_>>(),
             (&matching, &other),
             scales,
             shift,

@@ -34,9 +34,24 @@ pub enum Bandwidth {
     Fixed,
     /// By their spread as well (Scott's rule), but no less than [`Floor`] says.
     Scott,
+    /// Each by the larger distance to its two neighbours, parameter by parameter, the prior's
+    /// location among them; no less than [`Floor`] says, and no more than the prior's. Hyperopt's
+    /// rule, for product kernels.
+    Neighbours,
 }
 
-/// The smallest bandwidth of the good trials' kernels, where their spread sets it: "magic clip".
+/// Where the best candidate is the start of a local search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocalSearch {
+    /// Where the Gaussian process has a say: for more improvement that it expects.
+    Process,
+    /// There, and elsewhere for a larger ratio of densities.
+    Always,
+    /// Nowhere: the suggestion is the best candidate.
+    Never,
+}
+
+/// The smallest bandwidth of the good trials' kernels, where their places set it: "magic clip".
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Floor {
     /// As a part of the prior's width, however many there are.
@@ -52,12 +67,25 @@ impl Floor {
     }
 }
 
+/// All that says how wide the kernels of the good trials are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Widths {
+    pub(crate) bandwidth: Bandwidth,
+    pub(crate) floor: Floor,
+    pub(crate) endpoints: bool,
+}
+
 /// What becomes of running trials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pending {
     /// To the Parzen estimators they are bad ones; the Gaussian process believes them to have the
     /// loss that it expects.
     Worst,
+    /// To the Parzen estimators they are bad ones; the Gaussian process is told the mean loss.
+    Mean,
+    /// To the Parzen estimators they are good ones besides those that there are; the Gaussian
+    /// process is told the best loss.
+    Best,
     /// Neither sees them.
     Ignore,
 }
@@ -68,8 +96,14 @@ impl FromStr for Pending {
     fn from_str(name: &str) -> Result<Self> {
         match name {
             "worst" => Ok(Self::Worst),
+            "mean" => Ok(Self::Mean),
+            "best" => Ok(Self::Best),
             "ignore" => Ok(Self::Ignore),
-            _ => Err(unknown("pending", &["worst", "ignore"], name)),
+            _ => Err(unknown(
+                "pending",
+                &["worst", "mean", "best", "ignore"],
+                name,
+            )),
         }
     }
 }
@@ -107,13 +141,38 @@ impl FromStr for Bandwidth {
         match name {
             "fixed" => Ok(Self::Fixed),
             "scott" => Ok(Self::Scott),
-            _ => Err(unknown("bandwidth", &["fixed", "scott"], name)),
+            "neighbours" => Ok(Self::Neighbours),
+            _ => Err(unknown(
+                "bandwidth",
+                &["fixed", "scott", "neighbours"],
+                name,
+            )),
+        }
+    }
+}
+
+impl FromStr for LocalSearch {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "process" => Ok(Self::Process),
+            "always" => Ok(Self::Always),
+            "never" => Ok(Self::Never),
+            _ => Err(unknown(
+                "local_search",
+                &["process", "always", "never"],
+                name,
+            )),
         }
     }
 }
 
 /// Kernels of no width at all would tell nothing apart but what is equal.
 const SMALLEST_PART: f64 = 1e-6;
+
+/// The rank of a running trial that is believed to be good.
+pub(crate) const BELIEVED: f64 = f64::NEG_INFINITY;
 
 /// How the trials are split into good ones and the rest.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -127,18 +186,29 @@ pub(crate) struct Rule {
 impl Rule {
     /// Whether a trial is on either side.
     pub(crate) fn counts(&self, is_running: bool) -> bool {
-        self.pending == Pending::Worst || !is_running
+        self.pending != Pending::Ignore || !is_running
     }
 
-    /// How many count as good, of so many trials of which so many are finished.
-    pub(crate) fn n_below(&self, trials: usize, finished: usize) -> usize {
+    /// What a trial is ordered by: its loss, or before all losses where it is believed to be good.
+    pub(crate) fn rank(&self, loss: f64, is_running: bool) -> f64 {
+        if is_running && self.pending == Pending::Best {
+            BELIEVED
+        } else {
+            loss
+        }
+    }
+
+    /// How many count as good, of so many trials of which so many are finished and so many believed
+    /// to be good.
+    pub(crate) fn n_below(&self, trials: usize, finished: usize, believed: usize) -> usize {
+        let known = trials - believed;
         let count = match self.share {
-            Share::Sqrt => self.gamma * (trials as f64).sqrt(),
+            Share::Sqrt => self.gamma * (known as f64).sqrt(),
             Share::Linear => 0.4 * self.gamma * finished as f64,
         };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let count = count.ceil().min(self.max_below as f64) as usize;
-        count.min(trials)
+        believed + count.min(known)
     }
 }
 
@@ -168,8 +238,12 @@ pub struct Settings {
     pub bandwidth: Bandwidth,
     /// How small they may be.
     pub floor: Floor,
+    /// Whether bounds are neighbours too, for [`Bandwidth::Neighbours`].
+    pub endpoints: bool,
     /// Share of the suggestions that a Gaussian process has a say in, 0 to 1.
     pub gp_share: f64,
+    /// Where the best candidate is moved uphill.
+    pub local_search: LocalSearch,
     /// Whether a point that was tried before is suggested only where no other is found.
     pub avoid_duplicates: bool,
 }
@@ -191,7 +265,9 @@ impl Default for Settings {
                 part: 0.01,
                 exponent: 1.0,
             },
+            endpoints: false,
             gp_share: 0.75,
+            local_search: LocalSearch::Process,
             avoid_duplicates: true,
         }
     }
@@ -211,6 +287,14 @@ impl Settings {
             gp_share: 0.0,
             avoid_duplicates: false,
             ..Self::default()
+        }
+    }
+
+    pub(crate) fn widths(&self) -> Widths {
+        Widths {
+            bandwidth: self.bandwidth,
+            floor: self.floor,
+            endpoints: self.endpoints,
         }
     }
 
@@ -292,6 +376,19 @@ mod tests {
         assert_eq!(floor(0.03, 2.0, 3), 4.0 / 25.0);
         assert!((floor(0.03, 2.0, 30) - 4.0 * 0.03).abs() < 1e-15);
         assert!((floor(0.01, 0.5, 14) - 4.0 / 4.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn trials_believed_to_be_good_are_good_ones_besides() {
+        let rule = |share| Rule {
+            share,
+            ..Settings::default().rule()
+        };
+        for share in [Share::Linear, Share::Sqrt] {
+            let others = rule(share).n_below(50, 50, 0);
+            assert_eq!(rule(share).n_below(66, 50, 16), others + 16);
+        }
+        assert_eq!(rule(Share::Linear).n_below(3, 0, 3), 3);
     }
 
     #[test]

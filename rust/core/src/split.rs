@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::groups::{Good, Group, groups};
 use crate::model::Model;
 use crate::ordered::Key;
-use crate::settings::Rule;
+use crate::settings::{BELIEVED, Rule};
 use crate::space::Space;
 
 /// Both sides, ordered by loss, and one model a parameter.
@@ -15,6 +15,8 @@ pub(crate) struct Split {
     pub(crate) rule: Rule,
     /// How many trials have a finite loss.
     finished: usize,
+    /// How many are believed to be good.
+    believed: usize,
     below: Vec<Key>,
     above: BTreeSet<Key>,
     models: Vec<Model>,
@@ -32,6 +34,7 @@ impl Split {
         Self {
             rule,
             finished: 0,
+            believed: 0,
             below: Vec::new(),
             above: BTreeSet::new(),
             models,
@@ -39,9 +42,12 @@ impl Split {
         }
     }
 
-    /// Trial ids, lowest loss first.
+    /// Ids of the trials with a finite loss, lowest loss first.
     pub(crate) fn by_loss(&self) -> impl Iterator<Item = i64> {
-        self.below.iter().chain(&self.above).map(|key| key.tid)
+        let ordered = self.below.iter().chain(&self.above);
+        ordered
+            .filter(|key| key.value().is_finite())
+            .map(|key| key.tid)
     }
 
     pub(crate) fn models_mut(&mut self) -> &mut [Model] {
@@ -81,16 +87,29 @@ impl Split {
 
     /// How many should be below when so many trials more are there.
     fn target(&self, more: usize) -> usize {
-        self.rule.n_below(self.len() + more, self.finished)
+        self.rule
+            .n_below(self.len() + more, self.finished, self.believed)
     }
 
     fn len(&self) -> usize {
         self.below.len() + self.above.len()
     }
 
-    /// Adds a trial; `row` has NaN where a parameter was inactive.
-    pub(crate) fn insert(&mut self, tid: i64, loss: f64, row: &[f64]) {
+    fn count_in(&mut self, loss: f64) {
         self.finished += usize::from(loss.is_finite());
+        self.believed += usize::from(loss == BELIEVED);
+    }
+
+    fn count_out(&mut self, loss: f64) {
+        self.finished -= usize::from(loss.is_finite());
+        self.believed -= usize::from(loss == BELIEVED);
+    }
+
+    /// Adds a trial; `row` has NaN where a parameter was inactive.
+    ///
+    /// Losses are what [`Rule::rank`] says.
+    pub(crate) fn insert(&mut self, tid: i64, loss: f64, row: &[f64]) {
+        self.count_in(loss);
         let is_below = self.put(Key::new(loss, tid));
         for (model, &value) in self.models.iter_mut().zip(row) {
             if !value.is_nan() {
@@ -103,7 +122,7 @@ impl Split {
 
     /// Forgets a trial.
     pub(crate) fn remove(&mut self, tid: i64, loss: f64) {
-        self.finished -= usize::from(loss.is_finite());
+        self.count_out(loss);
         let is_below = self.take(Key::new(loss, tid));
         for model in &mut self.models {
             model.remove(tid, is_below);
@@ -114,8 +133,8 @@ impl Split {
 
     /// A trial's loss has changed.
     pub(crate) fn change_loss(&mut self, tid: i64, old: f64, new: f64) {
-        self.finished -= usize::from(old.is_finite());
-        self.finished += usize::from(new.is_finite());
+        self.count_out(old);
+        self.count_in(new);
         let was_below = self.take(Key::new(old, tid));
         // Its own place is free now: compare as if it came in anew, but move it only once.
         let is_below = self.put(Key::new(new, tid));

@@ -47,11 +47,13 @@ pub(crate) struct Process<'a> {
 impl<'a> Process<'a> {
     /// Fits the process to results, best first, and to `running` points: each is believed to have
     /// the result that is expected of it (Ginsbourger et al., *Kriging is well-suited to
-    /// parallelize optimization*, 2010), so that the next point is sought elsewhere.
+    /// parallelize optimization*, 2010), so that the next point is sought elsewhere; or the one that
+    /// it is `told`.
     pub(crate) fn fit(
         coordinates: &'a Coordinates<'a>,
         results: Results,
         running: Vec<Vec<f64>>,
+        told: Option<f64>,
     ) -> Self {
         let inverse = best_inverse(coordinates, &results);
         let Results { places, losses } = results;
@@ -68,8 +70,13 @@ impl<'a> Process<'a> {
             process.condition(losses);
             return process;
         }
-        process.condition(losses.clone());
-        let believed = process.predict(&running).into_iter().map(|(mean, _)| mean);
+        let believed = if let Some(loss) = told {
+            vec![loss; running.len()]
+        } else {
+            process.condition(losses.clone());
+            let predicted = process.predict(&running);
+            predicted.into_iter().map(|(mean, _)| mean).collect()
+        };
         let losses = losses.into_iter().chain(believed).collect();
         process.places.extend(running);
         process.condition(losses);
@@ -278,7 +285,7 @@ mod tests {
         let space = space();
         let coordinates = Coordinates::new(&space);
         let results = results(&coordinates, 19);
-        let process = Process::fit(&coordinates, results.clone(), vec![]);
+        let process = Process::fit(&coordinates, results.clone(), vec![], None);
         let place = coordinates.place(&[0.3, 0.4, 1.0]);
         let n = results.losses.len();
         let covariance = |a: &[f64], b: &[f64]| {
@@ -328,18 +335,34 @@ mod tests {
         let coordinates = Coordinates::new(&space);
         let results = results(&coordinates, 40);
         let place = coordinates.place(&[1.05, 0.4, 0.0]);
-        let free = Process::fit(&coordinates, results.clone(), vec![]);
-        let taken = Process::fit(&coordinates, results, vec![place.clone()]);
+        let free = Process::fit(&coordinates, results.clone(), vec![], None);
+        let taken = Process::fit(&coordinates, results, vec![place.clone()], None);
         let place = [place];
         assert!((free.predict(&place)[0].0 - taken.predict(&place)[0].0).abs() < 1e-6);
         assert!(free.log_improvement(&place)[0] > taken.log_improvement(&place)[0] + 0.1);
     }
 
     #[test]
+    fn a_running_point_may_be_told_its_loss() {
+        let space = space();
+        let coordinates = Coordinates::new(&space);
+        let results = results(&coordinates, 40);
+        let place = coordinates.place(&[1.05, 0.4, 0.0]);
+        let place = [place];
+        let mean = |told| {
+            let running = place.to_vec();
+            Process::fit(&coordinates, results.clone(), running, told).predict(&place)[0].0
+        };
+        let expected = mean(None);
+        assert!(mean(Some(expected - 2.0)) < expected - 1.0);
+        assert!(mean(Some(expected + 2.0)) > expected + 1.0);
+    }
+
+    #[test]
     fn improvement_is_the_integral_that_defines_it() {
         let space = space();
         let coordinates = Coordinates::new(&space);
-        let process = Process::fit(&coordinates, results(&coordinates, 12), vec![]);
+        let process = Process::fit(&coordinates, results(&coordinates, 12), vec![], None);
         for row in [[0.9, 0.4, 0.0], [-0.9, 2.0, 2.0], [3.0, 0.1, 1.0]] {
             let place = [coordinates.place(&row)];
             let (mean, deviation) = process.predict(&place)[0];

@@ -11,7 +11,8 @@ use crate::multivariate;
 use crate::posterior::Posterior;
 use crate::random;
 use crate::rng::Stream;
-pub use crate::settings::{Bandwidth, Floor, Pending, Settings, Share, Weights};
+use crate::settings::BELIEVED;
+pub use crate::settings::{Bandwidth, Floor, LocalSearch, Pending, Settings, Share, Weights};
 
 /// Which side of the split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +26,18 @@ pub enum Side {
 /// For each trial of the history, whether it is among the good ones. Equal losses: the older wins.
 #[must_use]
 pub fn split(history: &History, settings: &Settings) -> Vec<bool> {
-    let losses = history.losses();
+    let rule = settings.rule();
+    let ranks: Vec<f64> = history
+        .tids()
+        .iter()
+        .zip(history.losses())
+        .map(|(&tid, &loss)| rule.rank(loss, history.is_running(tid)))
+        .collect();
     let mut order = counted(history, settings);
-    let n_below = settings.rule().n_below(order.len(), history.finished());
-    order.sort_by(|&a, &b| losses[a].total_cmp(&losses[b]));
-    let mut good = vec![false; losses.len()];
+    let believed = ranks.iter().filter(|&&rank| rank == BELIEVED).count();
+    let n_below = rule.n_below(order.len(), history.finished(), believed);
+    order.sort_by(|&a, &b| ranks[a].total_cmp(&ranks[b]));
+    let mut good = vec![false; ranks.len()];
     for &index in &order[..n_below] {
         good[index] = true;
     }

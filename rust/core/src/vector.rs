@@ -369,10 +369,11 @@ const BLOCK: usize = 4;
 /// sum_c ln p_c)`, where `ln p_c` is `matching[c]` if the point has the kernel's category, else
 /// `other[c]`. `shift` is at least every log scale.
 ///
-/// Columns have one entry a kernel; a point is its numbers and its categories.
+/// Columns have one entry a kernel; a point is its numbers and its categories. A second column of
+/// numbers, where it is not empty, holds factors of the differences.
 #[must_use]
 pub(crate) fn joint_sums(
-    numbers: &[&[f64]],
+    numbers: &[(&[f64], &[f64])],
     categories: &[&[f64]],
     (matching, other): (&[f64], &[f64]),
     log_scales: &[f64],
@@ -403,12 +404,22 @@ pub(crate) fn joint_sums(
                     for (lane, own) in own.iter_mut().enumerate().take(width) {
                         *own += log_scales[first + lane];
                     }
-                    for (column, x) in numbers.iter().zip(&block_numbers) {
+                    for ((column, factors), x) in numbers.iter().zip(&block_numbers) {
                         let mu: [f64; LANES] = load(column, first, width);
-                        for i in 0..BLOCK {
-                            for lane in 0..LANES {
-                                let z = x[i] - mu[lane];
-                                exponents[i][lane] += z * z;
+                        if factors.is_empty() {
+                            for i in 0..BLOCK {
+                                for lane in 0..LANES {
+                                    let z = x[i] - mu[lane];
+                                    exponents[i][lane] += z * z;
+                                }
+                            }
+                        } else {
+                            let factor: [f64; LANES] = load(factors, first, width);
+                            for i in 0..BLOCK {
+                                for lane in 0..LANES {
+                                    let z = (x[i] - mu[lane]) * factor[lane];
+                                    exponents[i][lane] += z * z;
+                                }
                             }
                         }
                     }

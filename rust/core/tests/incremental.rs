@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use sparktune_core::tpe::{self, Pending, Settings, Share, Side};
+use sparktune_core::tpe::{self, Bandwidth, Pending, Settings, Share, Side};
 use sparktune_core::{Distribution, History, Parameter, Space, Stream};
 
 const TOLERANCE: f64 = 1e-9;
@@ -141,6 +141,15 @@ fn random_searches() {
             ..Settings::hyperopt()
         };
         assert_exact(&mut history, &settings, "without running trials");
+        let settings = Settings {
+            pending: Pending::Best,
+            ..Settings::hyperopt()
+        };
+        assert_exact(
+            &mut history,
+            &settings,
+            "running trials among the good ones",
+        );
         let settings = Settings {
             share: Share::Linear,
             gamma: 0.5,
@@ -319,7 +328,10 @@ proptest! {
     fn any_sequence_equals_a_rebuild(
         warm in 0usize..400,
         steps in prop::collection::vec(step(), 1..160),
-        pending in prop::sample::select(vec![Pending::Worst, Pending::Ignore]),
+        pending in prop::sample::select(
+            vec![Pending::Worst, Pending::Mean, Pending::Best, Pending::Ignore]
+        ),
+        bandwidth in prop::sample::select(vec![Bandwidth::Scott, Bandwidth::Neighbours]),
     ) {
         let space = space();
         let settings = Settings { pending, ..Settings::hyperopt() };
@@ -338,7 +350,11 @@ proptest! {
                 Step::Suggest { ids, multivariate, gamma } => {
                     let tids: Vec<i64> = (0..=i64::from(ids % 5)).map(|i| next + i).collect();
                     let before = history.clone();
-                    let kind = if multivariate { Settings::default() } else { settings };
+                    let kind = if multivariate {
+                        Settings { bandwidth, ..Settings::default() }
+                    } else {
+                        settings
+                    };
                     let settings = Settings { gamma, pending, ..kind };
                     let rows = tpe::suggest(&mut history, &tids, 5, &settings).expect("suggests");
                     prop_assert!(rows.iter().flatten().all(|v| v.is_finite()));
@@ -386,7 +402,7 @@ proptest! {
         assert_exact(&mut history, &settings, "sequence");
 
         // Product kernels, and the points that were tried, as after a restart.
-        let settings = Settings { pending, ..Settings::default() };
+        let settings = Settings { pending, bandwidth, ..Settings::default() };
         let mut fresh = History::new(space.clone());
         for (at, &tid) in history.tids().iter().enumerate() {
             let values: Vec<f64> = (0..space.len()).map(|p| history.column(p)[at]).collect();

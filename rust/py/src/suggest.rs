@@ -109,7 +109,9 @@ pub(crate) struct Given {
     bandwidth: String,
     min_bandwidth: f64,
     clip_exponent: f64,
+    endpoints: bool,
     gp_share: f64,
+    local_search: String,
     avoid_duplicates: bool,
 }
 
@@ -132,7 +134,9 @@ impl TryFrom<Given> for Settings {
                 part: given.min_bandwidth,
                 exponent: given.clip_exponent,
             },
+            endpoints: given.endpoints,
             gp_share: given.gp_share,
+            local_search: given.local_search.parse()?,
             avoid_duplicates: given.avoid_duplicates,
         })
     }
