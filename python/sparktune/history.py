@@ -239,8 +239,12 @@ class HistoryCache:
             (loss is known or bool(loss == known))
             and bool(doc["misc"].get("from_tid", doc["tid"]) == key)
             # Of rivals the history has one only; their losses say which.
-            and (key in self._rivals or self._holds(key, doc))
+            and (self._loses(key, doc) or self._holds(key, doc))
         )
+
+    def _loses(self, key: int, doc: Trial) -> bool:
+        rivals = self._rivals.get(key)
+        return rivals is not None and doc is not _winner(rivals)
 
     def _holds(self, key: int, doc: Trial) -> bool:
         try:
