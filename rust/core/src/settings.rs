@@ -94,17 +94,16 @@ impl FromStr for Pending {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "worst" => Ok(Self::Worst),
-            "mean" => Ok(Self::Mean),
-            "best" => Ok(Self::Best),
-            "ignore" => Ok(Self::Ignore),
-            _ => Err(unknown(
-                "pending",
-                &["worst", "mean", "best", "ignore"],
-                name,
-            )),
-        }
+        named(
+            "pending",
+            &[
+                ("worst", Self::Worst),
+                ("mean", Self::Mean),
+                ("best", Self::Best),
+                ("ignore", Self::Ignore),
+            ],
+            name,
+        )
     }
 }
 
@@ -112,11 +111,11 @@ impl FromStr for Share {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "sqrt" => Ok(Self::Sqrt),
-            "linear" => Ok(Self::Linear),
-            _ => Err(unknown("split", &["sqrt", "linear"], name)),
-        }
+        named(
+            "split",
+            &[("sqrt", Self::Sqrt), ("linear", Self::Linear)],
+            name,
+        )
     }
 }
 
@@ -124,13 +123,16 @@ impl FromStr for Weights {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "age" => Ok(Self::Age),
-            "rank" => Ok(Self::Rank),
-            "uniform" => Ok(Self::Uniform),
-            "ei" => Ok(Self::Improvement),
-            _ => Err(unknown("weights", &["age", "rank", "uniform", "ei"], name)),
-        }
+        named(
+            "weights",
+            &[
+                ("age", Self::Age),
+                ("rank", Self::Rank),
+                ("uniform", Self::Uniform),
+                ("ei", Self::Improvement),
+            ],
+            name,
+        )
     }
 }
 
@@ -138,16 +140,15 @@ impl FromStr for Bandwidth {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "fixed" => Ok(Self::Fixed),
-            "scott" => Ok(Self::Scott),
-            "neighbours" => Ok(Self::Neighbours),
-            _ => Err(unknown(
-                "bandwidth",
-                &["fixed", "scott", "neighbours"],
-                name,
-            )),
-        }
+        named(
+            "bandwidth",
+            &[
+                ("fixed", Self::Fixed),
+                ("scott", Self::Scott),
+                ("neighbours", Self::Neighbours),
+            ],
+            name,
+        )
     }
 }
 
@@ -155,16 +156,15 @@ impl FromStr for LocalSearch {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "process" => Ok(Self::Process),
-            "always" => Ok(Self::Always),
-            "never" => Ok(Self::Never),
-            _ => Err(unknown(
-                "local_search",
-                &["process", "always", "never"],
-                name,
-            )),
-        }
+        named(
+            "local_search",
+            &[
+                ("process", Self::Process),
+                ("always", Self::Always),
+                ("never", Self::Never),
+            ],
+            name,
+        )
     }
 }
 
@@ -285,6 +285,7 @@ impl Settings {
             weights: Weights::Age,
             bandwidth: Bandwidth::Fixed,
             gp_share: 0.0,
+            local_search: LocalSearch::Never,
             avoid_duplicates: false,
             ..Self::default()
         }
@@ -356,11 +357,16 @@ impl Settings {
     }
 }
 
-fn unknown(setting: &'static str, known: &[&str], got: &str) -> Error {
-    Error::Setting {
-        name: setting,
-        reason: format!("must be one of {known:?}; got {got:?}"),
-    }
+/// What a setting's value of that name is.
+fn named<T: Copy>(setting: &'static str, values: &[(&str, T)], name: &str) -> Result<T> {
+    let found = values.iter().find(|(known, _)| *known == name);
+    found.map(|&(_, value)| value).ok_or_else(|| {
+        let known: Vec<&str> = values.iter().map(|(known, _)| *known).collect();
+        Error::Setting {
+            name: setting,
+            reason: format!("must be one of {known:?}; got {name:?}"),
+        }
+    })
 }
 
 #[cfg(test)]
