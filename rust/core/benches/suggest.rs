@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sparktune_core::tpe::{self, Settings};
-use sparktune_core::{Distribution, History, Parameter, Space, Stream, random};
+use sparktune_core::{History, Space, Stream, random};
 
 /// Priors of the mixed space, in turn.
 const MIXED: [(&str, &[f64]); 5] = [
@@ -31,15 +31,8 @@ const EACH: [(&str, &[f64]); 10] = [
 ];
 
 fn space(priors: impl Iterator<Item = (&'static str, &'static [f64])>) -> Arc<Space> {
-    let parameters = priors
-        .enumerate()
-        .map(|(i, (name, args))| Parameter {
-            label: format!("p{i}"),
-            distribution: Distribution::new("p", name, args).expect("valid"),
-            conditions: vec![vec![]],
-        })
-        .collect();
-    Arc::new(Space::new(parameters).expect("valid"))
+    let priors: Vec<_> = priors.collect();
+    Arc::new(Space::flat(&priors).expect("valid"))
 }
 
 fn mixed(d: usize) -> Arc<Space> {

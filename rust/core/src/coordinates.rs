@@ -62,7 +62,8 @@ mod tests {
             ("uniform", &[-1.0, 3.0]),
             ("loguniform", &[-3.0, 1.0]),
             ("randint", &[0.0, 3.0]),
-        ]);
+        ])
+        .expect("valid");
         let coordinates = Coordinates::new(&space);
         let got = coordinates.place(&[1.0, libm::exp(-1.0), 2.0]);
         assert_eq!((got[0], got[2]), (0.5, 2.0));

@@ -110,12 +110,12 @@ fn standardised(losses: &[f64]) -> Option<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Pending, Settings};
+    use crate::settings::Settings;
     use crate::space::Space;
     use std::sync::Arc;
 
     fn history(losses: &[f64]) -> History {
-        let space = Space::flat(&[("uniform", &[0.0, 1e6])]);
+        let space = Space::flat(&[("uniform", &[0.0, 1e6])]).expect("valid");
         let mut history = History::new(Arc::new(space));
         for (tid, &loss) in (0_i64..).zip(losses) {
             history.observe(tid, loss, &[tid as f64]).expect("fits");

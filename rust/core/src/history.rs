@@ -330,7 +330,7 @@ mod tests {
     use super::*;
 
     fn space() -> Arc<Space> {
-        Arc::new(Space::flat(&[("uniform", &[0.0, 1.0])]))
+        Arc::new(Space::flat(&[("uniform", &[0.0, 1.0])]).expect("valid"))
     }
 
     #[test]

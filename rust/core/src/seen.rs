@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     fn space(second: (&str, &[f64])) -> Space {
-        Space::flat(&[("randint", &[0.0, 3.0]), second])
+        Space::flat(&[("randint", &[0.0, 3.0]), second]).expect("valid")
     }
 
     #[test]

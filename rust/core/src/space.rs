@@ -91,6 +91,24 @@ impl Space {
         self.parameters.is_empty()
     }
 
+    /// A space of parameters `p0`, `p1`, ... that are always active, by the names and arguments of
+    /// their priors.
+    ///
+    /// # Errors
+    ///
+    /// As [`Distribution::new`].
+    pub fn flat(priors: &[(&str, &[f64])]) -> Result<Self> {
+        let parameters = priors.iter().enumerate().map(|(index, (name, args))| {
+            let label = format!("p{index}");
+            Ok(Parameter {
+                distribution: Distribution::new(&label, name, args)?,
+                label,
+                conditions: vec![vec![]],
+            })
+        });
+        Self::new(parameters.collect::<Result<_>>()?)
+    }
+
     /// Position of the parameter with this label.
     ///
     /// # Errors
@@ -101,21 +119,5 @@ impl Space {
             .iter()
             .position(|p| p.label == label)
             .ok_or_else(|| Error::UnknownParameter(format!("{label:?}")))
-    }
-}
-
-#[cfg(test)]
-impl Space {
-    /// A space of parameters that are always active, by the names and arguments of their priors.
-    pub(crate) fn flat(priors: &[(&str, &[f64])]) -> Self {
-        let parameters = priors
-            .iter()
-            .enumerate()
-            .map(|(i, (name, args))| Parameter {
-                label: format!("p{i}"),
-                distribution: Distribution::new("p", name, args).expect("valid"),
-                conditions: vec![vec![]],
-            });
-        Self::new(parameters.collect()).expect("valid")
     }
 }

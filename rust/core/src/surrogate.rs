@@ -234,6 +234,7 @@ mod tests {
             ("loguniform", &[-3.0, 1.0]),
             ("randint", &[0.0, 3.0]),
         ])
+        .expect("valid")
     }
 
     fn results(coordinates: &Coordinates<'_>, n: usize) -> Results {
@@ -347,8 +348,7 @@ mod tests {
         let space = space();
         let coordinates = Coordinates::new(&space);
         let results = results(&coordinates, 40);
-        let place = coordinates.place(&[1.05, 0.4, 0.0]);
-        let place = [place];
+        let place = [coordinates.place(&[1.05, 0.4, 0.0])];
         let mean = |told| {
             let running = place.to_vec();
             Process::fit(&coordinates, results.clone(), running, told).predict(&place)[0].0

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use sparktune_core::tpe::{self, Bandwidth, Pending, Settings, Share, Side};
-use sparktune_core::{Distribution, History, Parameter, Space, Stream};
+use sparktune_core::{Distribution, History, Space, Stream};
 
 const TOLERANCE: f64 = 1e-9;
 
@@ -31,16 +31,7 @@ const PRIORS: [(&str, &[f64]); 16] = [
 ];
 
 fn space() -> Arc<Space> {
-    let parameters = PRIORS
-        .iter()
-        .enumerate()
-        .map(|(i, (name, args))| Parameter {
-            label: format!("p{i}"),
-            distribution: Distribution::new("p", name, args).expect("valid"),
-            conditions: vec![vec![]],
-        })
-        .collect();
-    Arc::new(Space::new(parameters).expect("valid"))
+    Arc::new(Space::flat(&PRIORS).expect("valid"))
 }
 
 /// A value of the prior's support from a position in `[0, 1]` (which may be a bound).
