@@ -73,36 +73,31 @@ pub(crate) fn suggest(
     let process = evidence
         .flatten()
         .map(|evidence| evidence.process(&coordinates));
-    let Some(process) = process else {
-        let winner = argmax(&scores);
-        let start = (candidates.swap_remove(winner), scores[winner]);
-        if settings.local_search != LocalSearch::Always {
-            return Ok(start.0);
-        }
-        let ratios = |rows: &[Vec<f64>]| log_ratios(&densities, rows);
-        let is_free = |row: &[f64]| !was_tried(row);
-        return Ok(refine(&space, start, ratios, is_free, &mut stream));
+    let promise = |rows: &[Vec<f64>]| match &process {
+        Some(process) => process.log_improvement(&coordinates.places(rows)),
+        None => log_ratios(&densities, rows),
     };
-
-    let improvement = |rows: &[Vec<f64>]| process.log_improvement(&coordinates.places(rows));
-    let improvements = improvement(&candidates);
-    // Bergstra et al. (2011), equation 3: in proportion to 1 / (share + (1 - share) g / l).
-    let share = good.keys.len() as f64 / finished.max(good.keys.len()).max(1) as f64;
-    for (score, improvement) in scores.iter_mut().zip(&improvements) {
-        *score = improvement - libm::log(share + (1.0 - share) * libm::exp(-*score));
+    let improvements = process.is_some().then(|| promise(&candidates));
+    if let Some(improvements) = &improvements {
+        // Bergstra et al. (2011), equation 3: in proportion to 1 / (share + (1 - share) g / l).
+        let share = good.keys.len() as f64 / finished.max(good.keys.len()).max(1) as f64;
+        for (score, improvement) in scores.iter_mut().zip(improvements) {
+            *score = improvement - libm::log(share + (1.0 - share) * libm::exp(-*score));
+        }
     }
     let winner = argmax(&scores);
-    let start = (candidates.swap_remove(winner), improvements[winner]);
-    if settings.local_search == LocalSearch::Never {
+    let promised = improvements.map_or(scores[winner], |improvements| improvements[winner]);
+    let start = (candidates.swap_remove(winner), promised);
+    let searches = match settings.local_search {
+        LocalSearch::Process => process.is_some(),
+        LocalSearch::Always => true,
+        LocalSearch::Never => false,
+    };
+    if !searches {
         return Ok(start.0);
     }
-    Ok(refine(
-        &space,
-        start,
-        improvement,
-        |row| !was_tried(row),
-        &mut stream,
-    ))
+    let is_free = |row: &[f64]| !was_tried(row);
+    Ok(refine(&space, start, promise, is_free, &mut stream))
 }
 
 enum Drawn {
