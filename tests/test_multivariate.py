@@ -130,30 +130,11 @@ def test_random_trials_end_when_enough_have_finished():
 
 def test_gamma_says_how_many_are_good():
     # A single candidate is a draw from the good trials' density.
-    domain = Domain(lambda x: x, hp.uniform("x", 0, 1))
-    trials = Trials()
-    docs = rand.suggest(trials.new_trial_ids(200), domain, trials, 0)
-    for doc in docs:
-        doc["state"] = JOB_STATE_DONE
-        doc["result"] = {"status": "ok", "loss": doc["misc"]["vals"]["x"][0]}
-    trials.insert_trial_docs(docs)
-    trials.refresh()
+    trials = finished(200, best=0.0)
 
     def middle(gamma):
-        draws = [
-            tpe.suggest(
-                [500],
-                domain,
-                trials,
-                s,
-                n_EI_candidates=1,
-                gamma=gamma,
-                max_below=100,
-                weights="age",
-            )
-            for s in range(60)
-        ]
-        return np.median([doc["misc"]["vals"]["x"][0] for (doc,) in draws])
+        draws = {"n_EI_candidates": 1, "max_below": 100, "weights": "age"}
+        return np.median(suggested(trials, 60, gamma=gamma, **draws))
 
     # 10 % and 40 % of 200 uniform numbers are good.
     assert middle(1.0) > 1.5 * middle(0.25)
@@ -190,32 +171,38 @@ def test_a_local_search_may_be_left_out():
 
 def values(**given):
     """What is suggested to five seeds after 60 trials, 24 of them good."""
-    domain = Domain(lambda x: x, hp.uniform("x", 0, 1))
-    trials = Trials()
-    docs = rand.suggest(trials.new_trial_ids(60), domain, trials, 0)
-    for doc in docs:
-        doc["state"] = JOB_STATE_DONE
-        doc["result"] = {"status": "ok", "loss": (doc["misc"]["vals"]["x"][0] - 0.6) ** 2}
-    trials.insert_trial_docs(docs)
-    trials.refresh()
-    given = {"gp_share": 0, "gamma": 1.0} | given
-    rows = [tpe.suggest([500], domain, trials, s, **given) for s in range(5)]
-    return [doc["misc"]["vals"]["x"][0] for (doc,) in rows]
+    return suggested(finished(60, best=0.6), 5, **{"gp_share": 0, "gamma": 1.0} | given)
 
 
 def suggested_beside(running, **given):
     """What is suggested to 12 seeds after 40 trials, with 20 more near 0.4 and 0.9 or without."""
-    domain = Domain(lambda x: x, hp.uniform("x", 0, 1))
+    trials = finished(40, best=0.4)
+    if running:
+        docs = rand.suggest(trials.new_trial_ids(20), X, trials, 0)
+        for step, doc in enumerate(docs):
+            doc["misc"]["vals"]["x"] = [0.001 * step + (0.9 if step < 10 else 0.4)]
+        trials.insert_trial_docs(docs)
+        trials.refresh()
+    return suggested(trials, 12, **given)
+
+
+X = Domain(lambda x: x, hp.uniform("x", 0, 1))
+
+
+def finished(count, best):
+    """Random trials, the better the nearer they are to `best`."""
     trials = Trials()
-    docs = rand.suggest(trials.new_trial_ids(60), domain, trials, 0)
-    for doc in docs[:40]:
+    docs = rand.suggest(trials.new_trial_ids(count), X, trials, 0)
+    for doc in docs:
         doc["state"] = JOB_STATE_DONE
-        doc["result"] = {"status": "ok", "loss": (doc["misc"]["vals"]["x"][0] - 0.4) ** 2}
-    for step, doc in enumerate(docs[40:]):
-        doc["misc"]["vals"]["x"] = [0.001 * step + (0.9 if step < 10 else 0.4)]
-    trials.insert_trial_docs(docs if running else docs[:40])
+        doc["result"] = {"status": "ok", "loss": (doc["misc"]["vals"]["x"][0] - best) ** 2}
+    trials.insert_trial_docs(docs)
     trials.refresh()
-    rows = [tpe.suggest([500], domain, trials, s, **given) for s in range(12)]
+    return trials
+
+
+def suggested(trials, seeds, **given):
+    rows = [tpe.suggest([500], X, trials, seed, **given) for seed in range(seeds)]
     return [doc["misc"]["vals"]["x"][0] for (doc,) in rows]
 
 
