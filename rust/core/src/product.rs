@@ -114,7 +114,13 @@ impl Mixture<'_> {
         let (numbers, categories): (Vec<_>, Vec<_>) =
             (0..columns.len()).partition(|&axis| is_number[axis]);
         let shift = scales.iter().copied().fold(0.0, f64::max);
-        let sums = joint_sums(
+        let is_scaled = numbers.iter().any(|&a| !inverses[a].is_empty());
+        let sum_up = if is_scaled {
+            joint_sums::<true>
+        } else {
+            joint_sums::<false>
+        };
+        let sums = sum_up(
             &numbers
                 .iter()
                 .map(|&a| (&columns[a][..], &inverses[a][..]))

@@ -369,10 +369,11 @@ const BLOCK: usize = 4;
 /// sum_c ln p_c)`, where `ln p_c` is `matching[c]` if the point has the kernel's category, else
 /// `other[c]`. `shift` is at least every log scale.
 ///
-/// Columns have one entry a kernel; a point is its numbers and its categories. A second column of
-/// numbers, where it is not empty, holds factors of the differences.
+/// Columns have one entry a kernel; a point is its numbers and its categories. If `SCALED`, a second
+/// column of numbers holds factors of the differences; a branch in the loop would cost half as much
+/// again.
 #[must_use]
-pub(crate) fn joint_sums(
+pub(crate) fn joint_sums<const SCALED: bool>(
     numbers: &[(&[f64], &[f64])],
     categories: &[&[f64]],
     (matching, other): (&[f64], &[f64]),
@@ -406,20 +407,18 @@ pub(crate) fn joint_sums(
                     }
                     for ((column, factors), x) in numbers.iter().zip(&block_numbers) {
                         let mu: [f64; LANES] = load(column, first, width);
-                        if factors.is_empty() {
-                            for i in 0..BLOCK {
-                                for lane in 0..LANES {
-                                    let z = x[i] - mu[lane];
-                                    exponents[i][lane] += z * z;
-                                }
-                            }
+                        let factor = if SCALED {
+                            load(factors, first, width)
                         } else {
-                            let factor: [f64; LANES] = load(factors, first, width);
-                            for i in 0..BLOCK {
-                                for lane in 0..LANES {
-                                    let z = (x[i] - mu[lane]) * factor[lane];
-                                    exponents[i][lane] += z * z;
+                            [1.0; LANES]
+                        };
+                        for i in 0..BLOCK {
+                            for lane in 0..LANES {
+                                let mut z = x[i] - mu[lane];
+                                if SCALED {
+                                    z *= factor[lane];
                                 }
+                                exponents[i][lane] += z * z;
                             }
                         }
                     }
