@@ -11,8 +11,8 @@ from sparktune._core import TpeSettings
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 
-def checked(**given: Any) -> TpeSettings:
-    """Return settings of `tpe.suggest`; all must be given. Those of calls before are known.
+def checked(*given: Any) -> TpeSettings:
+    """Return settings, in the order of `_checked`; those of calls before are known.
 
     Raises
     ------
@@ -20,17 +20,16 @@ def checked(**given: Any) -> TpeSettings:
         If one is out of range or of the wrong type.
     """
     try:
-        return _checked(**given)
+        return _checked(*given)
     except TypeError:
         pass
     # A list, say, cannot be looked up; what is wrong with it the checks say.
-    return _checked.__wrapped__(**given)
+    return _checked.__wrapped__(*given)
 
 
 # With types: True is no 1.
 @lru_cache(maxsize=64, typed=True)
 def _checked(
-    *,
     prior_weight: Any,
     n_startup_jobs: Any,
     n_EI_candidates: Any,
