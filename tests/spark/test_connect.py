@@ -1,10 +1,14 @@
 """`SparkTrials` by way of Spark Connect, on a server that Spark's own script started."""
 
+import threading
+import time
+
 import pyspark
 import pytest
 from modes import ConnectServer, Driver
 
 from sparktune import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_NEW
+from sparktune.spark.connect import Interrupter
 
 pytestmark = [
     pytest.mark.spark,
@@ -120,6 +124,31 @@ def test_a_server_that_does_not_answer_holds_nothing_up(other_server, end):
     report = driver("server_fails", 120, pid=server.process.pid, how="SIGSTOP", end=end)
     check_end(report, end)
     assert report["after"] == [JOB_STATE_DONE] * 4  # once it answers again
+
+
+def test_an_interruption_that_comes_before_its_job_is_made_again_after_the_search():
+    """As on a server that gets to the interruption of a trial first, once it answers again."""
+    running = {"late", "later"}
+    asked = []
+
+    class Session:
+        is_stopped = False
+
+        def interruptTag(self, tag):
+            asked.append(tag)
+            if len(asked) == 2:
+                raise OSError("no answer")
+            if asked.count(tag) == 3:
+                running.discard(tag)
+
+    interrupter = Interrupter(Session(), lambda: set(running))
+    interrupter.interrupt("late")
+    interrupter.close()
+    end = time.monotonic() + 30
+    while any(thread.name == "sparktune-interrupter" for thread in threading.enumerate()):
+        assert time.monotonic() < end, running
+        time.sleep(0.05)
+    assert running == set()
 
 
 @pytest.mark.slow

@@ -30,6 +30,9 @@ RESULT_LIMIT = 32 * 1024 * 1024
 out of memory. With Spark's default of 1 GB, 60 MB pass and 100 MB do not."""
 
 _CLOSE_SECONDS = 2.0
+# The shortest and the longest pause between two interruptions of what still runs after `close`.
+_INTERRUPT_AGAIN_SECONDS = 0.5
+_INTERRUPT_AGAIN_AT_MOST = 5.0
 _READ_AGAIN_SECONDS = 30.0
 # What Spark says when no job of the session can run any more.
 _LOST = (
@@ -77,8 +80,9 @@ class ConnectBackend:
         # One frame for all trials: a new one would ask the server for its columns.
         self._row = spark.range(1, numPartitions=1)
         self._schema = StructType([StructField("answer", BinaryType())])
-        self._interrupter = _Interrupter(spark)
+        self._submitted: set[str] = set()  # tags whose job has not ended
         self._cancelled: set[str] = set()
+        self._interrupter = Interrupter(spark, lambda: self._submitted & self._cancelled)
         self._thread = threading.local()  # which trial a thread has
         self._since: dict[str, float] = {}  # by tag: see `started`
         spark.registerProgressHandler(self._on_progress)
@@ -106,9 +110,11 @@ class ConnectBackend:
             )
             spark.addTag(tag)
             self._thread.tag = tag
+            self._submitted.add(tag)
             try:
                 table = frame.toArrow()  # collect() would first ask the server for a setting
             finally:
+                self._submitted.discard(tag)
                 self._thread.tag = None
                 self._since.pop(tag, None)
                 spark.removeTag(tag)
@@ -184,17 +190,27 @@ class ConnectBackend:
         self._interrupter.close()
 
 
-class _Interrupter:
-    """Interrupts operations on a thread of its own: a server that is gone blocks for minutes."""
+class Interrupter:
+    """Interrupts operations on a thread of its own: a server that is gone blocks for minutes.
 
-    def __init__(self, spark: Any) -> None:
+    Parameters
+    ----------
+    spark : pyspark.sql.connect.session.SparkSession
+        The session of the operations.
+    left : callable
+        Returns the tags of what is to end and has not.
+    """
+
+    def __init__(self, spark: Any, left: Callable[[], set[str]]) -> None:
         self._spark = spark
+        self._left = left
         self._tags: SimpleQueue[str | None] = SimpleQueue()
         self._waiting: set[str] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def interrupt(self, tag: str) -> None:
+        """Interrupt what has a tag, soon."""
         if is_stopped(self._spark):
             return
         with self._lock:
@@ -209,6 +225,7 @@ class _Interrupter:
         self._tags.put(tag)
 
     def close(self) -> None:
+        """End the thread as soon as nothing is left to interrupt; wait two seconds at most."""
         if self._thread is not None:
             self._tags.put(None)
             self._thread.join(_CLOSE_SECONDS)
@@ -217,11 +234,22 @@ class _Interrupter:
         while (tag := self._tags.get()) is not None:
             with self._lock:
                 self._waiting.discard(tag)  # from here on it may be asked for again
-            try:
-                self._spark.interruptTag(tag)
-            except Exception:
-                if not is_stopped(self._spark):
-                    logger.warning("The job %s could not be cancelled.", tag, exc_info=True)
+            self._interrupt_now(tag)
+        # A server that was away may get to an interruption before the job that it is meant for.
+        # Nobody else asks again by now, and that job would keep its slot for as long as it likes.
+        pause = _INTERRUPT_AGAIN_SECONDS
+        while (left := self._left()) and not is_stopped(self._spark):
+            for tag in left:
+                self._interrupt_now(tag)
+            time.sleep(pause)
+            pause = min(2 * pause, _INTERRUPT_AGAIN_AT_MOST)
+
+    def _interrupt_now(self, tag: str) -> None:
+        try:
+            self._spark.interruptTag(tag)
+        except Exception:
+            if not is_stopped(self._spark):
+                logger.warning("The job %s could not be cancelled.", tag, exc_info=True)
 
 
 def _upload(spark: Any, cargo: Cargo) -> list[str]:
