@@ -362,6 +362,7 @@ def executor_always_dies(spark):
 
     def objective(x):
         if x < 0:
+            time.sleep(2)  # else a neighbour that starts with it never gets to its end
             command = ["ps", "-o", "ppid=", "-p", str(os.getppid())]
             found = subprocess.run(command, capture_output=True, check=True).stdout
             os.kill(int(found), signal.SIGKILL)

@@ -129,7 +129,7 @@ def test_a_trial_that_always_takes_its_executor_with_it_fails_alone(run):
     assert report["error"] is None
     assert report["states"][0] == JOB_STATE_ERROR
     assert "The Spark job of the trial failed" in report["errors"][0]
-    assert report["states"][2:] == [JOB_STATE_DONE] * 2, report["errors"]
+    assert report["states"][1:] == [JOB_STATE_DONE] * 3, report["errors"]
 
 
 @on_executors
