@@ -11,6 +11,8 @@ pub(crate) struct Axis {
     pub(crate) prior: Distribution,
     /// Bandwidth, for numbers: of all kernels, or what theirs are given in.
     pub(crate) sigma: f64,
+    /// What the prior's kernel is divided by, for numbers; its logarithm.
+    log_scale: f64,
 }
 
 impl Axis {
@@ -26,7 +28,21 @@ impl Axis {
             *low = ((*low / *q).round_ties_even() - 0.5) * *q;
             *high = ((*high / *q).round_ties_even() + 0.5) * *q;
         }
-        Self { prior, sigma: 0.0 }
+        let log_scale = match &prior {
+            Distribution::Numeric(prior) => {
+                let (mu, sigma) = (prior.prior_mu, prior.prior_sigma);
+                let mass = prior
+                    .bounds
+                    .map_or(1.0, |(low, high)| kernel_mass(low, high, mu, sigma));
+                libm::log(sigma * (2.0 * std::f64::consts::PI).sqrt() * mass)
+            }
+            Distribution::Discrete(_) => 0.0,
+        };
+        Self {
+            prior,
+            sigma: 0.0,
+            log_scale,
+        }
     }
 }
 
@@ -58,6 +74,17 @@ impl Axis {
         }
     }
 
+    /// Log density of a value under the prior's kernel.
+    pub(crate) fn log_prior(&self, value: f64) -> f64 {
+        match &self.prior {
+            Distribution::Numeric(prior) => {
+                let z = (prior.to_kernel_space(value) - prior.prior_mu) / prior.prior_sigma;
+                -0.5 * z * z - self.log_scale
+            }
+            Distribution::Discrete(prior) => libm::log(prior_probability(prior, value)),
+        }
+    }
+
     /// `ln` of the mass that a kernel there, of that bandwidth, has within the bounds.
     pub(crate) fn log_mass(&self, place: f64, sigma: f64) -> f64 {
         match &self.prior {
@@ -75,21 +102,6 @@ impl Axis {
             }
             _ => 0.0,
         }
-    }
-}
-
-/// Log density of a value under the prior's kernel.
-pub(crate) fn log_prior(axis: &Axis, v: f64) -> f64 {
-    match &axis.prior {
-        Distribution::Numeric(prior) => {
-            let (mu, sigma) = (prior.prior_mu, prior.prior_sigma);
-            let z = (prior.to_kernel_space(v) - mu) / sigma;
-            let mass = prior
-                .bounds
-                .map_or(1.0, |(low, high)| kernel_mass(low, high, mu, sigma));
-            -0.5 * z * z - libm::log(sigma * (2.0 * std::f64::consts::PI).sqrt() * mass)
-        }
-        Distribution::Discrete(prior) => libm::log(prior_probability(prior, v)),
     }
 }
 

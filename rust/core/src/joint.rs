@@ -272,12 +272,16 @@ mod tests {
         joint
     }
 
+    fn log_density(mixture: &Mixture<'_>, points: &[Vec<f64>]) -> Vec<f64> {
+        mixture.log_density(points, &mixture.log_priors(points))
+    }
+
     #[test]
     fn densities_equal_the_sum_written_out() {
         let joint = filled(150);
         let mixture = joint.mixture(&Settings::hyperopt());
         let point = vec![0.01, 2.0, 0.3];
-        let got = mixture.log_density(std::slice::from_ref(&point))[0];
+        let got = log_density(&mixture, &[point])[0];
         let n = joint.len();
         let total: f64 = (0..n).map(|k| forgetting_weight(k, n)).sum::<f64>() + 1.0;
         let spread = 1.0 / 151.0;
@@ -337,7 +341,7 @@ mod tests {
             let settings = Settings::hyperopt();
             let mixture = joint.mixture(&settings);
             let point = vec![0.35, 2.0, 1.0];
-            let got = mixture.log_density(std::slice::from_ref(&point))[0];
+            let got = log_density(&mixture, &[point])[0];
             let mut sum = 0.25
                 * (density(0.35, 0.5, 1.0) / kernel_mass(0.0, 1.0, 0.5, 1.0))
                 * (1.0 / 3.0)
@@ -404,8 +408,8 @@ mod tests {
             .map(|i| vec![f64::from(i) / 20.0, f64::from(i % 3), f64::from(i) - 10.0])
             .collect();
         let (a, b) = (
-            grown.mixture(&Settings::hyperopt()).log_density(&points),
-            fresh.mixture(&Settings::hyperopt()).log_density(&points),
+            log_density(&grown.mixture(&Settings::hyperopt()), &points),
+            log_density(&fresh.mixture(&Settings::hyperopt()), &points),
         );
         for (a, b) in a.iter().zip(&b) {
             assert!((a - b).abs() < 1e-11, "{a} {b}");

@@ -170,11 +170,10 @@ fn log_ratios(densities: &[Densities<'_>], candidates: &[Vec<f64>]) -> Vec<f64> 
             .iter()
             .map(|&c| group.parameters.iter().map(|&p| candidates[c][p]).collect())
             .collect();
-        let both = group
-            .below
-            .log_density(&points)
-            .into_iter()
-            .zip(group.above.log_density(&points));
+        let priors = group.below.log_priors(&points);
+        let [below, above] =
+            [&group.below, &group.above].map(|side| side.log_density(&points, &priors));
+        let both = below.into_iter().zip(above);
         for (&c, (below, above)) in having.iter().zip(both) {
             log_below[c] += below;
             log_above[c] += above;

@@ -1,6 +1,6 @@
 //! The joint density of a group: a mixture of product kernels, see [`joint`](crate::joint).
 
-use crate::axes::{Axis, log_prior, sample_normal, sample_prior_axis};
+use crate::axes::{Axis, sample_normal, sample_prior_axis};
 use crate::categories::value;
 use crate::distribution::Distribution;
 use crate::joint::Joint;
@@ -63,8 +63,15 @@ impl Mixture<'_> {
         }
     }
 
-    /// Log density of points, each with one value an axis.
-    pub(crate) fn log_density(&self, points: &[Vec<f64>]) -> Vec<f64> {
+    /// Log density of points, each with one value an axis, under the prior's kernel alone.
+    pub(crate) fn log_priors(&self, points: &[Vec<f64>]) -> Vec<f64> {
+        let axes = &self.joint.axes;
+        let of = |point: &Vec<f64>| axes.iter().zip(point).map(|(a, &v)| a.log_prior(v)).sum();
+        points.iter().map(of).collect()
+    }
+
+    /// Log density of points, given that under the prior's kernel alone.
+    pub(crate) fn log_density(&self, points: &[Vec<f64>], log_priors: &[f64]) -> Vec<f64> {
         let joint = self.joint;
         let mut matching = Vec::new();
         let mut other = Vec::new();
@@ -86,17 +93,6 @@ impl Mixture<'_> {
                 }
             }
         }
-        let places: Vec<Vec<f64>> = points
-            .iter()
-            .map(|point| {
-                joint
-                    .axes
-                    .iter()
-                    .zip(point)
-                    .map(|(a, &v)| a.place(v))
-                    .collect()
-            })
-            .collect();
         let all = self.kept.len() == joint.len();
         let pick = |from: &Vec<f64>| -> Vec<f64> {
             let kept = self.kept.iter();
@@ -133,24 +129,19 @@ impl Mixture<'_> {
             scales,
             shift,
             &self.weights,
-            &places
+            &points
                 .iter()
-                .map(|p| {
-                    let pick = |axes: &[usize]| axes.iter().map(|&a| p[a]).collect::<Vec<_>>();
-                    (pick(&numbers), pick(&categories))
+                .map(|point| {
+                    let places = |of: &[usize]| -> Vec<f64> {
+                        of.iter().map(|&a| joint.axes[a].place(point[a])).collect()
+                    };
+                    (places(&numbers), places(&categories))
                 })
                 .collect::<Vec<_>>(),
         );
         sums.iter()
-            .zip(points)
-            .map(|(sum, point)| {
-                // The prior's kernel in the same units.
-                let prior: f64 = joint
-                    .axes
-                    .iter()
-                    .zip(point)
-                    .map(|(axis, &v)| log_prior(axis, v))
-                    .sum();
+            .zip(log_priors)
+            .map(|(sum, prior)| {
                 let kernels = libm::log(*sum) + shift + constant;
                 let prior = libm::log(self.prior) + prior;
                 let (high, low) = if kernels > prior {
