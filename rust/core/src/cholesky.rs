@@ -1,56 +1,67 @@
 //! Triangular factors of small covariance matrices.
 //!
-//! Sums are split into fixed lanes, as everywhere in the crate, so that results do not depend on
-//! the machine.
+//! Matrices are kept in panels of [`LANES`] rows, so that the inner loops run over the rows of a
+//! panel and need no sums across lanes. Sums are taken in one order, as everywhere in the crate,
+//! so that results do not depend on the machine.
 
-use crate::vector::{LANES, vectorized};
+use crate::vector::{LANES, Lanes, vectorized};
 
 /// Pivots are at least this: a matrix that is singular but for rounding has a factor all the same.
 const MIN_PIVOT: f64 = 1e-10;
 
-/// The lower factor `L` of `A = L L^T`, by rows of `n`; what is right of the diagonal is not read.
-#[derive(Debug, Clone, Default)]
+/// The lower factor `L` of `A = L L^T`.
+#[derive(Debug, Clone)]
 pub(crate) struct Cholesky {
-    n: usize,
-    rows: Vec<f64>,
+    /// Entries by panel, and in a panel by column, up to that of its last row.
+    entries: Vec<Lanes>,
     /// One over the diagonal.
     inverses: Vec<f64>,
 }
 
-/// One value a lane.
-pub(crate) type Lanes = [f64; LANES];
+/// Where the panel of a number starts among the entries.
+pub(crate) const fn start(panel: usize) -> usize {
+    LANES * panel * (panel + 1) / 2
+}
 
 impl Cholesky {
-    /// Factors the matrix whose lower half is given by rows of `n`.
-    pub(crate) fn new(mut rows: Vec<f64>, n: usize) -> Self {
-        let mut inverses = vec![0.0; n];
+    /// Room for the matrix of so many panels; nothing is factored yet.
+    pub(crate) fn with_room(panels: usize) -> Self {
+        Self {
+            entries: vec![Lanes::ZERO; start(panels)],
+            inverses: vec![0.0; panels * LANES],
+        }
+    }
+
+    /// Factors the matrix whose lower half `fill` writes; what else it writes is not read.
+    pub(crate) fn factor(&mut self, fill: impl FnOnce(&mut [Lanes])) {
+        fill(&mut self.entries);
         vectorized(
             #[inline(always)]
             || {
-                for i in 0..n {
-                    let (above, row) = rows.split_at_mut(i * n);
-                    for j in 0..=i {
-                        let sum = if j < i {
-                            row[j] - dot(&row[..j], &above[j * n..j * n + j])
-                        } else {
-                            row[i] - dot(&row[..i], &row[..i])
-                        };
-                        row[j] = if j < i {
-                            sum * inverses[j]
-                        } else {
-                            sum.max(MIN_PIVOT).sqrt()
-                        };
+                for p in 0..self.inverses.len() / LANES {
+                    let (above, rest) = self.entries.split_at_mut(start(p));
+                    let panel = &mut rest[..LANES * (p + 1)];
+                    let (done, inverses) = self.inverses.split_at_mut(LANES * p);
+                    for (q, inverses) in done.chunks(LANES).enumerate() {
+                        solve(&above[start(q)..start(q + 1)], inverses, panel);
                     }
-                    inverses[i] = 1.0 / row[i];
+                    factor_diagonal(panel, &mut inverses[..LANES]);
                 }
             },
         );
-        Self { n, rows, inverses }
+    }
+
+    /// The panels, each with one over its part of the diagonal.
+    fn panels(&self) -> impl Iterator<Item = (&[Lanes], &[f64])> {
+        let of = |(p, inverses)| (&self.entries[start(p)..start(p + 1)], inverses);
+        self.inverses.chunks(LANES).enumerate().map(of)
     }
 
     /// `ln det A`, halved.
     pub(crate) fn half_log_determinant(&self) -> f64 {
-        -self.inverses.iter().map(|&i| libm::log(i)).sum::<f64>()
+        // A product of so few is far from the largest number: each is 1e5 at most.
+        let products = self.inverses.chunks(4 * LANES).map(|i| i.iter().product());
+        -products.map(|p: f64| libm::log(p)).sum::<f64>()
     }
 
     /// Solves `L x = b` in place.
@@ -58,137 +69,218 @@ impl Cholesky {
         vectorized(
             #[inline(always)]
             || {
-                for i in 0..self.n {
-                    let sum = dot(&self.rows[i * self.n..i * self.n + i], &b[..i]);
-                    b[i] = (b[i] - sum) * self.inverses[i];
+                for (p, (panel, inverses)) in self.panels().enumerate() {
+                    let (done, rest) = b.split_at_mut(LANES * p);
+                    let (before, diagonal) = panel.split_at(LANES * p);
+                    let b = &mut rest[..LANES];
+                    for (entries, x) in before.iter().zip(done) {
+                        for lane in 0..LANES {
+                            b[lane] -= entries[lane] * *x;
+                        }
+                    }
+                    for column in 0..LANES {
+                        b[column] *= inverses[column];
+                        for lane in column + 1..LANES {
+                            b[lane] -= diagonal[column][lane] * b[column];
+                        }
+                    }
                 }
             },
         );
     }
 
-    /// Solves `L^T x = b` in place.
-    pub(crate) fn solve_upper(&self, b: &mut [f64]) {
-        for i in (0..self.n).rev() {
-            b[i] *= self.inverses[i];
-            let x = b[i];
-            for (b, l) in b.iter_mut().zip(&self.rows[i * self.n..i * self.n + i]) {
-                *b -= l * x;
+    /// For each lane of `b` (one array a row), of `x = L^-1 b`: its product with `a`, and with
+    /// itself. `b` becomes `x`.
+    #[expect(clippy::inline_always, reason = "as for `subtract`")]
+    #[inline(always)]
+    pub(crate) fn products(&self, b: &mut [Lanes], a: &[f64]) -> (Lanes, Lanes) {
+        let mut with_a = Lanes::ZERO;
+        let mut squares = Lanes::ZERO;
+        for ((q, (panel, inverses)), a) in self.panels().enumerate().zip(a.chunks(LANES)) {
+            solve(panel, inverses, b);
+            for (x, a) in b[LANES * q..LANES * (q + 1)].iter().zip(a) {
+                for lane in 0..LANES {
+                    with_a[lane] += a * x[lane];
+                    squares[lane] += x[lane] * x[lane];
+                }
             }
         }
-    }
-
-    /// For each lane of `b` (one array a row): `|L^-1 b|^2`. `b` is used up.
-    pub(crate) fn squared_norms(&self, b: &mut [Lanes]) -> Lanes {
-        vectorized(
-            #[inline(always)]
-            || {
-                let mut total = [0.0; LANES];
-                for i in 0..self.n {
-                    let row = &self.rows[i * self.n..i * self.n + i];
-                    // Two sums, for the processor to go on while one is not there yet.
-                    let mut sums = [[0.0; LANES]; 2];
-                    let mut pairs = row.chunks_exact(2).zip(b.chunks_exact(2));
-                    for (l, x) in &mut pairs {
-                        for lane in 0..LANES {
-                            sums[0][lane] += l[0] * x[0][lane];
-                            sums[1][lane] += l[1] * x[1][lane];
-                        }
-                    }
-                    if i % 2 == 1 {
-                        for lane in 0..LANES {
-                            sums[0][lane] += row[i - 1] * b[i - 1][lane];
-                        }
-                    }
-                    for lane in 0..LANES {
-                        let x = (b[i][lane] - (sums[0][lane] + sums[1][lane])) * self.inverses[i];
-                        b[i][lane] = x;
-                        total[lane] += x * x;
-                    }
-                }
-                total
-            },
-        )
+        (with_a, squares)
     }
 }
 
+/// Solves `X L^T = B` for the columns of a panel's rows, those before them being solved. `x` holds
+/// rows side by side, one array a column.
+#[expect(clippy::inline_always, reason = "as for `subtract`")]
+#[inline(always)]
+fn solve(panel: &[Lanes], inverses: &[f64], x: &mut [Lanes]) {
+    let (before, diagonal) = panel.split_at(panel.len() - LANES);
+    let mut sums = subtract(before, x);
+    for column in 0..LANES {
+        for x in &mut sums[column].0 {
+            *x *= inverses[column];
+        }
+        let solved = sums[column];
+        for row in column + 1..LANES {
+            for lane in 0..LANES {
+                sums[row][lane] -= diagonal[column][row] * solved[lane];
+            }
+        }
+    }
+    x[before.len()..before.len() + LANES].copy_from_slice(&sums);
+}
+
+/// The columns of `x` that follow on those before, less what those say of them.
 #[expect(
     clippy::inline_always,
     reason = "else the callers' loops are no vector code"
 )]
 #[inline(always)]
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let (a, a_rest) = a.as_chunks::<LANES>();
-    let (b, b_rest) = b.as_chunks::<LANES>();
-    let mut lanes = [0.0; LANES];
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..LANES {
-            lanes[lane] += a[lane] * b[lane];
+fn subtract(before: &[Lanes], x: &[Lanes]) -> [Lanes; LANES] {
+    let (done, rest) = x.split_at(before.len());
+    let mut sums: [Lanes; LANES] = std::array::from_fn(|column| rest[column]);
+    // Half of them at a time stay in registers, and none has to wait for another.
+    for first in [0, LANES / 2] {
+        let mut half: [Lanes; LANES / 2] = std::array::from_fn(|column| sums[first + column]);
+        for (entries, solved) in before.iter().zip(done) {
+            for column in 0..LANES / 2 {
+                for lane in 0..LANES {
+                    half[column][lane] -= entries[first + column] * solved[lane];
+                }
+            }
+        }
+        sums[first..first + LANES / 2].copy_from_slice(&half);
+    }
+    sums
+}
+
+/// Factors the last rows of a panel, those before them being solved.
+#[expect(clippy::inline_always, reason = "as for `subtract`")]
+#[inline(always)]
+fn factor_diagonal(panel: &mut [Lanes], inverses: &mut [f64]) {
+    let before = panel.len() - LANES;
+    let mut sums = subtract(&panel[..before], panel);
+    for column in 0..LANES {
+        let inverse = 1.0 / sums[column][column].max(MIN_PIVOT).sqrt();
+        inverses[column] = inverse;
+        for x in &mut sums[column].0 {
+            *x *= inverse;
+        }
+        let solved = sums[column];
+        for row in column + 1..LANES {
+            for lane in 0..LANES {
+                sums[row][lane] -= solved[row] * solved[lane];
+            }
         }
     }
-    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5]))
-        + ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]))
-        + rest
+    panel[before..].copy_from_slice(&sums);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// `A` of a covariance with entries far from and near to one another, and its factor.
-    fn example(n: usize) -> (Vec<f64>, Cholesky) {
+    /// Panels of a matrix, filled up with that of no covariance.
+    fn factor(n: usize, entry: impl Fn(usize, usize) -> f64) -> Cholesky {
+        let panels = n.div_ceil(LANES);
         let entry = |i: usize, j: usize| {
-            let gap = (i as f64 - j as f64).abs() * 0.3;
-            libm::exp(-gap) + if i == j { 1e-3 } else { 0.0 }
+            if i < n && j < n {
+                entry(i, j)
+            } else {
+                f64::from(i == j)
+            }
         };
-        let a: Vec<f64> = (0..n * n).map(|k| entry(k / n, k % n)).collect();
-        (a.clone(), Cholesky::new(a, n))
+        let entries = (0..panels).flat_map(|p| (0..LANES * (p + 1)).map(move |j| (p, j)));
+        let entries =
+            entries.map(|(p, j)| Lanes(std::array::from_fn(|lane| entry(LANES * p + lane, j))));
+        let mut factor = Cholesky::with_room(panels);
+        factor.factor(|room| {
+            for (to, from) in room.iter_mut().zip(entries) {
+                *to = from;
+            }
+        });
+        factor
+    }
+
+    /// A covariance with entries far from and near to one another.
+    fn entry(i: usize, j: usize) -> f64 {
+        let gap = (i as f64 - j as f64).abs() * 0.3;
+        libm::exp(-gap) + if i == j { 1e-3 } else { 0.0 }
+    }
+
+    /// `L_ij`, zero above the diagonal.
+    fn at(factor: &Cholesky, i: usize, j: usize) -> f64 {
+        match i.cmp(&j) {
+            std::cmp::Ordering::Less => 0.0,
+            std::cmp::Ordering::Equal => 1.0 / factor.inverses[i],
+            std::cmp::Ordering::Greater => factor.entries[start(i / LANES) + j][i % LANES],
+        }
     }
 
     #[test]
-    fn both_solutions_together_invert_the_matrix() {
+    fn the_factor_times_itself_is_the_matrix() {
         for n in [1, 2, 7, 8, 9, 33, 64] {
-            let (a, factor) = example(n);
-            let b: Vec<f64> = (0..n).map(|i| (i as f64).sin()).collect();
-            let mut x = b.clone();
-            factor.solve_lower(&mut x);
-            factor.solve_upper(&mut x);
+            let factor = factor(n, entry);
             for i in 0..n {
-                let got: f64 = (0..n).map(|j| a[i * n + j] * x[j]).sum();
-                assert!((got - b[i]).abs() < 1e-10, "{n} {i}: {got} {}", b[i]);
+                for j in 0..=i {
+                    let got: f64 = (0..=j).map(|k| at(&factor, i, k) * at(&factor, j, k)).sum();
+                    let want = entry(i, j);
+                    assert!((got - want).abs() < 1e-14, "{n} {i} {j}: {got} {want}");
+                }
             }
         }
     }
 
     #[test]
-    fn norms_of_lanes_are_those_of_single_solutions() {
-        let (_, factor) = example(37);
-        let mut lanes: Vec<Lanes> = (0..37)
-            .map(|i| std::array::from_fn(|lane| ((i * 8 + lane) as f64).cos()))
-            .collect();
-        let singles: Vec<f64> = (0..LANES)
+    fn solutions_times_the_factor_are_what_was_given() {
+        for n in [1, 8, 37] {
+            let factor = factor(n, entry);
+            let b: Vec<f64> = (0..n).map(|i| (i as f64).sin()).collect();
+            let mut x = b.clone();
+            x.resize(n.next_multiple_of(LANES), 0.0);
+            factor.solve_lower(&mut x);
+            for (i, want) in b.iter().enumerate() {
+                let got: f64 = (0..=i).map(|j| at(&factor, i, j) * x[j]).sum();
+                assert!((got - want).abs() < 1e-12, "{n} {i}: {got} {want}");
+            }
+            assert!(x[n..].iter().all(|&x| x == 0.0));
+        }
+    }
+
+    #[test]
+    fn products_of_lanes_are_those_of_single_solutions() {
+        let factor = factor(37, entry);
+        let mut lanes = vec![Lanes::ZERO; 40];
+        for (i, row) in lanes[..37].iter_mut().enumerate() {
+            *row = Lanes(std::array::from_fn(|lane| ((i * 8 + lane) as f64).cos()));
+        }
+        let a: Vec<f64> = (0..40).map(|i| 0.1 * f64::from(i)).collect();
+        let singles: Vec<(f64, f64)> = (0..LANES)
             .map(|lane| {
                 let mut b: Vec<f64> = lanes.iter().map(|row| row[lane]).collect();
                 factor.solve_lower(&mut b);
-                b.iter().map(|x| x * x).sum()
+                let with_a = b.iter().zip(&a).map(|(x, a)| x * a).sum();
+                (with_a, b.iter().map(|x| x * x).sum())
             })
             .collect();
-        for (got, single) in factor.squared_norms(&mut lanes).iter().zip(singles) {
-            assert!((got / single - 1.0).abs() < 1e-12, "{got} {single}");
+        let (with_a, squares) = factor.products(&mut lanes, &a);
+        for ((got, square), single) in with_a.iter().zip(*squares).zip(singles) {
+            assert!((got / single.0 - 1.0).abs() < 1e-11, "{got} {single:?}");
+            assert!((square / single.1 - 1.0).abs() < 1e-12);
         }
     }
 
     #[test]
     fn the_determinant_is_that_of_a_known_matrix() {
         // [[4, 2], [2, 3]] has 8.
-        let factor = Cholesky::new(vec![4.0, 0.0, 2.0, 3.0], 2);
+        let factor = factor(2, |i, j| [[4.0, 2.0], [2.0, 3.0]][i][j]);
         assert!((factor.half_log_determinant() - 0.5 * 8.0_f64.ln()).abs() < 1e-14);
     }
 
     #[test]
     fn equal_rows_have_a_factor() {
-        let factor = Cholesky::new(vec![1.0; 9], 3);
-        let mut x = [1.0; 3];
+        let factor = factor(3, |_, _| 1.0);
+        let mut x = [1.0; LANES];
         factor.solve_lower(&mut x);
         assert!(x.iter().all(|x| x.is_finite()));
     }

@@ -3,6 +3,7 @@
 //! Every variant does the same operations in the same order (no fused multiply-add, fixed lanes),
 //! so a result does not depend on the machine it was computed on.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::LazyLock;
 
 use pulp::{Arch, Simd, WithSimd};
@@ -28,6 +29,33 @@ pub(crate) fn vectorized<R>(work: impl FnMut() -> R) -> R {
 
 /// Lanes that a sum is split into, whatever the machine's vectors are.
 pub(crate) const LANES: usize = 8;
+
+/// One value a lane, where the widest vectors can be loaded from at once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(C, align(64))]
+pub(crate) struct Lanes(pub(crate) [f64; LANES]);
+
+impl Lanes {
+    pub(crate) const ZERO: Self = Self([0.0; LANES]);
+}
+
+impl Deref for Lanes {
+    type Target = [f64; LANES];
+
+    #[expect(clippy::inline_always, reason = "as for `exp_negative`")]
+    #[inline(always)]
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Lanes {
+    #[expect(clippy::inline_always, reason = "as for `exp_negative`")]
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
 
 /// `1.5 * 2^52`: adding it rounds a small number to a whole one, held in the low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
