@@ -80,11 +80,13 @@ impl Evidence {
 
     /// The process that has seen it.
     pub(crate) fn process<'a>(self, coordinates: &'a Coordinates<'a>) -> Process<'a> {
+        let places =
+            |rows: Vec<Vec<f64>>| rows.into_iter().map(|row| coordinates.place(row)).collect();
         let results = Results {
-            places: coordinates.places(&self.rows),
+            places: places(self.rows),
             losses: self.losses,
         };
-        let running = coordinates.places(&self.running);
+        let running = places(self.running);
         Process::fit(coordinates, results, running, self.told)
     }
 }

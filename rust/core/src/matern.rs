@@ -7,17 +7,6 @@ use crate::vector::{LANES, Lanes, exp_negative};
 /// The radius of two places that share nothing: large, but not so large that its square is none.
 pub(crate) const FAR: f64 = 1e6;
 
-/// Places side by side: one array an axis.
-pub(crate) type Block = Vec<Lanes>;
-
-/// Up to [`LANES`] places; a short block repeats its last one.
-pub(crate) fn block(coordinates: &Coordinates<'_>, places: &[Vec<f64>]) -> Block {
-    let last = places.len() - 1;
-    (0..coordinates.axes.len())
-        .map(|axis| Lanes(std::array::from_fn(|lane| places[lane.min(last)][axis])))
-        .collect()
-}
-
 /// `sqrt(5)` times the distances of a place from those of a block.
 #[expect(
     clippy::inline_always,
@@ -89,7 +78,11 @@ mod tests {
             (1.0 + r + 5.0 * r2 / 3.0) * libm::exp(-r)
         };
         let got = |a: [f64; 3], b: [f64; 3]| {
-            let radii = radii(&coordinates, &a, &block(&coordinates, &[b.to_vec()]));
+            let radii = radii(
+                &coordinates,
+                &a,
+                &coordinates.block_of_places(&[b.to_vec()]),
+            );
             covariances(&radii, &decays(&radii, 2.0), 2.0)[3]
         };
         let near = |got: f64, want: f64| assert!((got - want).abs() < 1e-14, "{got} {want}");

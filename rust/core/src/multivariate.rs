@@ -70,14 +70,15 @@ pub(crate) fn suggest(
     };
     let mut scores = log_ratios(&densities, &candidates);
     let coordinates = Coordinates::new(&space);
-    let process = evidence
+    let mut process = evidence
         .flatten()
         .map(|evidence| evidence.process(&coordinates));
-    let promise = |rows: &[Vec<f64>]| match &process {
-        Some(process) => process.log_improvement(&coordinates.places(rows)),
+    let by_process = process.is_some();
+    let mut promise = |rows: &[Vec<f64>]| match &mut process {
+        Some(process) => process.log_improvement(rows),
         None => log_ratios(&densities, rows),
     };
-    let improvements = process.is_some().then(|| promise(&candidates));
+    let improvements = by_process.then(|| promise(&candidates));
     if let Some(improvements) = &improvements {
         // Bergstra et al. (2011), equation 3: in proportion to 1 / (share + (1 - share) g / l).
         let share = good.keys.len() as f64 / finished.max(good.keys.len()).max(1) as f64;
@@ -89,7 +90,7 @@ pub(crate) fn suggest(
     let promised = improvements.map_or(scores[winner], |improvements| improvements[winner]);
     let start = (candidates.swap_remove(winner), promised);
     let searches = match settings.local_search {
-        LocalSearch::Process => process.is_some(),
+        LocalSearch::Process => by_process,
         LocalSearch::Always => true,
         LocalSearch::Never => false,
     };

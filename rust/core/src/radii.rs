@@ -3,7 +3,7 @@
 
 use crate::cholesky::{Cholesky, start};
 use crate::coordinates::Coordinates;
-use crate::matern::{FAR, block, covariances, decays, radii};
+use crate::matern::{FAR, covariances, decays, radii};
 use crate::vector::{LANES, Lanes, vectorized};
 
 /// The longest length scale, times the square root of the number of parameters: in widths of the
@@ -31,7 +31,7 @@ impl Radii {
         let panels = places.len().div_ceil(LANES);
         let mut entries = vec![Lanes([FAR; LANES]); start(panels)];
         for (p, rows) in places.chunks(LANES).enumerate() {
-            let block = block(coordinates, rows);
+            let block = coordinates.block_of_places(rows);
             vectorized(
                 #[inline(always)]
                 || {

@@ -24,7 +24,7 @@ const SHRINK: f64 = 0.6;
 pub(crate) fn refine(
     space: &Space,
     start: (Vec<f64>, f64),
-    score: impl Fn(&[Vec<f64>]) -> Vec<f64>,
+    mut score: impl FnMut(&[Vec<f64>]) -> Vec<f64>,
     is_free: impl Fn(&[f64]) -> bool,
     stream: &mut Stream,
 ) -> Vec<f64> {

@@ -6,7 +6,7 @@
 
 use crate::cholesky::Cholesky;
 use crate::coordinates::Coordinates;
-use crate::matern::{block, covariances, decays, radii};
+use crate::matern::{covariances, decays, radii};
 use crate::math::normal_cdf;
 use crate::radii::Radii;
 use crate::vector::{LANES, Lanes, vectorized};
@@ -34,6 +34,8 @@ pub(crate) struct Process<'a> {
     /// `L^-1 y`.
     residuals: Vec<f64>,
     best: f64,
+    /// Room for the covariances of a block with all places.
+    near: Vec<Lanes>,
 }
 
 impl<'a> Process<'a> {
@@ -67,6 +69,7 @@ impl<'a> Process<'a> {
             inverse,
             places,
             factor,
+            near: vec![Lanes::ZERO; residuals.len()],
             residuals,
             best,
         }
@@ -74,16 +77,16 @@ impl<'a> Process<'a> {
 
     /// Mean and variance at each place of a block: equations 2.25 and 2.26, which by the factor are
     /// products of `L^-1 k` with `L^-1 y` and with itself.
-    fn predict(&self, block: &[Lanes], near: &mut [Lanes]) -> (Lanes, Lanes) {
+    fn predict(&mut self, block: &[Lanes]) -> (Lanes, Lanes) {
         vectorized(
             #[inline(always)]
             || {
-                for (near, place) in near.iter_mut().zip(&self.places) {
+                for (near, place) in self.near.iter_mut().zip(&self.places) {
                     let radii = radii(self.coordinates, place, block);
                     *near = covariances(&radii, &decays(&radii, self.inverse), self.inverse);
                 }
-                near[self.places.len()..].fill(Lanes::ZERO);
-                let (mean, explained) = self.factor.products(near, &self.residuals);
+                self.near[self.places.len()..].fill(Lanes::ZERO);
+                let (mean, explained) = self.factor.products(&mut self.near, &self.residuals);
                 (
                     mean,
                     Lanes(explained.map(|explained| (1.0 - explained).max(1e-8))),
@@ -92,12 +95,13 @@ impl<'a> Process<'a> {
         )
     }
 
-    /// The logarithm of the improvement over the best result that is expected at each place
+    /// The logarithm of the improvement over the best result that is expected at each row
     /// (Jones, Schonlau, Welch, *Efficient global optimization*, 1998, equation 15).
-    pub(crate) fn log_improvement(&self, places: &[Vec<f64>]) -> Vec<f64> {
+    pub(crate) fn log_improvement(&mut self, rows: &[Vec<f64>]) -> Vec<f64> {
+        let best = self.best;
         let log = |mean: f64, variance: f64| {
             let deviation = variance.sqrt();
-            let z = (self.best - mean) / deviation;
+            let z = (best - mean) / deviation;
             if z > -5.0 {
                 let density = libm::exp(-0.5 * z * z) * PEAK;
                 libm::log((z * normal_cdf(z) + density) * deviation)
@@ -106,10 +110,9 @@ impl<'a> Process<'a> {
                 -0.5 * z * z + libm::log(PEAK * deviation / (z * z))
             }
         };
-        let mut out = Vec::with_capacity(places.len());
-        let mut near = vec![Lanes::ZERO; self.residuals.len()];
-        for chunk in places.chunks(LANES) {
-            let (means, variances) = self.predict(&block(self.coordinates, chunk), &mut near);
+        let mut out = Vec::with_capacity(rows.len());
+        for chunk in rows.chunks(LANES) {
+            let (means, variances) = self.predict(&self.coordinates.block(chunk));
             let pairs = means.iter().zip(*variances).take(chunk.len());
             out.extend(pairs.map(|(&mean, variance)| log(mean, variance)));
         }
@@ -144,7 +147,10 @@ mod tests {
             })
             .collect();
         Results {
-            places: rows.iter().map(|row| coordinates.place(row)).collect(),
+            places: rows
+                .iter()
+                .map(|row| coordinates.place(row.to_vec()))
+                .collect(),
             losses: rows
                 .iter()
                 .map(|r| (r[0] - 1.0).abs() - 1.0 + 0.3 * r[2])
@@ -153,10 +159,9 @@ mod tests {
     }
 
     /// Mean and standard deviation at a place.
-    fn predict(process: &Process<'_>, place: &[f64]) -> (f64, f64) {
-        let mut near = vec![Lanes::ZERO; process.residuals.len()];
-        let block = block(process.coordinates, &[place.to_vec()]);
-        let (means, variances) = process.predict(&block, &mut near);
+    fn predict(process: &mut Process<'_>, place: &[f64]) -> (f64, f64) {
+        let block = process.coordinates.block_of_places(&[place.to_vec()]);
+        let (means, variances) = process.predict(&block);
         (means[LANES - 1], variances[LANES - 1].sqrt())
     }
 
@@ -166,11 +171,11 @@ mod tests {
         let space = space();
         let coordinates = Coordinates::new(&space);
         let results = results(&coordinates, 19);
-        let process = Process::fit(&coordinates, results.clone(), vec![], None);
-        let place = coordinates.place(&[0.3, 0.4, 1.0]);
+        let mut process = Process::fit(&coordinates, results.clone(), vec![], None);
+        let place = coordinates.place(vec![0.3, 0.4, 1.0]);
         let n = results.losses.len();
         let covariance = |a: &[f64], b: &[f64]| {
-            let radii = radii(&coordinates, a, &block(&coordinates, &[b.to_vec()]));
+            let radii = radii(&coordinates, a, &coordinates.block_of_places(&[b.to_vec()]));
             covariances(&radii, &decays(&radii, process.inverse), process.inverse)[0]
         };
         let near: Vec<f64> = results
@@ -204,7 +209,7 @@ mod tests {
         }
         let solved =
             |column: usize| -> f64 { (0..n).map(|i| near[i] * rows[i][column] / rows[i][i]).sum() };
-        let (mean, deviation) = predict(&process, &place);
+        let (mean, deviation) = predict(&mut process, &place);
         assert!((mean - solved(n)).abs() < 1e-9, "{mean} {}", solved(n));
         let want = (1.0 - solved(n + 1)).sqrt();
         assert!((deviation - want).abs() < 1e-9, "{deviation} {want}");
@@ -215,12 +220,12 @@ mod tests {
         let space = space();
         let coordinates = Coordinates::new(&space);
         let results = results(&coordinates, 40);
-        let place = coordinates.place(&[1.05, 0.4, 0.0]);
-        let free = Process::fit(&coordinates, results.clone(), vec![], None);
-        let taken = Process::fit(&coordinates, results, vec![place.clone()], None);
-        assert!((predict(&free, &place).0 - predict(&taken, &place).0).abs() < 1e-6);
-        let place = [place];
-        assert!(free.log_improvement(&place)[0] > taken.log_improvement(&place)[0] + 0.1);
+        let row = [vec![1.05, 0.4, 0.0]];
+        let place = coordinates.place(row[0].clone());
+        let mut free = Process::fit(&coordinates, results.clone(), vec![], None);
+        let mut taken = Process::fit(&coordinates, results, vec![place.clone()], None);
+        assert!((predict(&mut free, &place).0 - predict(&mut taken, &place).0).abs() < 1e-6);
+        assert!(free.log_improvement(&row)[0] > taken.log_improvement(&row)[0] + 0.1);
     }
 
     #[test]
@@ -228,11 +233,11 @@ mod tests {
         let space = space();
         let coordinates = Coordinates::new(&space);
         let results = results(&coordinates, 40);
-        let place = coordinates.place(&[1.05, 0.4, 0.0]);
+        let place = coordinates.place(vec![1.05, 0.4, 0.0]);
         let mean = |told| {
             let running = vec![place.clone()];
-            let process = Process::fit(&coordinates, results.clone(), running, told);
-            predict(&process, &place).0
+            let mut process = Process::fit(&coordinates, results.clone(), running, told);
+            predict(&mut process, &place).0
         };
         let expected = mean(None);
         assert!(mean(Some(expected - 2.0)) < expected - 1.0);
@@ -243,10 +248,9 @@ mod tests {
     fn improvement_is_the_integral_that_defines_it() {
         let space = space();
         let coordinates = Coordinates::new(&space);
-        let process = Process::fit(&coordinates, results(&coordinates, 12), vec![], None);
+        let mut process = Process::fit(&coordinates, results(&coordinates, 12), vec![], None);
         for row in [[0.9, 0.4, 0.0], [-0.9, 2.0, 2.0], [3.0, 0.1, 1.0]] {
-            let place = [coordinates.place(&row)];
-            let (mean, deviation) = predict(&process, &place[0]);
+            let (mean, deviation) = predict(&mut process, &coordinates.place(row.to_vec()));
             let steps = 200_000;
             let sum: f64 = (0..steps)
                 .map(|i| {
@@ -257,7 +261,7 @@ mod tests {
                 .sum();
             let want =
                 libm::log(sum * 24.0 / f64::from(steps) / (2.0 * std::f64::consts::PI).sqrt());
-            let got = process.log_improvement(&place)[0];
+            let got = process.log_improvement(&[row.to_vec()])[0];
             assert!(
                 (got - want).abs() < 0.01 + 0.05 * f64::from(want < -14.0),
                 "{got} {want}"
