@@ -256,6 +256,29 @@ def stop_session(spark):
     return {**report, "took": took, "again": again["error"]}
 
 
+def stop_while_trials_start(spark, times):
+    """Sessions are stopped while quick trials come and go: some have just been submitted."""
+    conf = spark.sparkContext.getConf()
+    took = []
+    for turn in range(times):
+        spark = type(spark).builder.config(conf=conf).getOrCreate()
+        trials = SparkTrials(parallelism=ALL, spark_session=spark)
+
+        def stop(spark=spark, trials=trials, turn=turn):
+            while trials.count_successful_trials() < 3:
+                time.sleep(0.002)
+            time.sleep(0.01 * turn)
+            took.append(-time.monotonic())
+            spark.stop()
+
+        stopping = threading.Thread(target=stop, daemon=True)
+        stopping.start()
+        report = search(lambda x: x, trials, max_evals=10_000)
+        took[-1] += time.monotonic()
+        stopping.join()
+    return {**report, "states": [], "errors": [], "longest": max(took)}
+
+
 # -- faults ------------------------------------------------------------------------------------
 
 

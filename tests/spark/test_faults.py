@@ -151,9 +151,22 @@ def test_ctrl_c(run):
 
 def test_the_session_is_stopped(drivers):
     driver = drivers(CLUSTER)
-    report = driver("stop_session")
-    driver.close()  # so that the next test gets one with a session
+    try:
+        report = driver("stop_session")
+    finally:
+        driver.close()  # so that the next test gets one with a session
     assert report["error"][0] == "BackendLost"
     assert report["took"] < 20
     assert report["states"][:2] == [JOB_STATE_CANCEL, JOB_STATE_DONE]
     assert "must not be stopped" in report["again"][1]
+
+
+def test_the_session_is_stopped_while_trials_start(drivers):
+    """Spark never ends a job that is submitted just when its context stops."""
+    driver = drivers("local[8]")  # the more trials at once, the likelier
+    try:
+        report = driver("stop_while_trials_start", times=5)
+    finally:
+        driver.close()
+    assert report["error"][0] == "BackendLost"
+    assert report["longest"] < 8

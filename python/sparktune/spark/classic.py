@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +38,8 @@ class ClassicBackend:
         # Tags belong to a thread of the JVM. Without pinned threads, Python's threads share those.
         self._pinned = cluster.has_pinned_threads(self._sc)
         self._properties = self._local_properties() if self._pinned else None
+        self._thread = threading.local()  # the thread of the JVM that answers a thread's calls
+        self._waiting: dict[str, Any] = {}  # by tag: such threads, while they have a job
         self._dynamic = cluster.is_dynamic(self._sc)
         self._python: str | None = None  # the workers' Python as it was, where it was changed
         if cluster.runs_a_python_by_chance(self._sc):
@@ -60,8 +64,9 @@ class ClassicBackend:
                 # A copy for each thread: what one sets must not show in another. Nothing is asked
                 # of the JVM on the caller's thread in mid-search: a Ctrl-C would take the answer.
                 self._sc._jsc.sc().setLocalProperties(properties.clone())
+                self._thread.of_jvm = self._sc._jvm.java.lang.Thread.currentThread()
             except Exception:
-                logger.debug("Local properties could not be set.", exc_info=True)
+                logger.debug("A thread could not be prepared.", exc_info=True)
             body()
 
         return with_properties
@@ -85,9 +90,11 @@ class ClassicBackend:
             # The description stays until the thread's next trial; the thread is the search's own.
             self._sc.setJobDescription(description)
             self._sc.addJobTag(tag)
+            self._waiting[tag] = getattr(self._thread, "of_jvm", None)
             try:
                 return bytes(rdd.collect()[0])
             finally:
+                del self._waiting[tag]
                 self._sc.removeJobTag(tag)
         except Exception as error:
             if cluster.is_stopped(self._sc):
@@ -102,6 +109,10 @@ class ClassicBackend:
     def cancel(self, tag: str) -> None:
         """Cancel the job of a trial."""
         if cluster.is_stopped(self._sc):
+            # Spark never ends a job that was submitted just when its context stopped.
+            if (thread := self._waiting.get(tag)) is not None:
+                with contextlib.suppress(Exception):  # the JVM is gone, and the wait with it
+                    thread.interrupt()
             return
         if self._pinned:
             self._sc.cancelJobsWithTag(tag)
