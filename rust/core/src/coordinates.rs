@@ -80,17 +80,22 @@ fn side_by_side(axes: Range<usize>, rows: &[Vec<f64>], at: impl Fn(usize, &[f64]
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    #[test]
-    fn numbers_become_shares_of_the_prior_and_categories_stay() {
-        let space = Space::flat(&[
+    /// Numbers on two scales and a category.
+    pub(crate) fn mixed() -> Space {
+        Space::flat(&[
             ("uniform", &[-1.0, 3.0]),
             ("loguniform", &[-3.0, 1.0]),
             ("randint", &[0.0, 3.0]),
         ])
-        .expect("valid");
+        .expect("valid")
+    }
+
+    #[test]
+    fn numbers_become_shares_of_the_prior_and_categories_stay() {
+        let space = mixed();
         let coordinates = Coordinates::new(&space);
         let got = coordinates.place(vec![1.0, libm::exp(-1.0), 2.0]);
         assert_eq!((got[0], got[2]), (0.5, 2.0));

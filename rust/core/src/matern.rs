@@ -62,16 +62,11 @@ pub(crate) fn covariances(radii: &Lanes, decays: &Lanes, inverse: f64) -> Lanes 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::Space;
+    use crate::coordinates::tests::mixed;
 
     #[test]
     fn covariances_are_the_formula_and_leave_out_what_one_has_not() {
-        let space = Space::flat(&[
-            ("uniform", &[-1.0, 3.0]),
-            ("loguniform", &[-3.0, 1.0]),
-            ("randint", &[0.0, 3.0]),
-        ])
-        .expect("valid");
+        let space = mixed();
         let coordinates = Coordinates::new(&space);
         let matern = |r2: f64| {
             let r = (5.0 * r2).sqrt();

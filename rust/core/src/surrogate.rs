@@ -123,17 +123,8 @@ impl<'a> Process<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coordinates::tests::mixed;
     use crate::radii::NOISE;
-    use crate::space::Space;
-
-    fn space() -> Space {
-        Space::flat(&[
-            ("uniform", &[-1.0, 3.0]),
-            ("loguniform", &[-3.0, 1.0]),
-            ("randint", &[0.0, 3.0]),
-        ])
-        .expect("valid")
-    }
 
     fn results(coordinates: &Coordinates<'_>, n: usize) -> Results {
         let rows: Vec<[f64; 3]> = (0..n)
@@ -168,7 +159,7 @@ mod tests {
     #[test]
     fn predictions_are_those_of_the_equations_solved_otherwise() {
         // Rasmussen and Williams, equations 2.25 and 2.26, by elimination.
-        let space = space();
+        let space = mixed();
         let coordinates = Coordinates::new(&space);
         let results = results(&coordinates, 19);
         let mut process = Process::fit(&coordinates, results.clone(), vec![], None);
@@ -217,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_running_point_promises_less_improvement_but_no_other_mean() {
-        let space = space();
+        let space = mixed();
         let coordinates = Coordinates::new(&space);
         let results = results(&coordinates, 40);
         let row = [vec![1.05, 0.4, 0.0]];
@@ -230,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_running_point_may_be_told_its_loss() {
-        let space = space();
+        let space = mixed();
         let coordinates = Coordinates::new(&space);
         let results = results(&coordinates, 40);
         let place = coordinates.place(vec![1.05, 0.4, 0.0]);
@@ -246,7 +237,7 @@ mod tests {
 
     #[test]
     fn improvement_is_the_integral_that_defines_it() {
-        let space = space();
+        let space = mixed();
         let coordinates = Coordinates::new(&space);
         let mut process = Process::fit(&coordinates, results(&coordinates, 12), vec![], None);
         for row in [[0.9, 0.4, 0.0], [-0.9, 2.0, 2.0], [3.0, 0.1, 1.0]] {
