@@ -113,7 +113,6 @@ def rate(parallelism, connect=False):
 
 def beside_hyperopt():
     import hyperopt
-
     from sparktune import SparkTrials
 
     spark = make_session(4)

@@ -38,7 +38,7 @@ run() {
         JAVA_HOME=$JAVA_HOME PYSPARK_PYTHON=$folder/bin/python \
             PYSPARK_DRIVER_PYTHON=$folder/bin/python PYTHONWARNINGS=ignore \
             "$folder/bin/python" -m pytest -q -p no:cacheprovider -o filterwarnings=default \
-            tests/spark/test_spark_trials.py tests/spark/test_connect.py
+            tests/parallel/spark/test_spark_trials.py tests/parallel/spark/test_connect.py
 }
 
 failed=""

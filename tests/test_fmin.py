@@ -140,7 +140,7 @@ class TestLimits:
             clock["now"] += 1.0
             return x
 
-        from sparktune import loop
+        from sparktune._search import loop
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(loop, "timer", lambda: clock["now"])
@@ -311,12 +311,12 @@ class TestSaveFile:
         assert len(pickle.loads(file.read_bytes())) == 4
 
     def test_it_is_not_written_for_each_trial(self, tmp_path, monkeypatch):
-        from sparktune.savefile import SaveFile
+        from sparktune._trials.savefile import SaveFile
 
         saves = []
         save = SaveFile.save
         monkeypatch.setattr(SaveFile, "save", lambda s, t: saves.append(len(t)) or save(s, t))
-        monkeypatch.setattr("sparktune.savefile.INTERVAL", 1000.0)
+        monkeypatch.setattr("sparktune._trials.savefile.INTERVAL", 1000.0)
         quiet(abs, X, algo=rand.suggest, max_evals=50, trials_save_file=tmp_path / "t")
         assert saves == [1, 50]
 

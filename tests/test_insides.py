@@ -1,12 +1,12 @@
-"""What frameworks take from below the surface, beside what `tests/dependents` shows in use."""
+"""What frameworks take from below the surface, beside what `dependents` shows in use."""
 
 import importlib
 import inspect
 
-import hyperopt
 import numpy as np
 import pytest
 
+import hyperopt
 from sparktune import Ctrl, Domain, Trials, base, fmin, hp, rand, utils
 from sparktune.pyll import as_apply, clone, rec_eval
 

@@ -26,6 +26,7 @@ import plots
 import report
 from peers import PEERS
 from problems import REPORT, TUNE, all_problems
+
 from search import run
 
 CACHE = Path(__file__).parents[2] / ".cache" / "quality"

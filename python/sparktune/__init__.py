@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from sparktune import anneal, exceptions, hp, mix, rand, tpe
 from sparktune._core import __version__
-from sparktune.data import with_data
-from sparktune.documents import (
+from sparktune._hyperopt.install import install_as_hyperopt
+from sparktune._hyperopt.left_out import LEFT_OUT, refuse
+from sparktune._hyperopt.logs import follow_hyperopt
+from sparktune._hyperopt.names import answer_for_names_without_files
+from sparktune._hyperopt.old_pickles import load_hyperopt_trials
+from sparktune._search.data import with_data
+from sparktune._search.domain import Ctrl, Domain
+from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
     JOB_STATE_DONE,
     JOB_STATE_ERROR,
@@ -24,7 +30,6 @@ from sparktune.documents import (
     STATUS_STRINGS,
     STATUS_SUSPENDED,
 )
-from sparktune.domain import Ctrl, Domain
 from sparktune.early_stop import no_progress_loss
 from sparktune.fmin import (
     FMinIter,
@@ -34,15 +39,11 @@ from sparktune.fmin import (
     partial,
     space_eval,
 )
-from sparktune.install import install_as_hyperopt
-from sparktune.left_out import LEFT_OUT, refuse
-from sparktune.logs import follow_hyperopt
-from sparktune.old_pickles import load_hyperopt_trials
 from sparktune.trials import Trials, trials_from_docs
 
 if TYPE_CHECKING:
-    from sparktune.processes.trials import ProcessTrials
-    from sparktune.spark.trials import SparkTrials
+    from sparktune._parallel.processes.trials import ProcessTrials
+    from sparktune._parallel.spark.trials import SparkTrials
 
 __all__ = [
     "JOB_STATES",
@@ -88,7 +89,6 @@ _LAZY_MODULES = frozenset(
         "criteria",
         "early_stop",
         "plotting",
-        "processes",
         "progress",
         "pyll",
         "pyll_utils",
@@ -98,16 +98,17 @@ _LAZY_MODULES = frozenset(
 )
 
 follow_hyperopt()
+answer_for_names_without_files()
 
 
 def __getattr__(name: str) -> Any:
     # What needs Spark or a plotting library is imported when it is asked for.
     if name == "SparkTrials":
-        from sparktune.spark.trials import SparkTrials
+        from sparktune._parallel.spark.trials import SparkTrials
 
         return SparkTrials
     if name == "ProcessTrials":
-        from sparktune.processes.trials import ProcessTrials
+        from sparktune._parallel.processes.trials import ProcessTrials
 
         return ProcessTrials
     if name in _LAZY_MODULES:
@@ -121,4 +122,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_LAZY_MODULES})
+    # For completion: public names only, not the rooms behind them.
+    return sorted({*__all__, *_LAZY_MODULES, "trials"})

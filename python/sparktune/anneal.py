@@ -8,9 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sparktune._core import suggest_anneal
-from sparktune.documents import Trial
-from sparktune.exceptions import InvalidArgument, InvalidArgumentType
-from sparktune.suggest import (
+from sparktune._suggest.suggestion import (
     checked_ids,
     checked_seed,
     columns_of,
@@ -18,6 +16,8 @@ from sparktune.suggest import (
     history_of,
     space_of,
 )
+from sparktune._trials.documents import Trial
+from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 __all__ = ["suggest", "suggest_batch"]
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from sparktune import pyll
-from sparktune.arguments import validate_loss_threshold, validate_timeout
-from sparktune.documents import (
+from sparktune._search.arguments import validate_loss_threshold, validate_timeout
+from sparktune._search.domain import Ctrl, Domain
+from sparktune._space.stochastic import recursive_set_rng_kwarg
+from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
     JOB_STATE_DONE,
     JOB_STATE_ERROR,
@@ -25,7 +27,6 @@ from sparktune.documents import (
     miscs_update_idxs_vals,
     spec_from_misc,
 )
-from sparktune.domain import Ctrl, Domain
 from sparktune.exceptions import (
     AllTrialsFailed,
     DuplicateLabel,
@@ -33,7 +34,6 @@ from sparktune.exceptions import (
     InvalidResultStatus,
     InvalidTrial,
 )
-from sparktune.stochastic import recursive_set_rng_kwarg
 from sparktune.trials import Trials, trials_from_docs
 from sparktune.utils import pmin_sampled, use_obj_for_literal_in_memo
 

@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from sparktune.documents import finite_loss
+from sparktune._trials.documents import finite_loss
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 __all__ = ["no_progress_loss"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from sparktune import tpe
-from sparktune.arguments import (
+from sparktune._search.arguments import (
     annotated_space,
     check_points,
     check_trials,
@@ -21,22 +21,22 @@ from sparktune.arguments import (
     validate_loss_threshold,
     validate_timeout,
 )
-from sparktune.compile import compile_space, evaluate_assignment
-from sparktune.distinct import DistinctSuggester
-from sparktune.documents import (
+from sparktune._search.domain import Ctrl, Domain
+from sparktune._search.loop import FMinIter
+from sparktune._space.compile import compile_space, evaluate_assignment
+from sparktune._suggest.distinct import DistinctSuggester
+from sparktune._tracking import SearchInfo, SearchSummary, Tracker, make_tracker
+from sparktune._tracking.resume import check_same_space
+from sparktune._trials.documents import (
     JOB_STATE_NEW,
     JOB_STATE_RUNNING,
     STATUS_NEW,
     Trial,
     new_trial_doc,
 )
-from sparktune.domain import Ctrl, Domain
+from sparktune._trials.savefile import SaveFile
+from sparktune._worker.program import call_with_keywords
 from sparktune.exceptions import InvalidArgumentType
-from sparktune.loop import FMinIter
-from sparktune.program import call_with_keywords
-from sparktune.savefile import SaveFile
-from sparktune.tracking import SearchInfo, SearchSummary, Tracker, make_tracker
-from sparktune.tracking.resume import check_same_space
 from sparktune.trials import Trials
 
 __all__ = [

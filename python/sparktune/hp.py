@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sparktune.expr import Apply, scope
-from sparktune.hp_checks import HpCall, constructor
+from sparktune._space.checks import HpCall, constructor
+from sparktune._space.expr import Apply, scope
 
 __all__ = [
     "choice",

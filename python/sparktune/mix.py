@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from sparktune.documents import Trial
+from sparktune._suggest.suggestion import checked_ids, checked_seed
+from sparktune._trials.documents import Trial
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
-from sparktune.suggest import checked_ids, checked_seed
 
 __all__ = ["suggest"]
 

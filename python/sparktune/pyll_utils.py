@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sparktune import hp
+from sparktune._space.expr import Apply, Literal, MissingArgument, as_apply, rec_eval, scope
 from sparktune.exceptions import BadSearchSpace, BadSearchSpaceType, DuplicateLabel
-from sparktune.expr import Apply, Literal, MissingArgument, as_apply, rec_eval, scope
 
 __all__ = [
     "EQ",

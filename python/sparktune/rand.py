@@ -6,8 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from sparktune._core import suggest_random
-from sparktune.documents import Trial
-from sparktune.suggest import checked_ids, checked_seed, columns_of, documents_of, space_of
+from sparktune._suggest.suggestion import (
+    checked_ids,
+    checked_seed,
+    columns_of,
+    documents_of,
+    space_of,
+)
+from sparktune._trials.documents import Trial
 
 __all__ = ["suggest", "suggest_batch"]
 

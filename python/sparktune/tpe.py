@@ -8,11 +8,23 @@ from typing import Any, Literal
 
 from sparktune import rand
 from sparktune._core import History, suggest_halton, suggest_tpe
-from sparktune.compile import CompiledSpace
-from sparktune.documents import Trial
-from sparktune.mixture import GMM1, LGMM1, GMM1_lpdf, LGMM1_lpdf, adaptive_parzen_normal_orig
-from sparktune.suggest import checked_ids, checked_seed, documents_of, history_of, space_of
-from sparktune.tpe_settings import checked
+from sparktune._hyperopt.mixture import (
+    GMM1,
+    LGMM1,
+    GMM1_lpdf,
+    LGMM1_lpdf,
+    adaptive_parzen_normal_orig,
+)
+from sparktune._space.compile import CompiledSpace
+from sparktune._suggest.settings import checked
+from sparktune._suggest.suggestion import (
+    checked_ids,
+    checked_seed,
+    documents_of,
+    history_of,
+    space_of,
+)
+from sparktune._trials.documents import Trial
 
 __all__ = [
     "GMM1",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sparktune.documents import Trial
-from sparktune.findings import Findings
+from sparktune._trials.documents import Trial
+from sparktune._trials.findings import Findings
 
 if TYPE_CHECKING:
-    from sparktune.domain import Domain
-    from sparktune.runner import Runner, RunnerOptions
+    from sparktune._search.domain import Domain
+    from sparktune._search.runner import Runner, RunnerOptions
 
 __all__ = ["Trials", "trials_from_docs"]
 
@@ -68,7 +68,7 @@ class Trials(Findings):
         InvalidArgument
             If there is no such run, or no such search in it.
         """
-        from sparktune.tracking.resume import read_search
+        from sparktune._tracking.resume import read_search
 
         docs, resumed = read_search(run_id, fmin_uuid)
         trials = cls(**kwargs)
@@ -95,7 +95,7 @@ class Trials(Findings):
             One that evaluates in this thread, or, if `asynchronous`, one that watches workers
             which take the trials themselves.
         """
-        from sparktune.runner import PollingRunner, SerialRunner
+        from sparktune._search.runner import PollingRunner, SerialRunner
 
         if options.asynchronous:
             return PollingRunner(self, options.poll_interval_secs)

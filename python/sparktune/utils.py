@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparktune.documents import coarse_utcnow
+from sparktune._trials.documents import coarse_utcnow
 
 __all__ = [
     "coarse_utcnow",
@@ -74,7 +74,7 @@ def use_obj_for_literal_in_memo(expr: Any, obj: Any, lit: Any, memo: dict[Any, A
     dict
         `memo`.
     """
-    from sparktune.expr import Literal, dfs
+    from sparktune._space.expr import Literal, dfs
 
     for node in dfs(expr):
         if isinstance(node, Literal):

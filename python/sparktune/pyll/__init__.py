@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparktune.expr import (
+from sparktune._space.expr import (
     Apply,
     Literal,
     as_apply,

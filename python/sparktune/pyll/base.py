@@ -1,8 +1,8 @@
-"""Hyperopt's module name for `sparktune.expr`; everything here is re-exported."""
+"""Hyperopt's module name for `sparktune._space.expr`; everything here is re-exported."""
 
 from __future__ import annotations
 
-from sparktune.expr import (
+from sparktune._space.expr import (
     Apply,
     GarbageCollected,
     Lambda,
@@ -27,7 +27,7 @@ from sparktune.expr import (
     scope,
     toposort,
 )
-from sparktune.program import bincount
+from sparktune._worker.program import bincount
 
 __all__ = [
     "Apply",

@@ -1,9 +1,9 @@
-"""Hyperopt's module name for `sparktune.stochastic`; everything here is re-exported."""
+"""Hyperopt's module name for `sparktune._space.stochastic`; everything here is re-exported."""
 
 from __future__ import annotations
 
-from sparktune.expr import as_apply, clone, dfs, rec_eval, scope
-from sparktune.stochastic import (
+from sparktune._space.expr import as_apply, clone, dfs, rec_eval, scope
+from sparktune._space.stochastic import (
     categorical,
     implicit_stochastic,
     implicit_stochastic_symbols,

@@ -1,5 +1,5 @@
-"""Trials on a Spark cluster: `SparkTrials` and what it is made of."""
+"""Hyperopt's module name for `SparkTrials`."""
 
-from sparktune.spark.trials import SparkTrials
+from sparktune._parallel.spark.trials import SparkTrials
 
 __all__ = ["SparkTrials"]

@@ -1,0 +1,98 @@
+"""Reads on the driver what a task answered; see `sparktune._worker.task`."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import platform
+import sys
+
+from sparktune._search.runner import Finished, TrialError
+from sparktune._tracking.base import TrackedRun
+from sparktune._trials.documents import Trial, normalize_result
+from sparktune.exceptions import JobFailed, ObjectiveNotLoaded
+
+__all__ = ["failed", "finished"]
+
+logger = logging.getLogger("sparktune.dispatch")
+
+
+def failed(trial: Trial, error: BaseException) -> Finished:
+    """Return the outcome of a trial of which a worker has no traceback.
+
+    Parameters
+    ----------
+    trial : Trial
+        The document.
+    error : BaseException
+        What happened. Of errors that are ours, our own frames say nothing to anybody.
+    """
+    described = TrialError.from_exception(error)
+    if isinstance(error, JobFailed):
+        name = f"{type(error).__module__}.{type(error).__qualname__}"
+        text = f"{name}: {error}\n"
+        described = TrialError(described.type_name, described.message, text, error)
+    return Finished(trial, error=described)
+
+
+def finished(trial: Trial, answer: bytes, tracked: TrackedRun | None = None) -> Finished:
+    """Turn what a task answered into what the search loop is told.
+
+    Parameters
+    ----------
+    trial : Trial
+        The document.
+    answer : bytes
+        A pickled `sparktune._worker.task.Answer`.
+    tracked : TrackedRun, optional
+        Is told what the worker has to say about its logging.
+    """
+    kind, *body, meta = pickle.loads(answer)
+    if tracked is not None:
+        for note in meta.get("notes", ()):
+            tracked.note(note)
+    logger.debug(
+        "Trial %s: %s after %.3f s in process %s on %s, attempt %s.",
+        trial["tid"], kind, meta["seconds"], meta["pid"], meta["host"], meta["attempt"],
+    )  # fmt: skip
+    if kind == "ok":
+        try:
+            result = pickle.loads(body[0])
+        except Exception as reason:
+            raise JobFailed(
+                "The result of the objective cannot be read on the driver "
+                f"({type(reason).__name__}: {reason}). Hint: return plain data, or install "
+                "here what the workers have."
+            ) from reason
+        return Finished(trial, result=normalize_result(result))
+    if kind == "not loaded":
+        what, traceback = body
+        error = ObjectiveNotLoaded(
+            f"The objective cannot be loaded on the workers, which run {meta['python']}: {what}. "
+            f"The driver runs {sys.executable} (Python {platform.python_version()}). Hint: install "
+            "there what the objective imports, or have the workers run the driver's Python (Spark: "
+            "set PYSPARK_PYTHON before the session is made)."
+        )
+        return Finished(
+            trial, error=TrialError(str(type(error)), str(error), traceback, error, fatal=True)
+        )
+    type_name, message, traceback, pickled = body
+    return Finished(
+        trial,
+        error=TrialError(
+            type_name=type_name,
+            message=message,
+            traceback=traceback,
+            exception=_exception(pickled),
+        ),
+    )
+
+
+def _exception(pickled: bytes | None) -> BaseException | None:
+    if pickled is None:
+        return None
+    try:
+        exception = pickle.loads(pickled)
+    except Exception:  # many exception classes pickle, but do not unpickle
+        return None
+    return exception if isinstance(exception, BaseException) else None

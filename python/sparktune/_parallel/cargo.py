@@ -1,0 +1,294 @@
+"""Packs what all trials of a search share: objective, space and the code that evaluates them.
+
+It is pickled once, with a cloudpickle that every worker has: the one inside pyspark for Spark's
+executors. sparktune's own functions go by value, so workers need no sparktune.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib
+import io
+import logging
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from sparktune._parallel import checks
+from sparktune._parallel.parcels import Parcel
+from sparktune._search.data import ObjectiveWithData
+from sparktune._space.expr import Apply
+from sparktune._worker import mlflow_run, task
+from sparktune._worker import program as program_module
+from sparktune._worker.mlflow_run import worker_run
+from sparktune._worker.program import Program, call_with_keywords, run_program
+
+__all__ = ["ByValue", "Cargo", "by_value", "pack"]
+
+logger = logging.getLogger("sparktune.dispatch")
+
+_BY_VALUE = (task, program_module, mlflow_run)
+_registry_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Cargo:
+    """What is shipped once a search.
+
+    A back end ships `data` and each of `parcels` in whatever way is best for it, and runs trials
+    with what `task` returns.
+
+    Attributes
+    ----------
+    data : bytes
+        Unpickles to a `sparktune._worker.task.Evaluator`.
+    key : str
+        Hash of `data`; workers keep what they have unpickled by it.
+    parcels : tuple of Parcel
+        The data of `sparktune.with_data`.
+    pickler : str
+        The module that pickled all this, a cloudpickle that workers must have.
+    broadcasts : tuple
+        Broadcast variables that the objective uses; Spark must be told of them with each job.
+    result_limit : int, optional
+        The most bytes that a pickled result may have.
+    """
+
+    data: bytes
+    key: str
+    parcels: tuple[Parcel, ...] = ()
+    pickler: str = "cloudpickle"
+    broadcasts: tuple[Any, ...] = ()
+    result_limit: int | None = None
+
+    def task(
+        self, shipped: Any, parcels: Mapping[str, Any] | None = None
+    ) -> functools.partial[Any]:
+        """Return what runs a trial on a worker: takes an iterable of one payload.
+
+        It can be pickled without a reference to a module of sparktune.
+
+        Parameters
+        ----------
+        shipped : Any
+            What `data` has become: see `sparktune._worker.task` for what it may be.
+        parcels : mapping of str to Any
+            What each parcel has become, by its key.
+        """
+        return functools.partial(
+            by_value(task.run_task, self.pickler),
+            shipped,
+            self.key,
+            parcels=dict(parcels or {}),
+            pickler=self.pickler,
+            result_limit=self.result_limit,
+            keep=self.broadcasts,
+        )
+
+
+class ByValue:
+    """Pickles as the object that `data` unpickles to.
+
+    Lets functions of ours travel without a reference to a module of ours.
+
+    Parameters
+    ----------
+    data : bytes
+        A pickle.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Any], tuple[bytes]]:
+        return pickle.loads, (self._data,)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: the object itself is on the worker only."""
+        raise TypeError("A ByValue object can be called only where it was unpickled.")
+
+
+def by_value(function: Callable[..., Any], pickler: str) -> ByValue:
+    """Return what is pickled as a function such that its module is not needed to unpickle it.
+
+    Parameters
+    ----------
+    function : callable
+        A function of a module that is made to travel, such as `sparktune._worker.task.run_task`.
+    pickler : str
+        See `pack`.
+    """
+    with _by_value(pickler, sys.modules[function.__module__]):
+        return ByValue(_Packing(pickler).dumps(function))
+
+
+def pack(
+    fn: Callable[..., Any],
+    program: Program,
+    *,
+    pickler: str = "cloudpickle",
+    result_limit: int | None = None,
+) -> Cargo:
+    """Pickle an objective and its space for the workers.
+
+    Parameters
+    ----------
+    fn : callable
+        The objective; takes a point.
+    program : Program
+        The space.
+    pickler : str
+        A cloudpickle that workers have: ``"cloudpickle"`` or ``"pyspark.cloudpickle"``.
+    result_limit : int, optional
+        The most bytes that a pickled result may have.
+
+    Returns
+    -------
+    Cargo
+        The bytes and what belongs to them.
+
+    Raises
+    ------
+    UnpicklableObjective
+        If the objective cannot be pickled; names the variable.
+    SparkObjectInObjective
+        If the objective holds a SparkSession, a DataFrame or the like; names the variable.
+    """
+    packing = _Packing(pickler, _annotated_space(fn))
+    try:
+        with _by_value(pickler):
+            data = packing.dumps(task.make_evaluator(fn, program, run_program, worker_run))
+    except _SparkObjectMet as met:
+        raise checks.spark_object_error(_blamed(fn, program, pickler), met.obj) from None
+    except Exception as error:
+        unpicklable = functools.partial(_is_unpicklable, pickler=pickler)
+        raise checks.unpicklable_error(_blamed(fn, program, pickler), error, unpicklable) from error
+    finally:
+        packing.forget_broadcasts()
+    if len(data) > checks.LARGE_OBJECTIVE:
+        logger.warning("%s", checks.large_objective_warning(fn, len(data)))
+    return Cargo(
+        data=data,
+        key=hashlib.sha256(data).hexdigest(),
+        parcels=tuple(packing.parcels.values()),
+        pickler=pickler,
+        broadcasts=tuple(packing.broadcasts),
+        result_limit=result_limit,
+    )
+
+
+class _SparkObjectMet(Exception):
+    def __init__(self, obj: Any) -> None:
+        super().__init__()
+        self.obj = obj
+
+
+class _Packing:
+    """Pickles the parts of one cargo, and notes on the way what has to travel beside it."""
+
+    def __init__(self, pickler: str, dropped: Set[int] = frozenset()) -> None:
+        self.pickler = pickler
+        self.dropped = dropped  # ids of objects that arrive as None
+        self.broadcasts: list[Any] = []
+        self.parcels: dict[str, Parcel] = {}
+
+    def dumps(self, obj: Any, buffers: list[pickle.PickleBuffer] | None = None) -> bytes:
+        """Pickle `obj`; the contents of arrays go to `buffers` if there are."""
+        packing = self
+
+        class Packer(importlib.import_module(self.pickler).Pickler):  # type: ignore[misc]
+            def reducer_override(self, obj: Any) -> Any:
+                reduced = packing.reduce(obj)
+                return super().reducer_override(obj) if reduced is None else reduced
+
+        stream = io.BytesIO()
+        if buffers is None:
+            Packer(stream).dump(obj)
+        else:
+            Packer(stream, protocol=5, buffer_callback=buffers.append).dump(obj)
+        return stream.getvalue()
+
+    def reduce(self, obj: Any) -> Any:
+        """Return how to pickle what is special to us; None for all else."""
+        if id(obj) in self.dropped:
+            return type(None), ()
+        if isinstance(obj, ObjectiveWithData):
+            buffers: list[pickle.PickleBuffer] = []
+            parcel = Parcel.of(self.dumps(obj.data, buffers), buffers)
+            self.parcels[parcel.key] = parcel
+            return task.attach, (obj.fn, parcel.key)
+        if checks.is_spark_object(obj):
+            raise _SparkObjectMet(obj)
+        if checks.is_broadcast(obj):
+            self.broadcasts.append(obj)
+            return obj.__reduce__()
+        return None
+
+    def forget_broadcasts(self) -> None:
+        """Take back what pickling told pyspark: that this thread's next job needs them."""
+        for broadcast in self.broadcasts:
+            registry = getattr(broadcast, "_pickle_registry", None)
+            if registry is not None:
+                registry.clear()
+
+
+@contextlib.contextmanager
+def _by_value(pickler: str, *more: ModuleType) -> Iterator[None]:
+    """Make a cloudpickle send our modules by value, and those that the user told it to."""
+    cloudpickle = importlib.import_module(pickler)
+    added: list[ModuleType] = []
+    with _registry_lock:  # the registry is one for the process
+        registered = cloudpickle.list_registry_pickle_by_value()
+        for module in (*_BY_VALUE, *more, *_users_modules()):
+            if module.__name__ not in registered and module not in added:
+                cloudpickle.register_pickle_by_value(module)
+                added.append(module)
+        try:
+            yield
+        finally:
+            for module in added:
+                cloudpickle.unregister_pickle_by_value(module)
+
+
+def _users_modules() -> list[ModuleType]:
+    """Return the modules that the user registered with the separate cloudpickle package."""
+    package = sys.modules.get("cloudpickle")
+    names: set[str] = getattr(package, "list_registry_pickle_by_value", set)()
+    return [sys.modules[name] for name in names if name in sys.modules]
+
+
+def _annotated_space(fn: Any) -> Set[int]:
+    """Return the ids of hyperparameters in the annotations of an objective.
+
+    They are pickled with a function, but nobody needs them on a worker, and they need sparktune.
+    """
+    while isinstance(fn, (functools.partial, ObjectiveWithData)):
+        if isinstance(fn, ObjectiveWithData):
+            fn = fn.fn
+        else:
+            fn = fn.args[0] if fn.func is call_with_keywords else fn.func
+    annotations = getattr(fn, "__annotations__", {})
+    return {id(value) for value in annotations.values() if isinstance(value, Apply)}
+
+
+def _is_unpicklable(value: Any, pickler: str) -> bool:
+    packing = _Packing(pickler)
+    try:
+        with _by_value(pickler):
+            packing.dumps(value)
+    except Exception:
+        return True
+    finally:
+        packing.forget_broadcasts()
+    return False
+
+
+def _blamed(fn: Callable[..., Any], program: Program, pickler: str) -> Any:
+    """Return the objective, or the space if that is what cannot be pickled."""
+    return fn if _is_unpicklable(fn, pickler) or not _is_unpicklable(program, pickler) else program

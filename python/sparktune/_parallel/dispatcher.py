@@ -1,0 +1,411 @@
+"""Runs trials side by side: a pool of threads, one queue of events, no sleeping.
+
+The `Dispatcher` knows nothing of Spark. What a trial runs on is a `Backend`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+import uuid
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from sparktune._parallel import answers
+from sparktune._parallel.backend import Backend
+from sparktune._search.runner import Finished
+from sparktune._tracking.base import TrackedRun
+from sparktune._trials.documents import Trial, spec_from_misc
+from sparktune._worker.task import encode_payload
+from sparktune.exceptions import BackendLost, TrialTimeout
+
+__all__ = ["Dispatcher"]
+
+logger = logging.getLogger("sparktune.dispatch")
+
+# How long to wait for an event at most. A signal that arrives just before the wait begins does not
+# end it, and is handled after it: without an end, a Ctrl-C could be without effect for ever.
+_WAIT_SECONDS = 0.5
+# How long `close` waits for threads whose jobs were cancelled, and how often it cancels again.
+_CLOSE_SECONDS = 10.0
+_CANCEL_AGAIN_SECONDS = 0.5
+# The longest pause between two cancellations of the same job while the search goes on.
+_CANCEL_AGAIN_AT_MOST = 30.0
+# How long all slots may be taken by cancelled jobs before the back end counts as lost.
+_STUCK_SECONDS = 60.0
+# A cluster tells nobody that it has grown: how often to ask for its slots at most, after trials
+# that ended, and how often at least, while it runs fewer trials than it might.
+_ASK_SECONDS = 1.0
+_ASK_AT_LEAST_SECONDS = 10.0
+# Work for a thread: read the slots, which may take a call to a server.
+_READ_SLOTS = object()
+
+
+class _Flight:
+    """A trial on its way."""
+
+    def __init__(self, trial: Trial, tracked: TrackedRun | None, tag: str) -> None:
+        self.trial = trial
+        self.tracked = tracked
+        self.tag = tag
+        self.cancelled = False
+        self.submitted: float | None = None  # when; written by the thread
+        self.deadline = float("inf")  # when the trial has had its time
+        self.cancel_again = float("inf")  # when to cancel once more, ...
+        self.patience = _CANCEL_AGAIN_SECONDS  # ... and how long after the last time
+
+
+class Dispatcher:
+    """Runs up to `parallelism` trials at once; a `sparktune._search.runner.Runner`.
+
+    `start`, `wait`, `cancel` and `close` are for one thread, that of the search loop.
+
+    Parameters
+    ----------
+    backend : Backend
+        Where the trials run; closed with the dispatcher.
+    parallelism : int
+        The most trials at once, at least 1; fewer while the back end has fewer slots.
+    trial_timeout : float, optional
+        Seconds that a trial may take, from when it begins to run; where the back end cannot tell
+        that, from its submission. Then its job is cancelled and the trial fails with
+        `TrialTimeout`.
+    """
+
+    def __init__(
+        self, backend: Backend, parallelism: int, trial_timeout: float | None = None
+    ) -> None:
+        self._backend = backend
+        self._parallelism = parallelism
+        self._trial_timeout = trial_timeout
+        self._search = uuid.uuid4().hex[:12]
+        self._flights: dict[str, _Flight] = {}  # by tag: started, neither reported nor cancelled
+        self._ghosts: dict[str, _Flight] = {}  # by tag: cancelled, but still with a thread
+        self._threads: list[threading.Thread] = []
+        self._closed = False
+        self._lost: BackendLost | None = None
+        self._told_lost = False
+        self._stuck_since: float | None = None
+        self._limit = parallelism  # how many trials may run at once, as things stand
+        self._follows_slots: bool | None = None  # None: not asked yet
+        self._asking = False
+        self._asked_at = time.monotonic()
+        # Shared with the threads. A queue for work, so that whichever thread is free takes it.
+        self._work: SimpleQueue[Any] = SimpleQueue()
+        self._events: SimpleQueue[tuple[_Flight | None, Any]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._airborne: dict[str, _Flight] = {}  # by tag: a thread has or will have it
+
+    def capacity(self) -> int:
+        """Return how many more trials may start now."""
+        if self._closed or self._lost is not None:
+            return 0
+        if self._follows_slots is None:
+            slots = self._slots()
+            self._follows_slots = slots is not None
+            self._set_limit(slots)
+        return max(0, self._room() - len(self._flights))
+
+    def start(self, trial: Trial, tracked: TrackedRun | None = None) -> None:
+        """Hand a trial to a thread.
+
+        Parameters
+        ----------
+        trial : Trial
+            The document; only read.
+        tracked : TrackedRun, optional
+            The run that what the objective logs belongs to.
+        """
+        if self._closed:
+            raise RuntimeError("This Dispatcher is closed.")
+        flight = _Flight(trial, tracked, f"sparktune-{self._search}-{trial['tid']}")
+        with self._lock:
+            self._airborne[flight.tag] = flight
+        if self._trial_timeout is not None:
+            flight.deadline = time.monotonic() + self._trial_timeout
+        self._flights[flight.tag] = flight
+        self._hand_out(flight)
+
+    def wait(self, timeout: float | None) -> list[Finished]:
+        """Wait until a trial ends.
+
+        Parameters
+        ----------
+        timeout : float or None
+            Seconds; None waits for as long as it takes.
+
+        Returns
+        -------
+        list of Finished
+            All trials that have ended; empty at the time-out, when none is running, and when only
+            the number of trials that may start has changed.
+
+        Raises
+        ------
+        BackendLost
+            If the back end is gone, so that no trial can run any more.
+        """
+        deadline = float("inf") if timeout is None else time.monotonic() + timeout
+        ended: list[Finished] = []
+        room = self._room()
+        self._take_all(ended)
+        while not ended and self._lost is None and (self._flights or self._crowded()):
+            with contextlib.suppress(Empty):
+                self._take(self._events.get(timeout=self._pause(deadline)), ended)
+            self._take_all(ended)
+            now = time.monotonic()
+            ended += self._out_of_time(now)
+            self._cancel_again(now)
+            if now >= self._next_question():
+                self._ask_for_slots()
+            if now >= deadline or self._room() > room:
+                break
+        if ended and time.monotonic() >= self._asked_at + _ASK_SECONDS:
+            self._ask_for_slots()
+        if self._lost is not None and not ended and not self._told_lost:
+            self._told_lost = True  # once: the search cleans up after it
+            raise self._lost
+        return ended
+
+    def _pause(self, until: float) -> float:
+        """Return how many seconds to wait for an event."""
+        until = min(
+            until,
+            self._next_question(),
+            *(flight.deadline for flight in self._flights.values()),
+            *(ghost.cancel_again for ghost in self._ghosts.values()),
+        )
+        if self._stuck_since is not None:
+            until = min(until, self._stuck_since + _STUCK_SECONDS)
+        return min(max(0.0, until - time.monotonic()), _WAIT_SECONDS)
+
+    def _take_all(self, ended: list[Finished]) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                self._take(self._events.get_nowait(), ended)
+
+    def _take(self, event: tuple[_Flight | None, Any], ended: list[Finished]) -> None:
+        flight, outcome = event
+        if flight is None:
+            self._asking = False
+            self._set_limit(outcome)
+            return
+        self._ghosts.pop(flight.tag, None)
+        if flight.cancelled or self._flights.pop(flight.tag, None) is None:
+            return  # what a cancelled trial still says is too late
+        if isinstance(outcome, BackendLost):
+            self._lost = outcome
+            self._flights[flight.tag] = flight  # for `cancel`: this trial did not end
+        elif outcome is not None:
+            ended.append(outcome)
+
+    # -- time and room -------------------------------------------------------------------------
+
+    def _room(self) -> int:
+        """Return how many trials may run at once; threads of cancelled jobs may run out."""
+        # Threads of cancelled jobs are replaced, but only so many of them.
+        return self._limit - max(0, len(self._ghosts) - self._limit)
+
+    def _set_limit(self, slots: int | None) -> None:
+        limit = self._parallelism if slots is None else max(1, min(slots, self._parallelism))
+        if limit != self._limit:
+            logger.info("Running up to %d trials at once now; it was %d.", limit, self._limit)
+        self._limit = limit
+
+    def _next_question(self) -> float:
+        """Return when to ask for the slots, if nothing happens before."""
+        if not self._follows_slots or self._asking or self._limit >= self._parallelism:
+            return float("inf")
+        return self._asked_at + _ASK_AT_LEAST_SECONDS
+
+    def _ask_for_slots(self) -> None:
+        if self._follows_slots and not self._asking:
+            self._asking = True
+            self._asked_at = time.monotonic()
+            self._hand_out(_READ_SLOTS)
+
+    def _out_of_time(self, now: float) -> list[Finished]:
+        """Cancel the trials that have had their time."""
+        ended = []
+        for flight in [each for each in self._flights.values() if each.deadline <= now]:
+            assert self._trial_timeout is not None
+            # If it does not run yet, it cannot have had its time before that has passed once more.
+            flight.deadline = min(self._started(flight), now) + self._trial_timeout
+            if flight.deadline > now:
+                continue
+            self._give_up([flight])
+            error = TrialTimeout(
+                f"The trial took longer than its `trial_timeout` of {self._trial_timeout} s and "
+                "was stopped."
+            )
+            ended.append(answers.failed(flight.trial, error))
+        return ended
+
+    def _started(self, flight: _Flight) -> float:
+        """Return when a trial began to run, infinity if it waits: for a slot, or its MLflow run."""
+        if flight.submitted is None:
+            return float("inf")
+        started = None
+        try:
+            started = self._backend.started(flight.tag)
+        except Exception:
+            logger.debug("When a trial started could not be read.", exc_info=True)
+        return flight.submitted if started is None else started
+
+    def _give_up(self, flights: list[_Flight]) -> None:
+        """Cancel trials; whatever they still answer is ignored."""
+        for flight in flights:
+            flight.cancelled = True  # first all: a thread that is about to submit must see it
+            del self._flights[flight.tag]
+        for flight in flights:
+            self._ghosts[flight.tag] = flight
+            flight.cancel_again = time.monotonic() + flight.patience
+            self._cancel_job(flight)
+            logger.debug("trial task %s cancelled.", flight.trial["tid"])
+
+    def _cancel_again(self, now: float) -> None:
+        """Cancel what does not end: a cancellation that overtakes its submission does nothing."""
+        for ghost in self._ghosts.values():
+            if ghost.cancel_again <= now:
+                ghost.patience = min(2 * ghost.patience, _CANCEL_AGAIN_AT_MOST)
+                ghost.cancel_again = now + ghost.patience
+                self._cancel_job(ghost)
+
+    def _crowded(self) -> bool:
+        """Return whether cancelled jobs keep every trial from starting."""
+        if self._closed or self._flights or len(self._ghosts) < 2 * self._limit:
+            self._stuck_since = None
+            return False
+        now = time.monotonic()
+        if self._stuck_since is None:
+            self._stuck_since = now
+        if now - self._stuck_since >= _STUCK_SECONDS:
+            self._lost = BackendLost(
+                f"{len(self._ghosts)} jobs did not end within {_STUCK_SECONDS:.0f} s of being "
+                "cancelled, so no trial can start; trials that had finished are kept."
+            )
+            return False
+        return True
+
+    def cancel(self) -> list[Trial]:
+        """Stop all trials.
+
+        Returns
+        -------
+        list of Trial
+            Those that were running. Whatever they still answer is ignored.
+        """
+        flights = list(self._flights.values())
+        if flights:
+            logger.debug("Cancelling all running jobs: %d.", len(flights))
+        self._give_up(flights)
+        return [flight.trial for flight in flights]
+
+    def close(self) -> None:
+        """Stop what runs, end all threads and close the back end. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        self.cancel()
+        for _ in self._threads:
+            self._work.put(None)
+        deadline = time.monotonic() + _CLOSE_SECONDS
+        for thread in self._threads:
+            while thread.is_alive() and time.monotonic() < deadline:
+                thread.join(_CANCEL_AGAIN_SECONDS)
+                if thread.is_alive():
+                    # A cancellation that overtakes its job's submission does nothing.
+                    with self._lock:
+                        left = list(self._airborne.values())
+                    for flight in left:
+                        self._cancel_job(flight)
+        alive = sum(thread.is_alive() for thread in self._threads)
+        if alive:
+            logger.warning(
+                "%d jobs did not end within %.0f s of being cancelled.", alive, _CLOSE_SECONDS
+            )
+        self._threads.clear()
+        self._backend.close()
+
+    def _cancel_job(self, flight: _Flight) -> None:
+        try:
+            self._backend.cancel(flight.tag)
+        except Exception:
+            logger.warning(
+                "The job of trial %s could not be cancelled.", flight.trial["tid"], exc_info=True
+            )
+
+    # -- on the threads ------------------------------------------------------------------------
+
+    def _hand_out(self, work: Any) -> None:
+        """Give a flight, or `_READ_SLOTS`, to a thread that is free."""
+        with self._lock:
+            needed = len(self._airborne) + self._asking
+        if needed > len(self._threads):
+            self._add_thread()
+        self._work.put(work)
+
+    def _add_thread(self) -> None:
+        # Daemons, so that a job which cannot be ended never keeps the interpreter from ending.
+        thread = threading.Thread(
+            target=self._backend.thread_body(self._run_thread),
+            name=f"sparktune-{self._search}-{len(self._threads)}",
+            daemon=True,
+        )
+        # First noted, then started: a Ctrl-C in between would leave a thread that nobody ends.
+        self._threads.append(thread)
+        thread.start()
+
+    def _run_thread(self) -> None:
+        while (work := self._work.get()) is not None:
+            if work is _READ_SLOTS:
+                self._events.put((None, self._slots()))
+                continue
+            flight: _Flight = work
+            outcome: Finished | BackendLost | None
+            try:
+                outcome = self._run(flight)
+            except BackendLost as lost:
+                outcome = lost
+            except BaseException as error:
+                outcome = answers.failed(flight.trial, error)
+            failed = isinstance(outcome, BackendLost) or (outcome and outcome.error)
+            logger.debug(
+                "trial %s task thread %s.",
+                flight.trial["tid"],
+                "catches an exception" if failed else "exits normally",
+            )
+            with self._lock:
+                self._airborne.pop(flight.tag, None)
+            self._events.put((flight, outcome))
+            del work, flight, outcome  # a result may be large, and the next trial may be far off
+
+    def _slots(self) -> int | None:
+        try:
+            return self._backend.slots()
+        except Exception:
+            logger.debug("The number of slots could not be read.", exc_info=True)
+            return None
+
+    def _run(self, flight: _Flight) -> Finished | None:
+        if flight.cancelled:
+            return None
+        tracked = None if flight.tracked is None else flight.tracked.payload()
+        values = spec_from_misc(flight.trial["misc"])
+        payload = encode_payload(values, tracked)
+        flight.submitted = time.monotonic()
+        if flight.cancelled:
+            return None
+        answer = self._backend.submit(flight.tag, payload, _description(flight.trial, values))
+        return None if flight.cancelled else answers.finished(flight.trial, answer, flight.tracked)
+
+
+def _description(trial: Trial, values: dict[str, Any]) -> str:
+    shown = ", ".join(
+        f"{label}={value:.4g}" if isinstance(value, float) else f"{label}={value}"
+        for label, value in values.items()
+    )
+    text = f"sparktune trial {trial['tid']}: {shown}"
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,0 +1,4 @@
+"""Trials in processes of this machine: `ProcessTrials` and its back end.
+
+May import what `_parallel` may.
+"""

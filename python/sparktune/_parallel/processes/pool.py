@@ -1,0 +1,228 @@
+"""`Worker`: a process that runs trials; `Guard`: what kills workers when the driver dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from sparktune import _worker
+from sparktune.exceptions import JobFailed
+
+__all__ = ["Guard", "Worker"]
+
+# The scripts that the processes run; read as files, since a worker starts without sparktune.
+_SCRIPTS = Path(_worker.__file__).parent
+# How often to look whether a worker still lives, where the system cannot tell us.
+_LOOK_SECONDS = 0.5
+
+
+class Guard:
+    """A process that kills worker processes if this one dies without having done so.
+
+    It starts with the first worker that it is told of.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def add(self, group: int) -> None:
+        """Watch over a process group."""
+        with self._lock:
+            if self._closed:
+                raise JobFailed("The search has ended.")
+            if self._process is None:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-IS", str(_SCRIPTS / "guard.py"), str(os.getpid())],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                    bufsize=0,
+                )
+            self._write(f"+{group}\n")
+
+    def remove(self, group: int) -> None:
+        """Forget a process group that is gone."""
+        with self._lock:
+            self._write(f"-{group}\n")
+
+    def _write(self, line: str) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(OSError):  # somebody has killed it
+                self._process.stdin.write(line.encode())
+
+    def close(self) -> None:
+        """End the guard; it kills what it still knows of."""
+        with self._lock:
+            self._closed = True
+            process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(OSError):
+                process.communicate()
+
+
+class Worker:
+    """A fresh interpreter that runs one trial at a time.
+
+    `kill` may be called from any thread, everything else is for the one that has the worker.
+
+    Parameters
+    ----------
+    guard : Guard
+        Told of the process.
+    task : bytes
+        What runs a trial, pickled; see `sparktune._parallel.cargo.Cargo.task`.
+    files : sequence of int
+        Descriptors that the worker needs, under the same numbers.
+    environment : mapping of str to str
+        Its environment.
+    """
+
+    def __init__(
+        self, guard: Guard, task: bytes, files: Sequence[int], environment: Mapping[str, str]
+    ) -> None:
+        self._guard = guard
+        self._lock = threading.Lock()
+        self._reaped = False
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, str(_SCRIPTS / "process.py"), str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), *files),
+                env=dict(environment),
+                # A group of its own: Ctrl-C is for the driver, and what the objective starts can
+                # be killed with the worker.
+                start_new_session=True,
+            )
+            self._connection = Connection(ours.detach())
+        self._sentinel: int | None = None
+        with contextlib.suppress(OSError, AttributeError):  # Linux before 5.3, macOS
+            self._sentinel = os.pidfd_open(self._process.pid)
+        try:
+            guard.add(self._process.pid)
+            # An idle worker ends by itself when its driver does; from here on it may be busy.
+            self._send(pickle.dumps((sys.path, sys.argv, task)))
+        except BaseException:
+            self.end()
+            raise
+
+    def run(self, payload: bytes) -> bytes:
+        """Run a trial and return its answer.
+
+        Parameters
+        ----------
+        payload : bytes
+            See `sparktune._worker.task.encode_payload`.
+
+        Raises
+        ------
+        JobFailed
+            If the process ends meanwhile.
+        """
+        self._send(payload)
+        if not self._has_answer():
+            raise self._died()
+        try:
+            return self._connection.recv_bytes()
+        except (EOFError, OSError):
+            raise self._died() from None
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._connection.send_bytes(data)
+        except OSError:
+            raise self._died() from None
+
+    def _has_answer(self) -> bool:
+        """Wait until there is an answer or no process.
+
+        The connection alone would not do: a process that the objective has forked holds it open.
+        """
+        connection = self._connection.fileno()
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        if self._sentinel is not None:
+            poll.register(self._sentinel, select.POLLIN)
+        while True:
+            ready = dict(poll.poll(None if self._sentinel is not None else _LOOK_SECONDS * 1000))
+            if connection in ready:
+                return True
+            if not self.lives():
+                return bool(self._connection.poll(0))  # it may have answered in between
+
+    def lives(self) -> bool:
+        """Return whether the process runs."""
+        if self._sentinel is None:
+            return self._process.poll() is None
+        # Does not reap it: so its number stays its own until it is killed with all its group.
+        poll = select.poll()
+        poll.register(self._sentinel, select.POLLIN)
+        return not poll.poll(0)
+
+    def _died(self) -> JobFailed:
+        self.end()
+        code = self._process.returncode
+        if code < 0:
+            how = f"was killed by {_signal_name(-code)}"
+            hint = " Too little memory is a common reason." if code == -signal.SIGKILL else ""
+        else:
+            how = f"ended with exit code {code}"
+            hint = " The objective, or a library that it uses, has ended it."
+        return JobFailed(f"The worker process {how} before the trial was done.{hint}")
+
+    def kill(self) -> None:
+        """End the process and all that it has started, at once."""
+        with self._lock:
+            if not self._reaped:
+                with contextlib.suppress(OSError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+
+    def hang_up(self) -> None:
+        """Let an idle process end by itself."""
+        self._connection.close()
+
+    def end(self, patience: float = 0.0) -> None:
+        """Make sure that the process is gone, and let go of what belongs to it.
+
+        Parameters
+        ----------
+        patience : float
+            Seconds that it may take to end by itself.
+        """
+        if self._sentinel is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(max(0.0, patience))
+        elif patience > 0.0:
+            poll = select.poll()
+            poll.register(self._sentinel, select.POLLIN)
+            poll.poll(patience * 1000)
+        self.kill()  # before it is reaped: its number is certainly still its own
+        with self._lock:
+            if self._reaped:
+                return
+            self._reaped = True
+            self._process.wait()
+        self._guard.remove(self._process.pid)
+        self._connection.close()
+        if self._sentinel is not None:
+            os.close(self._sentinel)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,140 @@
+"""Trials as Spark jobs of one task, by way of the RDD API: the back end for classic sessions."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from sparktune._parallel.backend import BackendLost, JobFailed
+from sparktune._parallel.cargo import Cargo
+from sparktune._parallel.spark import cluster
+from sparktune._parallel.spark.reasons import reason
+
+__all__ = ["ClassicBackend"]
+
+logger = logging.getLogger("sparktune.spark")
+
+
+class ClassicBackend:
+    """Runs each trial as one Spark job with one task; a `sparktune._parallel.backend.Backend`.
+
+    Parameters
+    ----------
+    spark : pyspark.sql.SparkSession
+        A classic session. It is not stopped.
+    cargo : Cargo
+        What all trials share; broadcast here, once.
+    resource_profile : pyspark.resource.ResourceProfile, optional
+        What each task needs.
+    """
+
+    def __init__(self, spark: Any, cargo: Cargo, resource_profile: Any = None) -> None:
+        self._sc = spark.sparkContext
+        self._resource_profile = resource_profile
+        # Tags belong to a thread of the JVM. Without pinned threads, Python's threads share those.
+        self._pinned = cluster.has_pinned_threads(self._sc)
+        self._properties = self._local_properties() if self._pinned else None
+        self._thread = threading.local()  # the thread of the JVM that answers a thread's calls
+        self._waiting: dict[str, Any] = {}  # by tag: such threads, while they have a job
+        self._dynamic = cluster.is_dynamic(self._sc)
+        self._python: str | None = None  # the workers' Python as it was, where it was changed
+        if cluster.runs_a_python_by_chance(self._sc):
+            self._python, self._sc.pythonExec = self._sc.pythonExec, sys.executable
+        shipped = self._sc.broadcast(cargo.data)
+        parcels = {each.key: self._sc.broadcast(each.to_bytes()) for each in cargo.parcels}
+        self._broadcasts = [shipped, *parcels.values()]
+        # pyspark pickles this with each job, and so learns which broadcast variables the job needs.
+        self._task = cargo.task(shipped, parcels)
+
+    def thread_body(self, body: Callable[[], None]) -> Callable[[], None]:
+        """Give the thread the local properties of the caller's, such as the scheduler pool.
+
+        With the caller's job group too, what cancels that (a notebook's stop button) stops trials.
+        """
+        properties = self._properties
+        if properties is None:
+            return body
+
+        def with_properties() -> None:
+            try:
+                # A copy for each thread: what one sets must not show in another. Nothing is asked
+                # of the JVM on the caller's thread in mid-search: a Ctrl-C would take the answer.
+                self._sc._jsc.sc().setLocalProperties(properties.clone())
+                self._thread.of_jvm = self._sc._jvm.java.lang.Thread.currentThread()
+            except Exception:
+                logger.debug("A thread could not be prepared.", exc_info=True)
+            body()
+
+        return with_properties
+
+    def _local_properties(self) -> Any:
+        try:
+            return self._sc._jsc.sc().getLocalProperties().clone()
+        except Exception:
+            logger.debug("Local properties could not be read.", exc_info=True)
+            return None
+
+    def submit(self, tag: str, payload: bytes, description: str) -> bytes:
+        """Run one trial and return its answer; see `Backend`."""
+        try:
+            rdd = self._sc.parallelize([payload], 1)
+            if self._resource_profile is not None:
+                rdd = rdd.withResources(self._resource_profile)
+            rdd = rdd.mapPartitions(self._task)
+            if not self._pinned:
+                return bytes(rdd.collectWithJobGroup(tag, description, True)[0])
+            # The description stays until the thread's next trial; the thread is the search's own.
+            self._sc.setJobDescription(description)
+            self._sc.addJobTag(tag)
+            self._waiting[tag] = getattr(self._thread, "of_jvm", None)
+            try:
+                return bytes(rdd.collect()[0])
+            finally:
+                del self._waiting[tag]
+                self._sc.removeJobTag(tag)
+        except Exception as error:
+            if cluster.is_stopped(self._sc):
+                raise BackendLost(
+                    "The Spark session was stopped during the search, so no trial can run; "
+                    "trials that had finished are kept."
+                ) from error
+            logger.debug("The job of a trial failed.", exc_info=True)
+            # Not `from error`: its stack is Java's, hundreds of lines in each failed trial.
+            raise JobFailed(f"The Spark job of the trial failed: {reason(error)}") from None
+
+    def cancel(self, tag: str) -> None:
+        """Cancel the job of a trial."""
+        if cluster.is_stopped(self._sc):
+            # Spark never ends a job that was submitted just when its context stopped.
+            if (thread := self._waiting.get(tag)) is not None:
+                with contextlib.suppress(Exception):  # the JVM is gone, and the wait with it
+                    thread.interrupt()
+            return
+        if self._pinned:
+            self._sc.cancelJobsWithTag(tag)
+        else:
+            self._sc.cancelJobGroup(tag)
+
+    def started(self, tag: str) -> float | None:
+        """Return when the task of a trial began to run; see `Backend`."""
+        return cluster.task_started(self._sc, tag, is_group=not self._pinned)
+
+    def slots(self) -> int | None:
+        """Return how many tasks the cluster can run at once; None if unknown, or if it grows."""
+        # Dynamic allocation adds executors only for jobs that wait.
+        return None if self._dynamic else cluster.task_slots(self._sc, self._resource_profile)
+
+    def close(self) -> None:
+        """Remove the broadcast variables; the session stays as it was."""
+        if self._python is not None:
+            self._sc.pythonExec, self._python = self._python, None
+        try:
+            if not cluster.is_stopped(self._sc):
+                for broadcast in self._broadcasts:
+                    broadcast.destroy()
+        except Exception:
+            logger.debug("The broadcast variables could not be removed.", exc_info=True)

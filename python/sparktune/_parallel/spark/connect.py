@@ -1,0 +1,349 @@
+"""Trials as Spark jobs of one task, by way of Spark Connect: nothing here needs a SparkContext."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import re
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO, Any
+
+from sparktune._parallel.backend import BackendLost, JobFailed
+from sparktune._parallel.cargo import Cargo, by_value
+from sparktune._parallel.spark.cluster import Cluster
+from sparktune._parallel.spark.reasons import reason
+from sparktune._worker.arrow import read_artifact, run_arrow_task
+
+__all__ = ["RESULT_LIMIT", "ConnectBackend", "is_stopped", "read_cluster"]
+
+logger = logging.getLogger("sparktune.spark")
+
+RESULT_LIMIT = 32 * 1024 * 1024
+"""The most bytes of a result: the server holds it several times over, and does not survive running
+out of memory. With Spark's default of 1 GB, 60 MB pass and 100 MB do not."""
+
+_CLOSE_SECONDS = 2.0
+# The shortest and the longest pause between two interruptions of what still runs after `close`.
+_INTERRUPT_AGAIN_SECONDS = 0.5
+_INTERRUPT_AGAIN_AT_MOST = 5.0
+_READ_AGAIN_SECONDS = 30.0
+# What Spark says when no job of the session can run any more.
+_LOST = (
+    "INVALID_HANDLE.SESSION_",
+    "SESSION_CLOSED",
+    "SESSION_CHANGED",
+    "SESSION_NOT_FOUND",
+    "stopped SparkContext",
+    "SparkContext was shut down",
+    "server side session identifier",
+    "closed channel",
+    "StatusCode.UNAVAILABLE",
+)
+
+# The artifacts that each session has already: they stay as long as it does.
+_uploaded: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
+_upload_lock = threading.Lock()
+
+
+class ConnectBackend:
+    """Runs each trial as one Spark job with one task; a `sparktune._parallel.backend.Backend`.
+
+    Parameters
+    ----------
+    spark : pyspark.sql.connect.session.SparkSession
+        The session. It is not stopped.
+    cargo : Cargo
+        What all trials share; uploaded here, once a session.
+    resource_profile : pyspark.resource.ResourceProfile, optional
+        What each task needs.
+    """
+
+    def __init__(self, spark: Any, cargo: Cargo, resource_profile: Any = None) -> None:
+        from pyspark.sql.types import BinaryType, StructField, StructType
+
+        self._spark = spark
+        self._profile = resource_profile
+        artifact = by_value(read_artifact, cargo.pickler)
+        shipped, *parcels = (functools.partial(artifact, name) for name in _upload(spark, cargo))
+        keys = (parcel.key for parcel in cargo.parcels)
+        self._task = functools.partial(
+            by_value(run_arrow_task, cargo.pickler),
+            cargo.task(shipped, dict(zip(keys, parcels, strict=True))),
+        )
+        # One frame for all trials: a new one would ask the server for its columns.
+        self._row = spark.range(1, numPartitions=1)
+        self._schema = StructType([StructField("answer", BinaryType())])
+        self._submitted: set[str] = set()  # tags whose job has not ended
+        self._cancelled: set[str] = set()
+        self._interrupter = Interrupter(spark, lambda: self._submitted & self._cancelled)
+        self._thread = threading.local()  # which trial a thread has
+        self._since: dict[str, float] = {}  # by tag: see `started`
+        spark.registerProgressHandler(self._on_progress)
+        self._cluster = read_cluster(spark, self._profile)
+        self._read_at = time.monotonic()
+        self._reading = threading.Lock()
+
+    def thread_body(self, body: Callable[[], None]) -> Callable[[], None]:
+        """Give the thread the caller's tags, so that what interrupts those stops trials."""
+        tags = set(self._spark.getTags())
+
+        def with_tags() -> None:
+            for tag in tags:  # of the thread, as far as the client is concerned
+                self._spark.addTag(tag)
+            body()
+
+        return with_tags
+
+    def submit(self, tag: str, payload: bytes, description: str) -> bytes:
+        """Run one trial and return its answer; see `Backend`."""
+        spark = self._spark
+        try:
+            frame = self._row.mapInArrow(
+                functools.partial(self._task, payload), self._schema, profile=self._profile
+            )
+            spark.addTag(tag)
+            self._thread.tag = tag
+            self._submitted.add(tag)
+            try:
+                table = frame.toArrow()  # collect() would first ask the server for a setting
+            finally:
+                self._submitted.discard(tag)
+                self._thread.tag = None
+                self._since.pop(tag, None)
+                spark.removeTag(tag)
+            self._read_cluster_again()
+            return bytes(table.column(0)[0].as_py())
+        except Exception as error:
+            if tag not in self._cancelled and self._is_lost(error):
+                raise BackendLost(
+                    "The Spark session was stopped during the search, or its server cannot be "
+                    f"reached, so no trial can run ({reason(error)}); "
+                    "trials that had finished are kept."
+                ) from error
+            logger.debug("The job of a trial failed.", exc_info=True)
+            raise JobFailed(f"The Spark job of the trial failed: {reason(error)}") from None
+
+    def _on_progress(
+        self, stages: Any, inflight_tasks: int, operation_id: str | None, done: bool
+    ) -> None:
+        """Note when a trial begins to run; the client calls this on the thread of the trial."""
+        tag = getattr(self._thread, "tag", None)
+        if tag is None or done:
+            return
+        if inflight_tasks == 0:
+            self._since[tag] = float("inf")
+        elif self._since.get(tag, float("inf")) == float("inf"):
+            self._since[tag] = time.monotonic()
+
+    def started(self, tag: str) -> float | None:
+        """Return when the task of a trial began to run; see `Backend`.
+
+        The server tells it every two seconds, unless `spark.connect.progress.reportInterval` says
+        otherwise.
+        """
+        return self._since.get(tag)
+
+    def cancel(self, tag: str) -> None:
+        """Cancel the job of a trial; does not wait for the server."""
+        self._cancelled.add(tag)
+        self._interrupter.interrupt(tag)
+
+    def _is_lost(self, error: BaseException) -> bool:
+        """Return whether no job can run any more, now that one has failed."""
+        if is_stopped(self._spark) or _says_lost(error):
+            return True
+        try:
+            # A session that is being stopped first ends its jobs, as if they had been cancelled.
+            self._spark.conf.get("spark.app.name", "")
+        except Exception as answer:
+            # What PySpark 4.0 says, of whatever it has tried in vain for as long as it was told to.
+            gave_up = "RETRIES_EXCEEDED" in str(answer)
+            return gave_up or is_stopped(self._spark) or _says_lost(answer)
+        return False
+
+    def slots(self) -> int | None:
+        """Return how many tasks the cluster can run at once; see `Backend`.
+
+        The number is half a minute old at most while trials end: to ask takes a tenth of a second.
+        """
+        return None if self._cluster.dynamic else self._cluster.slots
+
+    def _read_cluster_again(self) -> None:
+        with self._reading:
+            if time.monotonic() - self._read_at < _READ_AGAIN_SECONDS:
+                return
+            self._read_at = time.monotonic()
+        with contextlib.suppress(Exception):
+            self._cluster = read_cluster(self._spark, self._profile)
+
+    def close(self) -> None:
+        """End the thread that cancels; the session stays as it was, and keeps the artifact."""
+        with contextlib.suppress(Exception):  # somebody has cleared all handlers
+            self._spark.removeProgressHandler(self._on_progress)
+        self._interrupter.close()
+
+
+class Interrupter:
+    """Interrupts operations on a thread of its own: a server that is gone blocks for minutes.
+
+    Parameters
+    ----------
+    spark : pyspark.sql.connect.session.SparkSession
+        The session of the operations.
+    left : callable
+        Returns the tags of what is to end and has not.
+    """
+
+    def __init__(self, spark: Any, left: Callable[[], set[str]]) -> None:
+        self._spark = spark
+        self._left = left
+        self._tags: SimpleQueue[str | None] = SimpleQueue()
+        self._waiting: set[str] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def interrupt(self, tag: str) -> None:
+        """Interrupt what has a tag, soon."""
+        if is_stopped(self._spark):
+            return
+        with self._lock:
+            if tag in self._waiting:
+                return
+            self._waiting.add(tag)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="sparktune-interrupter", daemon=True
+                )
+                self._thread.start()
+        self._tags.put(tag)
+
+    def close(self) -> None:
+        """End the thread as soon as nothing is left to interrupt; wait two seconds at most."""
+        if self._thread is not None:
+            self._tags.put(None)
+            self._thread.join(_CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        while (tag := self._tags.get()) is not None:
+            with self._lock:
+                self._waiting.discard(tag)  # from here on it may be asked for again
+            self._interrupt_now(tag)
+        # A server that was away may get to an interruption before the job that it is meant for.
+        # Nobody else asks again by now, and that job would keep its slot for as long as it likes.
+        pause = _INTERRUPT_AGAIN_SECONDS
+        while (left := self._left()) and not is_stopped(self._spark):
+            for tag in left:
+                self._interrupt_now(tag)
+            time.sleep(pause)
+            pause = min(2 * pause, _INTERRUPT_AGAIN_AT_MOST)
+
+    def _interrupt_now(self, tag: str) -> None:
+        try:
+            self._spark.interruptTag(tag)
+        except Exception:
+            if not is_stopped(self._spark):
+                logger.warning("The job %s could not be cancelled.", tag, exc_info=True)
+
+
+def _upload(spark: Any, cargo: Cargo) -> list[str]:
+    """Give the session a file each for the cargo and its parcels; return the files' names.
+
+    The contents are in the names: a name can never be used for something else in the same session.
+    """
+    writers: dict[str, Callable[[IO[bytes]], Any]] = {
+        f"sparktune-{cargo.key[:40]}": lambda file: file.write(cargo.data)
+    }
+    writers |= {f"sparktune-{parcel.key}": parcel.write for parcel in cargo.parcels}
+    with _upload_lock, tempfile.TemporaryDirectory(prefix="sparktune-") as folder:
+        known = _uploaded.setdefault(spark, set())
+        for name, write in writers.items():
+            if name not in known:
+                path = Path(folder) / name
+                with path.open("wb") as file:
+                    write(file)
+                spark.addArtifacts(str(path), file=True)
+                known.add(name)
+    return list(writers)
+
+
+def is_stopped(spark: Any) -> bool:
+    """Return whether a session was stopped from this side, or is known to be gone.
+
+    Parameters
+    ----------
+    spark : pyspark.sql.connect.session.SparkSession
+        The session.
+    """
+    return bool(spark.is_stopped)
+
+
+def _says_lost(error: BaseException) -> bool:
+    text = str(error)
+    status = getattr(getattr(error, "getGrpcStatusCode", lambda: None)(), "name", "")
+    return status == "UNAVAILABLE" or any(said in text for said in _LOST)
+
+
+def read_cluster(spark: Any, resource_profile: Any = None) -> Cluster:
+    """Read what is known of the cluster behind a session.
+
+    Parameters
+    ----------
+    spark : pyspark.sql.connect.session.SparkSession
+        The session.
+    resource_profile : pyspark.resource.ResourceProfile, optional
+        What each trial needs.
+    """
+    master = _setting(spark, "spark.master")
+    total = _count_cores(spark)
+    executors = _int(_setting(spark, "spark.executor.instances"))
+    each = _int(_setting(spark, "spark.executor.cores"))
+    if executors is None and total is not None and each is not None:
+        executors = max(1, total // each)
+    cpus = _int(_setting(spark, "spark.task.cpus")) or 1
+    if resource_profile is not None and "cpus" in resource_profile.taskResources:
+        cpus = int(resource_profile.taskResources["cpus"].amount)
+    slots = None
+    if total is not None:
+        slots = (each // cpus) * (total // each) if each else total // cpus
+    return Cluster(
+        local=master == "local" or master.startswith("local["),
+        executors=executors,
+        slots=slots or None,
+        default_parallelism=slots or 1,
+        # A service that hides its master (serverless, say) adds machines as it is asked for them.
+        dynamic=not master or _setting(spark, "spark.dynamicAllocation.enabled").lower() == "true",
+    )
+
+
+def _count_cores(spark: Any) -> int | None:
+    """Return how many cores the executors have, None if that cannot be found out."""
+    # Spark plans as many partitions as it has cores, where nobody set their number. To read the
+    # plan needs no free slot, unlike to run it.
+    try:
+        plan = str(spark.sql("EXPLAIN SELECT * FROM range(1000000)").collect()[0][0])
+    except Exception:
+        logger.debug("The number of cores could not be read.", exc_info=True)
+        return None
+    found = re.search(r"splits=(\d+)", plan)
+    return None if found is None else max(1, int(found[1]))
+
+
+def _setting(spark: Any, key: str) -> str:
+    """Return a setting of the server's, or an empty string where it does not say."""
+    try:
+        # Without a default, a server logs a stack trace for what is not set.
+        value = spark.conf.get(key, None)
+    except Exception:  # not to be seen
+        return ""
+    return "" if value is None else str(value)
+
+
+def _int(text: str) -> int | None:
+    return int(text) if text.isdigit() and int(text) > 0 else None

@@ -1,0 +1,141 @@
+"""`SparkTrials`: trials that run on a Spark cluster."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from sparktune._parallel.parallelism import MAX_PARALLELISM, check_parallelism
+from sparktune._parallel.spark import cluster
+from sparktune._parallel.spark.sessions import (
+    check_resource_profile,
+    find_session,
+    is_stopped,
+    make_backend,
+    read_cluster,
+)
+from sparktune._parallel.trials import ParallelTrials
+from sparktune.exceptions import BackendLost, InvalidArgument
+
+if TYPE_CHECKING:
+    from sparktune._parallel.backend import Backend
+    from sparktune._search.domain import Domain
+
+__all__ = ["SparkTrials"]
+
+logger = logging.getLogger("sparktune.spark")
+
+
+class SparkTrials(ParallelTrials):
+    """The trials of a search that runs on Spark: each trial is one Spark job with one task.
+
+    The driver proposes trials, the workers evaluate them, several at once. The objective and all
+    that it refers to must be picklable. For an objective that runs Spark jobs itself (MLlib, say),
+    use `Trials`.
+
+    Parameters
+    ----------
+    parallelism : int or None, default None
+        The most trials at once, up to 128. None (and, with a warning, zero or less) means the
+        number of executors, in local mode that of the task slots. A number above what the cluster
+        can run at once is reduced to that, unless the cluster can grow (dynamic allocation).
+    timeout : float or None, default None
+        Seconds that `fmin` may take, greater than 0. Then the trials that run are cancelled, and
+        `fmin` returns; finished trials are kept. Goes before the `timeout` of `fmin`.
+    loss_threshold : float or None, default None
+        The search ends when a loss is below it. Goes before the `loss_threshold` of `fmin`.
+    spark_session : pyspark.sql.SparkSession, optional
+        Classic or of Spark Connect; by default the active session, or a new one. Not stopped, and
+        not pickled with the object.
+    resource_profile : pyspark.resource.ResourceProfile, optional
+        What each trial needs (stage-level scheduling), such as two cores or a GPU. Ignored, with a
+        warning, in local mode; refused where the cluster cannot do it.
+    trial_timeout : float or None, default None
+        Seconds that one trial may take, from when its task starts. Then the job is cancelled,
+        whatever it is doing; the trial ends with the error `sparktune.exceptions.TrialTimeout`,
+        and the search goes on.
+
+    Attributes
+    ----------
+    parallelism : int
+        The number that was decided on. A search follows the cluster as it shrinks and grows, up to
+        the number that was asked for.
+    user_specified_parallelism : int or None
+        The number that was asked for.
+
+    Raises
+    ------
+    ImportError
+        If pyspark is not installed.
+    InvalidArgument
+        If an argument is out of range, or the session cannot be used.
+    InvalidArgumentType
+        If an argument has the wrong type.
+    """
+
+    # On the class, so that views and unpickled objects have them.
+    _spark: Any = None
+    _resource_profile: Any = None
+    _logger = logger
+
+    def __init__(
+        self,
+        parallelism: int | None = None,
+        timeout: float | None = None,
+        loss_threshold: float | None = None,
+        spark_session: Any = None,
+        resource_profile: Any = None,
+        *,
+        trial_timeout: float | None = None,
+    ) -> None:
+        super().__init__(timeout, loss_threshold, trial_timeout)
+        requested = check_parallelism(parallelism)
+        self.user_specified_parallelism = parallelism
+        self._spark = find_session(spark_session)
+        self._set_up_cluster(requested, resource_profile)
+        self.refresh()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A session belongs to its process; so does a profile, which may hold a Java object.
+        dropped = ("_spark", "_resource_profile")
+        return {key: value for key, value in super().__getstate__().items() if key not in dropped}
+
+    def _set_up_cluster(self, requested: int | None, resource_profile: Any) -> None:
+        found = read_cluster(self._spark)
+        if resource_profile is not None:
+            if found.local:
+                logger.warning(
+                    "`resource_profile` of SparkTrials must be used on a cluster; it is ignored in "
+                    "local mode, where Spark has no stage-level scheduling."
+                )
+                resource_profile = None
+            else:
+                check_resource_profile(self._spark, resource_profile)
+                found = read_cluster(self._spark, resource_profile)
+        self.parallelism = cluster.decide_parallelism(requested, found)
+        self._resource_profile = resource_profile
+
+    def _make_backend(self, domain: Domain) -> Backend:
+        if self._spark is None:  # unpickled
+            self._spark = find_session(None)
+            self._set_up_cluster(self.user_specified_parallelism, self._resource_profile)
+        if is_stopped(self._spark):
+            raise InvalidArgument(
+                "The Spark session of SparkTrials must not be stopped. Make a session, and a new "
+                "SparkTrials with it; to go on with these trials, pickle and unpickle them."
+            )
+        try:
+            return make_backend(self._spark, domain, self._resource_profile, self.result_limit)
+        except Exception as error:
+            if not is_stopped(self._spark):
+                raise
+            raise BackendLost(
+                "The Spark session was stopped while the search began, so no trial can run."
+            ) from error
+
+    def _most_at_once(self, backend: Backend) -> int:
+        asked = self.user_specified_parallelism
+        if asked is None or asked <= self.parallelism or backend.slots() is None:
+            return self.parallelism
+        # What the cluster had too few slots for at first, it may have slots for later.
+        return min(asked, MAX_PARALLELISM)

@@ -1,0 +1,211 @@
+"""`ParallelTrials`: what `SparkTrials` and `ProcessTrials` have in common."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sparktune._parallel.parallelism import MAX_PARALLELISM, warn_if_idle
+from sparktune._search.arguments import (
+    validate_loss_threshold,
+    validate_timeout,
+    validate_trial_timeout,
+)
+from sparktune._trials.documents import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR
+from sparktune._worker.task import RESULT_LIMIT
+from sparktune.exceptions import InvalidArgument
+from sparktune.trials import Trials
+
+if TYPE_CHECKING:
+    from sparktune._parallel.backend import Backend
+    from sparktune._search.domain import Domain
+    from sparktune._search.runner import Runner, RunnerOptions
+
+__all__ = ["CANCELLED_BY_USER", "ParallelTrials"]
+
+CANCELLED_BY_USER = "fmin run cancelled by user"
+
+
+class ParallelTrials(Trials):
+    """The trials of a search that runs several at once, elsewhere; a base class.
+
+    A subclass decides on `parallelism` and implements `_make_backend`.
+
+    Parameters
+    ----------
+    timeout, loss_threshold, trial_timeout : float or None
+        See the attributes.
+
+    Attributes
+    ----------
+    timeout : float or None
+        Seconds that `fmin` may take; goes before its own `timeout`.
+    loss_threshold : float or None
+        The search ends when a loss is below it; goes before that of `fmin`.
+    trial_timeout : float or None
+        Seconds that a trial may take.
+    parallelism : int
+        The most trials at once.
+    user_specified_parallelism : int or None
+        The number that was asked for.
+    result_limit : int or None
+        The most bytes that the pickled result of a trial may have. Results stay in the driver's
+        memory; what is large is better saved by the objective, which then returns its path.
+    """
+
+    asynchronous = True
+    MAX_CONCURRENT_JOBS_ALLOWED = MAX_PARALLELISM
+
+    # On the class, so that views and unpickled objects have them.
+    timeout: float | None = None
+    loss_threshold: float | None = None
+    trial_timeout: float | None = None
+    user_specified_parallelism: int | None = None
+    parallelism: int = 1
+    result_limit: int | None = RESULT_LIMIT
+    _fmin_cancelled = False
+    _fmin_cancelled_reason: str | None = None
+    _logger = logging.getLogger("sparktune.dispatch")
+
+    def __init__(
+        self,
+        timeout: float | None = None,
+        loss_threshold: float | None = None,
+        trial_timeout: float | None = None,
+    ) -> None:
+        super().__init__(exp_key=None, refresh=False)
+        validate_timeout(timeout)
+        validate_loss_threshold(loss_threshold)
+        validate_trial_timeout(trial_timeout)
+        self.timeout = timeout
+        self.loss_threshold = loss_threshold
+        self.trial_timeout = trial_timeout
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}(trials={self.trials})"
+
+    # -- what became of the trials -------------------------------------------------------------
+
+    @property
+    def fmin_cancelled_reason(self) -> str | None:
+        """Why the last search ended early; None if it did not."""
+        return self._fmin_cancelled_reason
+
+    def count_successful_trials(self) -> int:
+        """Return the number of trials that ended without an error."""
+        return self.count_by_state_unsynced(JOB_STATE_DONE)
+
+    def count_failed_trials(self) -> int:
+        """Return the number of trials that ended with an error."""
+        return self.count_by_state_unsynced(JOB_STATE_ERROR)
+
+    def count_cancelled_trials(self) -> int:
+        """Return the number of trials that were cancelled."""
+        return self.count_by_state_unsynced(JOB_STATE_CANCEL)
+
+    def count_total_trials(self) -> int:
+        """Return the number of trials that ended, in whatever way."""
+        return self.count_by_state_unsynced([JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_CANCEL])
+
+    def delete_all(self) -> None:
+        """Forget all trials and attachments, and why the last search ended."""
+        super().delete_all()
+        self._fmin_cancelled = False
+        self._fmin_cancelled_reason = None
+
+    # -- searching -----------------------------------------------------------------------------
+
+    def _make_backend(self, domain: Domain) -> Backend:
+        """Return where the trials of a search run."""
+        raise NotImplementedError
+
+    def _most_at_once(self, backend: Backend) -> int:
+        """Return the most trials that the search may run at once, whatever slots there are."""
+        return self.parallelism
+
+    def make_runner(self, domain: Domain, options: RunnerOptions) -> Runner:
+        """Return what runs the trials of a search.
+
+        Parameters
+        ----------
+        domain : Domain
+            Objective and space; shipped to the workers once.
+        options : RunnerOptions
+            What the search says about itself.
+
+        Raises
+        ------
+        UnpicklableObjective, SparkObjectInObjective
+            If the objective cannot travel; name the variable.
+        InvalidArgument
+            If trials cannot run, or the objective wants the expression of the space.
+        """
+        from sparktune._parallel.dispatcher import Dispatcher
+
+        name = type(self).__name__
+        if domain.fn is None or domain.pass_expr_memo_ctrl:
+            raise InvalidArgument(
+                f"The objective of {name} must take a point of the space; "
+                "`pass_expr_memo_ctrl` needs the driver. Use Trials() for such an objective."
+            )
+        backend = self._make_backend(domain)
+        if self.user_specified_parallelism is not None:
+            warn_if_idle(self.parallelism, options.max_evals)
+        return Dispatcher(backend, self._most_at_once(backend), self.trial_timeout)
+
+    def fmin(
+        self,
+        fn: Callable[..., Any],
+        space: Any,
+        algo: Any = None,
+        max_evals: int | None = None,
+        timeout: float | None = None,
+        loss_threshold: float | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Search with these trials; see `sparktune.fmin`, which has the same parameters.
+
+        The `timeout` and the `loss_threshold` that the object was made with go before those
+        given here.
+        """
+        timeout = self._preferred("timeout", self.timeout, timeout)
+        loss_threshold = self._preferred("loss_threshold", self.loss_threshold, loss_threshold)
+        self._fmin_cancelled = False
+        self._fmin_cancelled_reason = None
+        try:
+            best = super().fmin(
+                fn, space, algo, max_evals, timeout, loss_threshold, *args, **kwargs
+            )
+            self._logger.debug("fmin thread exits normally.")
+            return best
+        except KeyboardInterrupt:
+            self._fmin_cancelled = True
+            self._fmin_cancelled_reason = CANCELLED_BY_USER
+            raise
+        finally:
+            # In Hyperopt's words, for tools that read them.
+            if self._fmin_cancelled:
+                self._logger.warning("fmin cancelled because of %s", self._fmin_cancelled_reason)
+            self._logger.info(
+                "Total Trials: %d: %d succeeded, %d failed, %d cancelled.",
+                self.count_total_trials(),
+                self.count_successful_trials(),
+                self.count_failed_trials(),
+                self.count_cancelled_trials(),
+            )
+
+    def _preferred(self, name: str, own: float | None, given: float | None) -> float | None:
+        if own is None:
+            return given
+        if given is not None and given != own:
+            self._logger.warning(
+                "`%s` was given to %s (%s) and to fmin (%s); that of %s is used.",
+                name,
+                type(self).__name__,
+                own,
+                given,
+                type(self).__name__,
+            )
+        return own

@@ -1,0 +1,6 @@
+"""One search: the loop that asks for trials, has them evaluated and writes down what happened.
+
+In come an objective, a space, a suggester and trials. Out come the same trials, finished. How
+trials run is hidden behind the `Runner` protocol, how they are recorded behind `Tracker`. May
+import `_suggest`, `_trials`, `_space`, `_tracking.base`, `_worker`, `exceptions` and `progress`.
+"""

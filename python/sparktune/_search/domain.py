@@ -1,0 +1,317 @@
+"""`Domain`: an objective and its search space; `Ctrl`: how an objective talks to the search."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from sparktune._space.compile import CompiledSpace, compile_space
+from sparktune._space.expr import Apply, GarbageCollected, as_apply, dfs, rec_eval, scope
+from sparktune._trials.documents import (
+    JOB_STATE_DONE,
+    STATUS_NEW,
+    Trial,
+    normalize_result,
+    split_attachments,
+)
+from sparktune._worker.program import run_program
+from sparktune.exceptions import DuplicateLabel, InvalidArgument, SparktuneError
+from sparktune.trials import Trials
+from sparktune.utils import use_obj_for_literal_in_memo
+
+__all__ = ["Ctrl", "Domain"]
+
+logger = logging.getLogger("sparktune.domain")
+
+
+class Ctrl:
+    """Gives an objective access to its trial and to the trials of the search.
+
+    Parameters
+    ----------
+    trials : Trials or None
+        The trials of the search; None makes an empty `Trials`.
+    current_trial : Trial, optional
+        The document of the trial that is being evaluated.
+    """
+
+    info = logger.info
+    warn = logger.warning
+    error = logger.error
+    debug = logger.debug
+
+    def __init__(self, trials: Any, current_trial: Trial | None = None) -> None:
+        self.trials = Trials() if trials is None else trials
+        self.current_trial = current_trial
+
+    def checkpoint(self, r: dict[str, Any] | None = None) -> None:
+        """Store a preliminary result in the trial's document.
+
+        Parameters
+        ----------
+        r : dict, optional
+            The result; None changes nothing.
+        """
+        if r is not None:
+            self._trial["result"] = r
+
+    @property
+    def _trial(self) -> Trial:
+        if self.current_trial is None:
+            raise SparktuneError("This Ctrl was made without a trial; pass `current_trial`.")
+        return self.current_trial
+
+    @property
+    def attachments(self) -> Any:
+        """The attachments of the trial; supports ``[name]`` and ``[name] = value``."""
+        return self.trials.trial_attachments(trial=self._trial)
+
+    def inject_results(
+        self,
+        specs: list[Any],
+        results: list[dict[str, Any]],
+        miscs: list[dict[str, Any]],
+        new_tids: list[int] | None = None,
+    ) -> list[Any]:
+        """Insert trials that are done already, derived from the current one.
+
+        Parameters
+        ----------
+        specs, results, miscs : list
+            One entry a trial.
+        new_tids : list of int, optional
+            Their ids; by default new ones.
+
+        Returns
+        -------
+        list of int
+            The ids.
+
+        Raises
+        ------
+        InvalidArgument
+            If the lists are not equally long.
+        """
+        trial = self._trial
+        if not len(specs) == len(results) == len(miscs):
+            raise InvalidArgument(
+                "`specs`, `results` and `miscs` must be equally long; "
+                f"got {len(specs)}, {len(results)} and {len(miscs)}."
+            )
+        tids = self.trials.new_trial_ids(len(specs)) if new_tids is None else new_tids
+        docs = self.trials.source_trial_docs(
+            tids=tids, specs=specs, results=results, miscs=miscs, sources=[trial] * len(specs)
+        )
+        for doc in docs:
+            doc["state"] = JOB_STATE_DONE
+        inserted: list[Any] = self.trials.insert_trial_docs(docs)
+        return inserted
+
+
+@scope.define
+def draw_idxs_vals(domain: Domain, new_ids: Any, rng: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Draw trials from the prior of a domain; see `Domain.s_idxs_vals`."""
+    from sparktune.rand import suggest_batch
+
+    draw = getattr(rng, "integers", None) or rng.randint
+    return suggest_batch(new_ids, domain, Trials(), int(draw(2**31 - 1)))
+
+
+class Domain:
+    """An objective and the space of its argument. Can be pickled with cloudpickle.
+
+    Parameters
+    ----------
+    fn : callable or None
+        The objective; None for a domain that only suggests.
+    expr : Any
+        The space: an expression, or dicts, lists and tuples that contain some.
+    workdir : str, optional
+        Written into the `misc` of new trials.
+    pass_expr_memo_ctrl : bool, optional
+        Whether `fn` is called as ``fn(expr=, memo=, ctrl=)``. By default as
+        `fmin_pass_expr_memo_ctrl` marked it.
+    name : str, optional
+        A name for people.
+    loss_target : float, optional
+        What the lowest loss is thought to be; for suggesters that use it.
+
+    Attributes
+    ----------
+    expr : Apply
+        The space as an expression.
+    params : dict of str to Apply
+        The distribution of each hyperparameter.
+    space : CompiledSpace
+        The space as the suggesters use it.
+    cmd : tuple
+        Written into the `misc` of new trials.
+
+    Raises
+    ------
+    DuplicateLabel
+        If two hyperparameters have the same label.
+    BadSearchSpace
+        If the space is wrong in another way.
+    """
+
+    rec_eval_print_node_on_error = False
+    # A literal in a space that is the class Ctrl stands for the Ctrl of the evaluation.
+    pyll_ctrl = as_apply(Ctrl)
+
+    def __init__(
+        self,
+        fn: Callable[..., Any] | None,
+        expr: Any,
+        workdir: str | None = None,
+        pass_expr_memo_ctrl: bool | None = None,
+        name: str | None = None,
+        loss_target: float | None = None,
+    ) -> None:
+        self.fn = fn
+        self.pass_expr_memo_ctrl: bool = (
+            getattr(fn, "fmin_pass_expr_memo_ctrl", False)
+            if pass_expr_memo_ctrl is None
+            else pass_expr_memo_ctrl
+        )
+        self.expr: Apply = as_apply(expr)
+        self.space: CompiledSpace = compile_space(self.expr, ctrl_type=Ctrl)
+        self.workdir = workdir
+        self.name = name
+        self.loss_target = loss_target
+        self.cmd = ("domain_attachment", "FMinIter_Domain")
+
+    @cached_property
+    def _param_nodes(self) -> dict[str, Apply]:
+        nodes: dict[str, Apply] = {}
+        for node in dfs(self.expr):
+            if node.name == "hyperopt_param":
+                label = node.arg["label"].obj
+                if nodes.setdefault(label, node) is not node:
+                    raise DuplicateLabel(
+                        f"Two hyperparameters must not share a label; got {label!r}."
+                    )
+        return nodes
+
+    @property
+    def params(self) -> dict[str, Apply]:
+        """The distribution of each hyperparameter, by label."""
+        return {label: node.arg["obj"] for label, node in self._param_nodes.items()}
+
+    @cached_property
+    def _draw(self) -> tuple[Apply, Apply, Apply]:
+        ids, rng = as_apply("new_ids"), as_apply("rng")
+        return ids, rng, scope.draw_idxs_vals(self, ids, rng)
+
+    @property
+    def s_new_ids(self) -> Apply:
+        """The node of `s_idxs_vals` for which a memo gives the ids of new trials."""
+        return self._draw[0]
+
+    @property
+    def s_rng(self) -> Apply:
+        """The node of `s_idxs_vals` for which a memo gives a numpy Generator or RandomState."""
+        return self._draw[1]
+
+    @property
+    def s_idxs_vals(self) -> Apply:
+        """A node that draws new trials from the prior; suggesters of others' start from it.
+
+        ``pyll.rec_eval(domain.s_idxs_vals, memo={domain.s_new_ids: ids, domain.s_rng: rng})`` gives
+        the pair (idxs, vals) that `miscs_update_idxs_vals` takes.
+        """
+        return self._draw[2]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The compiled space belongs to this process; it is made again from the expression.
+        dropped = ("space", "_param_nodes", "_draw")
+        return {key: value for key, value in self.__dict__.items() if key not in dropped}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.space = compile_space(self.expr, ctrl_type=Ctrl)
+
+    def memo_from_config(self, config: Mapping[str, Any]) -> dict[Any, Any]:
+        """Return a memo with which `rec_eval` builds the point from values.
+
+        Parameters
+        ----------
+        config : mapping of str to scalar
+            Values by label. Hyperparameters without one must not be needed.
+        """
+        return {
+            node: config.get(label, GarbageCollected) for label, node in self._param_nodes.items()
+        }
+
+    def evaluate(
+        self, config: Mapping[str, Any], ctrl: Ctrl, attach_attachments: bool = True
+    ) -> dict[str, Any]:
+        """Build the point and call the objective.
+
+        Parameters
+        ----------
+        config : mapping of str to scalar
+            Values of the active hyperparameters by label.
+        ctrl : Ctrl
+            For the objective's attachments, and for objectives that ask for it.
+        attach_attachments : bool, default True
+            Whether to move `attachments` from the result to ``ctrl.attachments``.
+
+        Returns
+        -------
+        dict
+            The result; see `sparktune._trials.documents.normalize_result`.
+
+        Raises
+        ------
+        InvalidResult
+            If the objective returned something that is no result.
+        """
+        if self.fn is None:
+            raise SparktuneError("This Domain has no objective (`fn` is None) to evaluate.")
+        if self.pass_expr_memo_ctrl:
+            memo = self.memo_from_config(config)
+            use_obj_for_literal_in_memo(self.expr, ctrl, Ctrl, memo)
+            rval = self.fn(expr=self.expr, memo=memo, ctrl=ctrl)
+        elif self.rec_eval_print_node_on_error:
+            # Slower, but says which node of the expression failed.
+            memo = self.memo_from_config(config)
+            use_obj_for_literal_in_memo(self.expr, ctrl, Ctrl, memo)
+            rval = self.fn(rec_eval(self.expr, memo=memo, print_node_on_error=True))
+        else:
+            rval = self.fn(run_program(self.space.program, config, ctrl))
+        result = normalize_result(rval)
+        if attach_attachments:
+            for name, value in split_attachments(result).items():
+                ctrl.attachments[name] = value
+        return result
+
+    def short_str(self) -> str:
+        """Return a short description for messages."""
+        return f"Domain{{{self.fn}}}"
+
+    def loss(self, result: Mapping[str, Any], config: Any = None) -> Any:
+        """Return the loss in a result, None where there is none."""
+        return result.get("loss")
+
+    def loss_variance(self, result: Mapping[str, Any], config: Any = None) -> Any:
+        """Return the variance of the loss, 0 where the result does not say."""
+        return result.get("loss_variance", 0.0)
+
+    def true_loss(self, result: Mapping[str, Any], config: Any = None) -> Any:
+        """Return the true loss where the result has one, else the loss."""
+        return result["true_loss"] if "true_loss" in result else self.loss(result, config)
+
+    def true_loss_variance(self, config: Any = None) -> Any:
+        """Raise: for subclasses that know it."""
+        raise NotImplementedError("A subclass of Domain has to define true_loss_variance.")
+
+    def status(self, result: Mapping[str, Any], config: Any = None) -> Any:
+        """Return the status in a result."""
+        return result["status"]
+
+    def new_result(self) -> dict[str, Any]:
+        """Return the result of a trial that has not started."""
+        return {"status": STATUS_NEW}

@@ -1,0 +1,513 @@
+"""Expression nodes: the graph that a search space is, and the symbol table that builds it.
+
+A node is an `Apply`: the name of a function in `scope` and the nodes of its arguments. Constants
+are `Literal` nodes. `hp.uniform("x", 0, 1) * 2` builds such a graph; `evaluate.py` walks and
+evaluates it. Names, attributes and argument order are Hyperopt's, because frameworks walk them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from io import StringIO
+from typing import Any, TextIO
+
+import numpy as np
+
+from sparktune.exceptions import BadSearchSpaceType
+
+__all__ = [
+    "Apply",
+    "Literal",
+    "MissingArgument",
+    "PyllImportError",
+    "SymbolTable",
+    "SymbolTableEntry",
+    "as_apply",
+    "scope",
+]
+
+
+class PyllImportError(ImportError):
+    """A name asked of `SymbolTable.inject` or `SymbolTable.import_` is not defined."""
+
+
+class MissingArgument:
+    """Stands in `Apply.arg` for a parameter that the call does not give."""
+
+
+class SymbolTable:
+    """The functions that expressions may call, by name.
+
+    ``scope.f(a, b)`` builds the node that calls ``f`` on ``a`` and ``b`` when it is evaluated;
+    ``scope.define`` adds a function.
+    """
+
+    def __init__(self) -> None:
+        self._impls: dict[str, Callable[..., Any]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        # Only reached for names that are not defined; defined ones are instance attributes.
+        raise AttributeError(
+            f"scope has no function {name!r}; add one with @scope.define (def {name}(...): ...)."
+        )
+
+    def _new_apply(
+        self,
+        name: str,
+        args: Iterable[Any],
+        kwargs: Mapping[str, Any],
+        o_len: int | None = None,
+        pure: bool = False,
+    ) -> Apply:
+        named = [(k, as_apply(kwargs[k])) for k in sorted(kwargs)]
+        return Apply(name, [as_apply(a) for a in args], named, o_len=o_len, pure=pure)
+
+    def _define(
+        self, name: str, f: Callable[..., Any], o_len: int | None, pure: bool
+    ) -> Callable[..., Any]:
+        setattr(self, name, SymbolTableEntry(self, name, o_len, pure))
+        self._impls[name] = f
+        return f
+
+    def define(
+        self, f: Callable[..., Any], o_len: int | None = None, pure: bool = False
+    ) -> Callable[..., Any]:
+        """Add the function `f` under its own name; usable as a decorator.
+
+        Parameters
+        ----------
+        f : callable
+            What the node calls when it is evaluated.
+        o_len : int, optional
+            The length of what `f` returns, if fixed; it allows ``a, b = scope.f(x)``.
+        pure : bool
+            True if `f` has no side effect.
+
+        Returns
+        -------
+        callable
+            `f` itself.
+
+        Raises
+        ------
+        ValueError
+            If the name is taken. The function that a notebook cell or a reloaded module defined
+            may be replaced by that cell or module.
+        """
+        name = f.__name__
+        if hasattr(self, name) and not _same_source(self._impls.get(name), f):
+            raise ValueError(
+                f"scope.{name} is already defined and cannot be overridden; "
+                "give the function another name, or call scope.undefine first."
+            )
+        return self._define(name, f, o_len, pure)
+
+    def define_if_new(
+        self, f: Callable[..., Any], o_len: int | None = None, pure: bool = False
+    ) -> Callable[..., Any]:
+        """Add `f` unless it is there already; a different function of that name is an error."""
+        name = f.__name__
+        if hasattr(self, name) and self._impls.get(name) is not f:
+            raise ValueError(f"scope.{name} is already defined as another function.")
+        return self._define(name, f, o_len, pure)
+
+    def define_pure(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """Add `f`, which has no side effects."""
+        return self.define(f, o_len=None, pure=True)
+
+    def define_info(
+        self, o_len: int | None = None, pure: bool = False
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Return a decorator that adds a function with these properties."""
+
+        def wrapper(f: Callable[..., Any]) -> Callable[..., Any]:
+            return self.define(f, o_len=o_len, pure=pure)
+
+        return wrapper
+
+    def undefine(self, f: str | Callable[..., Any]) -> None:
+        """Remove the function `f` (itself or its name)."""
+        name = f if isinstance(f, str) else f.__name__
+        del self._impls[name]
+        delattr(self, name)
+
+    def inject(self, *args: str, **kwargs: str) -> dict[str, Any]:
+        """Return a dict of the named builders; ``inject("log", e="exp")`` renames one."""
+        found: dict[str, Any] = {}
+        for new, old in [*((a, a) for a in args), *kwargs.items()]:
+            if not hasattr(self, old):
+                raise PyllImportError(f"scope has no function {old!r}.")
+            found[new] = getattr(self, old)
+        return found
+
+    def import_(self, _globals: dict[str, Any], *args: str, **kwargs: str) -> None:
+        """Put the builders that `inject` returns into a dict, such as ``globals()``."""
+        _globals.update(self.inject(*args, **kwargs))
+
+
+def _same_source(old: Callable[..., Any] | None, new: Callable[..., Any]) -> bool:
+    """Return whether `new` is a newer version of the user's function `old`."""
+    if old is None:
+        return False
+    place = (getattr(old, "__module__", None), getattr(old, "__qualname__", None))
+    if place != (getattr(new, "__module__", None), getattr(new, "__qualname__", None)):
+        return False
+    # Our own functions and builtins stay; only what has a Python body of the user's is replaced.
+    return hasattr(old, "__code__") and not str(place[0]).startswith("sparktune.")
+
+
+class SymbolTableEntry:
+    """What ``scope.f`` is: calling it builds an `Apply` node."""
+
+    def __init__(
+        self, symbol_table: SymbolTable, apply_name: str, o_len: int | None, pure: bool
+    ) -> None:
+        self.symbol_table = symbol_table
+        self.apply_name = apply_name
+        self.o_len = o_len
+        self.pure = pure
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Apply:
+        """Build the node that calls this function on these arguments."""
+        return self.symbol_table._new_apply(self.apply_name, args, kwargs, self.o_len, self.pure)
+
+
+scope = SymbolTable()
+
+
+def as_apply(obj: Any) -> Apply:
+    """Turn an object into a node.
+
+    Nodes stay as they are. Tuples and lists become ``pos_args`` nodes (they evaluate to tuples),
+    dicts become ``dict`` nodes with their keys sorted where they can be. Anything else becomes a
+    `Literal`.
+
+    Raises
+    ------
+    BadSearchSpaceType
+        If the object is a node that Hyperopt made.
+    """
+    if isinstance(obj, Apply):
+        return obj
+    if isinstance(obj, tuple):
+        return Apply("pos_args", [as_apply(a) for a in obj], [], len(obj), pure=True)
+    if isinstance(obj, list):
+        return Apply("pos_args", [as_apply(a) for a in obj], [], None, pure=True)
+    if isinstance(obj, dict):
+        items = _sorted_items(obj)
+        if all(isinstance(k, str) for k in obj):
+            return Apply("dict", [], [(k, as_apply(v)) for k, v in items], len(items), pure=True)
+        return Apply("dict", [as_apply([list(item) for item in items])], [], None, pure=True)
+    if type(obj).__module__.startswith("hyperopt.pyll"):
+        # As a constant it would silently take its hyperparameters out of the search.
+        raise BadSearchSpaceType(
+            "A space must be made with one library; got a node of hyperopt's. "
+            "Import hp and scope from sparktune."
+        )
+    return Literal(obj)
+
+
+def _sorted_items(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    try:
+        return sorted(mapping.items(), key=lambda item: item[0])
+    except TypeError:  # keys of several types, or nodes: the order they were written in
+        return list(mapping.items())
+
+
+class Apply:
+    """A node that calls the scope function `name` on its inputs.
+
+    Parameters
+    ----------
+    name : str
+        Name of the function in `scope`.
+    pos_args : sequence of Apply
+        Positional arguments.
+    named_args : sequence of (str, Apply)
+        Keyword arguments.
+    o_len : int, optional
+        Length of the value, if fixed; allows unpacking and ``len``.
+    pure : bool
+        True if the function has no side effect.
+    define_params : dict, optional
+        Arguments of `SymbolTable.define_if_new`, applied where the node is unpickled.
+    """
+
+    # numpy must leave `np.float64(2) * node` to the node's own operators.
+    __array_ufunc__ = None
+
+    #: "file:line" where the user made this hyperparameter; only for messages, never pickled.
+    made_at: str | None = None
+
+    def __init__(
+        self,
+        name: str,
+        pos_args: Sequence[Apply],
+        named_args: Iterable[tuple[str, Apply] | list[Any]] = (),
+        o_len: int | None = None,
+        pure: bool = False,
+        define_params: dict[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.pos_args = list(pos_args)
+        self.named_args: list[Any] = [[k, v] for k, v in named_args]
+        self.o_len = o_len
+        self.pure = pure
+        self.define_params = define_params
+        for node in self.inputs():
+            if not isinstance(node, Apply):
+                raise TypeError(
+                    f"The inputs of an Apply must be nodes; got {node!r}. Use as_apply on it."
+                )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "made_at"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.define_params:
+            scope.define_if_new(**self.define_params)
+
+    def inputs(self) -> list[Apply]:
+        """Return the argument nodes: positional ones first, then the named ones."""
+        if self.named_args:
+            return self.pos_args + [v for _, v in self.named_args]
+        return self.pos_args
+
+    @property
+    def arg(self) -> dict[str, Any]:
+        """The argument nodes by parameter name; `MissingArgument` for those not given.
+
+        Raises
+        ------
+        TypeError
+            If the function cannot be called so, or does not tell its parameters (some builtins).
+        """
+        fn = scope._impls[self.name]
+        try:
+            signature = _signature(fn)
+        except ValueError as e:
+            raise TypeError(f"scope.{self.name} does not tell the names of its parameters.") from e
+        bound = signature.bind_partial(*self.pos_args, **dict(self.named_args))
+        return {p: bound.arguments.get(p, MissingArgument) for p in signature.parameters}
+
+    def set_kwarg(self, name: str, value: Any) -> None:
+        """Set the keyword argument `name` to `value`, in place."""
+        for pair in self.named_args:
+            if pair[0] == name:
+                pair[1] = as_apply(value)
+                return
+        if self.arg.get(name, MissingArgument) is not MissingArgument:
+            raise NotImplementedError(
+                f"{name!r} of scope.{self.name} was given by position; "
+                "set_kwarg cannot turn it into a keyword."
+            )
+        self.named_args.append([name, as_apply(value)])
+        self.named_args.sort(key=lambda pair: pair[0])
+
+    def clone_from_inputs(self, inputs: Sequence[Apply], o_len: Any = "same") -> Apply:
+        """Return a node that calls the same function on other inputs (as many as now)."""
+        if len(inputs) != len(self.inputs()):
+            raise TypeError(
+                f"scope.{self.name} has {len(self.inputs())} inputs; got {len(inputs)}."
+            )
+        n = len(self.pos_args)
+        named = [(k, new) for (k, _), new in zip(self.named_args, inputs[n:], strict=True)]
+        new = self.__class__(
+            self.name,
+            inputs[:n],
+            named,
+            self.o_len if o_len == "same" else o_len,
+            self.pure,
+            self.define_params,
+        )
+        if self.made_at is not None:
+            new.made_at = self.made_at
+        return new
+
+    def replace_input(self, old_node: Apply, new_node: Apply) -> list[int]:
+        """Replace an input, in place; return the positions in `inputs` where it stood."""
+        found = []
+        for i, node in enumerate(self.pos_args):
+            if node is old_node:
+                self.pos_args[i] = new_node
+                found.append(i)
+        for i, pair in enumerate(self.named_args):
+            if pair[1] is old_node:
+                self.named_args[i] = [pair[0], new_node]
+                found.append(i + len(self.pos_args))
+        return found
+
+    def eval(self, memo: Mapping[int, Any] | None = None) -> Any:
+        """Evaluate the graph below this node.
+
+        Parameters
+        ----------
+        memo : dict, optional
+            Values of nodes, by their ``id``. See `rec_eval` for values by node.
+        """
+        from sparktune._space.evaluate import dfs, rec_eval
+
+        by_node = {n: memo[id(n)] for n in dfs(self) if id(n) in memo} if memo else None
+        return rec_eval(self, memo=by_node)
+
+    def pprint(
+        self,
+        ofile: TextIO,
+        lineno: list[int] | None = None,
+        indent: int = 0,
+        memo: dict[Apply, str] | None = None,
+    ) -> None:
+        """Write the graph to `ofile`, a node a line, each node once and then by reference."""
+        seen = {} if memo is None else memo
+        line = [0] if lineno is None else lineno
+        # A stack, not recursion: a long chain of operators must not end in RecursionError.
+        todo: list[tuple[Apply | str, int]] = [(self, indent)]
+        while todo:
+            item, depth = todo.pop()
+            if isinstance(item, str):
+                text = item
+            elif item in seen:
+                text = seen[item]
+            else:
+                text = item._title()
+                seen[item] = f"{text}  [line:{line[0]}]"
+                for k, v in reversed(item.named_args):
+                    todo += [(v, depth + 2), (f" {k} =", depth)]
+                todo += [(v, depth + 2) for v in reversed(item.pos_args)]
+            ofile.write(f"{line[0]} {' ' * depth}{text}\n")
+            line[0] += 1
+
+    def _title(self) -> str:
+        return self.name
+
+    def __str__(self) -> str:
+        out = StringIO()
+        self.pprint(out)
+        return out.getvalue()[:-1]
+
+    # Like Hyperopt, == and != compare identity: nodes are keys of memo dicts.
+
+    def __add__(self, other: Any) -> Apply:
+        return scope.add(self, other)  # type: ignore[no-any-return]
+
+    def __radd__(self, other: Any) -> Apply:
+        return scope.add(other, self)  # type: ignore[no-any-return]
+
+    def __sub__(self, other: Any) -> Apply:
+        return scope.sub(self, other)  # type: ignore[no-any-return]
+
+    def __rsub__(self, other: Any) -> Apply:
+        return scope.sub(other, self)  # type: ignore[no-any-return]
+
+    def __mul__(self, other: Any) -> Apply:
+        return scope.mul(self, other)  # type: ignore[no-any-return]
+
+    def __rmul__(self, other: Any) -> Apply:
+        return scope.mul(other, self)  # type: ignore[no-any-return]
+
+    def __truediv__(self, other: Any) -> Apply:
+        return scope.truediv(self, other)  # type: ignore[no-any-return]
+
+    def __rtruediv__(self, other: Any) -> Apply:
+        return scope.truediv(other, self)  # type: ignore[no-any-return]
+
+    def __floordiv__(self, other: Any) -> Apply:
+        return scope.floordiv(self, other)  # type: ignore[no-any-return]
+
+    def __rfloordiv__(self, other: Any) -> Apply:
+        return scope.floordiv(other, self)  # type: ignore[no-any-return]
+
+    def __pow__(self, other: Any) -> Apply:
+        return scope.pow(self, other)  # type: ignore[no-any-return]
+
+    def __rpow__(self, other: Any) -> Apply:
+        return scope.pow(other, self)  # type: ignore[no-any-return]
+
+    def __neg__(self) -> Apply:
+        return scope.neg(self)  # type: ignore[no-any-return]
+
+    def __lt__(self, other: Any) -> Apply:
+        return scope.lt(self, other)  # type: ignore[no-any-return]
+
+    def __le__(self, other: Any) -> Apply:
+        return scope.le(self, other)  # type: ignore[no-any-return]
+
+    def __gt__(self, other: Any) -> Apply:
+        return scope.gt(self, other)  # type: ignore[no-any-return]
+
+    def __ge__(self, other: Any) -> Apply:
+        return scope.ge(self, other)  # type: ignore[no-any-return]
+
+    def __getitem__(self, idx: Any) -> Apply:
+        if self.o_len is not None and isinstance(idx, int) and idx >= self.o_len:
+            raise IndexError(f"index {idx} of an expression of length {self.o_len}")
+        return scope.getitem(self, idx)  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        if self.o_len is None:
+            raise TypeError(
+                f"An expression (scope.{self.name}) has no length or truth value before it is "
+                "evaluated; use scope functions on it, e.g. scope.len(node)."
+            )
+        return self.o_len
+
+    def __iter__(self) -> Iterator[Apply]:
+        # Without this, Python would iterate through __getitem__ without end.
+        return iter([self[i] for i in range(len(self))])
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Apply:
+        """Build the node that calls the value of this one."""
+        return scope.call(self, args, kwargs)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=256)
+def _signature(fn: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(fn)
+
+
+class Literal(Apply):
+    """A constant.
+
+    Parameters
+    ----------
+    obj : Any
+        The value; evaluation gives this very object.
+    """
+
+    def __init__(self, obj: Any = None) -> None:
+        try:
+            o_len = len(obj)
+        except Exception:  # whatever a user's __len__ raises, it has no length that we can use
+            o_len = None
+        super().__init__("literal", [], [], o_len, pure=True)
+        self._obj = obj
+
+    @property
+    def obj(self) -> Any:
+        """The constant."""
+        return self._obj
+
+    @property
+    def arg(self) -> dict[str, Any]:
+        """A constant has no arguments."""
+        return {}
+
+    def eval(self, memo: Mapping[int, Any] | None = None) -> Any:
+        """Return the constant, or the value that `memo` has for it."""
+        return self._obj if memo is None else memo.get(id(self), self._obj)
+
+    def clone_from_inputs(self, inputs: Sequence[Apply], o_len: Any = "same") -> Apply:
+        """Return a new node of the same constant."""
+        return self.__class__(self._obj)
+
+    def replace_input(self, old_node: Apply, new_node: Apply) -> list[int]:
+        """Do nothing: a constant has no inputs."""
+        return []
+
+    def _title(self) -> str:
+        if isinstance(self._obj, np.ndarray):
+            return f"Literal{{np.ndarray,shape={self._obj.shape}}}"
+        return f"Literal{{{self._obj}}}"

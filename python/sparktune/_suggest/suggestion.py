@@ -1,0 +1,156 @@
+"""What the suggesters share: from rows of values to trial documents."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparktune._space.compile import CompiledSpace, compile_space
+from sparktune._trials.documents import Trial
+from sparktune._trials.history import HistoryCache
+from sparktune.exceptions import InvalidArgument, InvalidArgumentType
+from sparktune.trials import Trials
+
+__all__ = [
+    "checked_ids",
+    "checked_seed",
+    "columns_of",
+    "documents_of",
+    "history_of",
+    "space_of",
+]
+
+
+def space_of(domain: Any) -> CompiledSpace:
+    """Return the compiled space of a domain.
+
+    Parameters
+    ----------
+    domain : Domain
+        Ours, or any object with the space as `expr`.
+    """
+    space = getattr(domain, "space", None)
+    return space if isinstance(space, CompiledSpace) else compile_space(domain.expr)
+
+
+def history_of(trials: Any, space: CompiledSpace) -> HistoryCache:
+    """Return what is known of the trials so far, as the core reads it.
+
+    Parameters
+    ----------
+    trials : Trials
+        Ours, which keep it, or any object with the documents as `trials`.
+    space : CompiledSpace
+        The space.
+    """
+    cache = trials._history_for(space) if isinstance(trials, Trials) else HistoryCache(space)
+    cache.sync(trials.trials)
+    return cache
+
+
+def checked_ids(new_ids: Any) -> list[int]:
+    """Return trial ids as a list of int.
+
+    Parameters
+    ----------
+    new_ids : iterable of int
+        From `Trials.new_trial_ids`.
+
+    Raises
+    ------
+    InvalidArgumentType
+        If they are no ints.
+    """
+    try:
+        return [operator.index(tid) for tid in new_ids]
+    except TypeError:
+        raise InvalidArgumentType(
+            f"`new_ids` must be ints, one a trial; got {new_ids!r}. "
+            "Hint: use `trials.new_trial_ids(n)`."
+        ) from None
+
+
+def checked_seed(seed: Any) -> int:
+    """Return a seed as an int.
+
+    Parameters
+    ----------
+    seed : int
+        At least 0 and less than 2**64.
+
+    Raises
+    ------
+    InvalidArgumentType, InvalidArgument
+        If it is no int, or out of range.
+    """
+    try:
+        value = operator.index(seed)
+    except TypeError:
+        raise InvalidArgumentType(f"`seed` must be an int; got {seed!r}.") from None
+    if not 0 <= value < 2**64:
+        raise InvalidArgument(f"`seed` must be from 0 to 2**64 - 1; got {value}.")
+    return value
+
+
+def documents_of(
+    new_ids: Sequence[int],
+    rows: npt.NDArray[np.float64],
+    domain: Any,
+    trials: Any,
+    space: CompiledSpace,
+) -> list[Trial]:
+    """Return one new trial document an id.
+
+    Parameters
+    ----------
+    new_ids : sequence of int
+        The ids.
+    rows : array of shape (len(new_ids), number of hyperparameters)
+        The values, NaN where inactive.
+    domain : Domain
+        Its `cmd` and `workdir` go into the documents.
+    trials : Trials
+        Makes the documents.
+    space : CompiledSpace
+        What the columns mean.
+    """
+    cmd, workdir = domain.cmd, domain.workdir
+    miscs = []
+    for tid, row in zip(new_ids, rows.tolist(), strict=True):
+        vals = space.lists_from_row(row)
+        if space.opaque:
+            # Which hyperparameters are active depends on an expression that only Python can
+            # evaluate, so all of them were drawn.
+            active = space.prune({label: some[0] for label, some in vals.items() if some})
+            vals = {label: some if label in active else [] for label, some in vals.items()}
+        idxs = {label: [tid] if some else [] for label, some in vals.items()}
+        miscs.append({"tid": tid, "cmd": cmd, "workdir": workdir, "idxs": idxs, "vals": vals})
+    nothing = [None] * len(miscs)
+    results = [domain.new_result() for _ in miscs]
+    docs: list[Trial] = trials.new_trial_docs(list(new_ids), nothing, results, miscs)
+    return docs
+
+
+def columns_of(
+    docs: Iterable[Trial], space: CompiledSpace
+) -> tuple[dict[str, list[int]], dict[str, list[Any]]]:
+    """Return the trial ids and the values of each hyperparameter, where it is active.
+
+    Parameters
+    ----------
+    docs : iterable of Trial
+        From `documents_of`.
+    space : CompiledSpace
+        Their space.
+    """
+    idxs: dict[str, list[int]] = {label: [] for label in space.labels}
+    vals: dict[str, list[Any]] = {label: [] for label in space.labels}
+    for doc in docs:
+        for label, values in doc["misc"]["vals"].items():
+            vals[label] += values
+            idxs[label] += doc["misc"]["idxs"][label]
+    return idxs, vals

@@ -1,0 +1,255 @@
+"""A trial document as text and back, with exact values and types; what a search resumes from.
+
+MLflow's params are text for people, and what the objective logged stands among them. So each
+trial's run also has its document as JSON in a tag, or in several where one is too short.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from sparktune._trials.documents import (
+    JOB_STATE_CANCEL,
+    JOB_STATE_DONE,
+    JOB_STATE_ERROR,
+    JOB_STATE_NEW,
+    JOB_STATE_RUNNING,
+    Trial,
+    new_trial_doc,
+)
+
+__all__ = ["TAG", "decode_trial", "encode_trial", "from_tags", "to_tags"]
+
+TAG = "sparktune.trial"
+# Servers before 2.15 take 5,000 characters a tag. A document beyond the limit keeps its plain keys.
+_TAG_CHARACTERS = 5000
+_MAX_CHARACTERS = 60_000
+_MAX_TEXT = 10_000
+_MAX_ITEMS = 5_000
+
+_STATES = {
+    JOB_STATE_NEW: "new",
+    JOB_STATE_RUNNING: "running",
+    JOB_STATE_DONE: "done",
+    JOB_STATE_ERROR: "error",
+    JOB_STATE_CANCEL: "cancelled",
+}
+_STATE_OF = {name: state for state, name in _STATES.items()}
+# Keys of `misc` that are written in a way of their own, or that the reader knows.
+_KNOWN_MISC = frozenset({"tid", "cmd", "workdir", "idxs", "vals", "error", "traceback", "run_id"})
+
+
+class _Inexpressible(Exception):
+    """A value that JSON cannot hold exactly."""
+
+
+def encode_trial(trial: Trial, clean: Callable[[str], str] = str) -> str:
+    """Return a document as JSON.
+
+    Parameters
+    ----------
+    trial : Trial
+        In any state. Values of `result` that are no plain data (numbers, text, lists, dicts, small
+        numeric arrays) are left out; `vals` must be scalars.
+    clean : callable
+        Takes what must not be kept out of the texts of errors.
+    """
+    misc = trial["misc"]
+    vals: dict[str, Any] = {}
+    types: dict[str, str] = {}
+    for label, values in misc["vals"].items():
+        vals[label] = None  # inactive
+        if len(values):
+            vals[label], kind = _encode_value(values[0])
+            if kind is not None:
+                types[label] = kind
+    found: dict[str, Any] = {
+        "state": _STATES[trial["state"]],
+        "vals": vals,
+        "types": types,
+        "book_time": _encode_or_none(trial.get("book_time")),
+        "refresh_time": _encode_or_none(trial.get("refresh_time")),
+        "owner": _encode_or_none(trial.get("owner")),
+        "version": trial.get("version", 0),
+    }
+    if misc.get("error"):
+        found["error"] = [clean(str(part))[:_MAX_TEXT] for part in misc["error"]]
+    if misc.get("traceback"):
+        found["traceback"] = clean(str(misc["traceback"]))[-_MAX_TEXT:]
+    found["misc"] = _encode_entries({k: v for k, v in misc.items() if k not in _KNOWN_MISC})
+    found["result"] = _encode_entries(trial.get("result") or {})
+    text = _dump(found)
+    if len(text) > _MAX_CHARACTERS:
+        found["misc"] = {}
+        found["result"] = _encode_entries(
+            {
+                key: value
+                for key, value in (trial.get("result") or {}).items()
+                if key == "status" or isinstance(value, (int, float, np.number, np.bool_))
+            }
+        )
+        text = _dump(found)
+    return text
+
+
+def decode_trial(text: str, tid: int) -> Trial:
+    """Return the document that `encode_trial` was given, as far as it could be kept.
+
+    Parameters
+    ----------
+    text : str
+        What `encode_trial` returned.
+    tid : int
+        The trial's id.
+    """
+    found = json.loads(text)
+    types = found["types"]
+    vals: dict[str, list[Any]] = {
+        label: []
+        if value is None and label not in types
+        else [_decode_value(value, types.get(label))]
+        for label, value in found["vals"].items()
+    }
+    misc: dict[str, Any] = {
+        "tid": tid,
+        "cmd": ("domain_attachment", "FMinIter_Domain"),
+        "workdir": None,
+        "idxs": {label: [tid] if values else [] for label, values in vals.items()},
+        "vals": vals,
+    }
+    misc.update(_decode(found["misc"]))
+    if "error" in found:
+        misc["error"] = tuple(found["error"])
+    if "traceback" in found:
+        misc["traceback"] = found["traceback"]
+    doc = new_trial_doc(tid, None, _decode(found["result"]), misc)
+    doc["state"] = _STATE_OF[found["state"]]
+    doc["version"] = found["version"]
+    for key in ("book_time", "refresh_time", "owner"):
+        doc[key] = _decode(found[key])
+    return doc
+
+
+def to_tags(text: str) -> dict[str, str]:
+    """Return tags that hold a text of any length."""
+    if len(text) <= _TAG_CHARACTERS:
+        return {TAG: text}
+    size = _TAG_CHARACTERS - 10
+    parts = [text[i : i + size] for i in range(0, len(text), size)]
+    tags = {f"{TAG}.{number}": part for number, part in enumerate(parts[1:], 2)}
+    # How many there are: a shorter text may have replaced a longer one.
+    return {TAG: f"{len(parts)}|{parts[0]}", **tags}
+
+
+def from_tags(tags: Mapping[str, str]) -> str | None:
+    """Return the text that `to_tags` was given; None if it is not there as a whole."""
+    first = tags.get(TAG)
+    if first is None or first.startswith("{"):
+        return first
+    count, _, start = first.partition("|")
+    rest = [tags.get(f"{TAG}.{number}") for number in range(2, int(count) + 1)]
+    if None in rest:
+        return None
+    return start + "".join(part for part in rest if part is not None)
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=True)
+
+
+# -- values of hyperparameters: float64 and int64 nearly always, so these are written bare ---------
+
+
+def _encode_value(value: Any) -> tuple[Any, str | None]:
+    if isinstance(value, np.generic) and value.dtype.name in ("float64", "int64"):
+        return value.item(), None
+    if isinstance(value, np.generic) and value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
+        return value.item(), value.dtype.name
+    if isinstance(value, (bool, int, float, str)):
+        return value, "python"
+    return _encode_or_none(value), "other"
+
+
+def _decode_value(value: Any, kind: str | None) -> Any:
+    if kind is None:
+        return np.float64(value) if isinstance(value, float) else np.int64(value)
+    if kind == "python":
+        return value
+    return _decode(value) if kind == "other" else np.dtype(kind).type(value)
+
+
+# -- anything else --------------------------------------------------------------------------------
+
+
+def _encode_or_none(value: Any) -> Any:
+    try:
+        return _encode(value, [_MAX_ITEMS])
+    except _Inexpressible:
+        return None
+
+
+def _encode_entries(entries: Mapping[Any, Any]) -> Any:
+    """Encode a dict without the entries that cannot be."""
+    kept = {}
+    for key, value in entries.items():
+        try:
+            _encode((key, value), [_MAX_ITEMS])
+        except _Inexpressible:
+            continue
+        kept[key] = value
+    return _encode(kept, [len(kept) * _MAX_ITEMS + 1])
+
+
+def _encode(value: Any, left: list[int]) -> Any:
+    left[0] -= 1
+    if left[0] < 0:
+        raise _Inexpressible
+    kind = type(value)
+    if value is None or kind in (bool, int, float):
+        return value
+    if kind is str:
+        if len(value) > _MAX_TEXT:
+            raise _Inexpressible
+        return value
+    if kind is list:
+        return [_encode(item, left) for item in value]
+    if kind is tuple:
+        return {"$tuple": [_encode(item, left) for item in value]}
+    if kind is dict:
+        if all(type(key) is str and not key.startswith("$") for key in value):
+            return {key: _encode(item, left) for key, item in value.items()}
+        pairs = [[_encode(key, left), _encode(item, left)] for key, item in value.items()]
+        return {"$dict": pairs}
+    if kind is datetime.datetime and value.tzinfo is None:
+        return {"$time": value.isoformat()}
+    if isinstance(value, np.generic) and value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
+        return {"$numpy": value.dtype.name, "value": value.item()}
+    if kind is np.ndarray and value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
+        left[0] -= value.size
+        if left[0] >= 0:
+            return {"$array": value.dtype.name, "shape": list(value.shape),
+                    "value": value.ravel().tolist()}  # fmt: skip
+    raise _Inexpressible
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decode(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "$tuple" in value:
+        return tuple(_decode(item) for item in value["$tuple"])
+    if "$dict" in value:
+        return {_decode(key): _decode(item) for key, item in value["$dict"]}
+    if "$time" in value:
+        return datetime.datetime.fromisoformat(value["$time"])
+    if "$numpy" in value:
+        return np.dtype(value["$numpy"]).type(value["value"])
+    if "$array" in value:
+        return np.array(value["value"], dtype=value["$array"]).reshape(value["shape"])
+    return {key: _decode(item) for key, item in value.items()}

@@ -1,0 +1,179 @@
+"""What is recorded of a trial: plain names, params, metrics and tags, within MLflow's limits."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import numbers
+import os
+import posixpath
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sparktune._tracking.exact import encode_trial, to_tags
+from sparktune._tracking.spaces import SpaceReader
+from sparktune._tracking.store import redacted, without_credentials
+from sparktune._trials.documents import (
+    JOB_STATE_CANCEL,
+    JOB_STATE_DONE,
+    STATUS_FAIL,
+    STATUS_OK,
+    Trial,
+    spec_from_misc,
+)
+
+__all__ = ["KeyNames", "TrialRecord", "clean_key", "cut", "milliseconds"]
+
+# MLflow's limits: 250 characters a name; 6,000 a param's value, but 500 on servers before 2.8;
+# 8,000 a tag's value, but 5,000 on servers before 2.15.
+MAX_KEY = 250
+MAX_PARAM = 500
+MAX_TAG = 5000
+_UUID_ROOM = 33  # "_" and 32 digits, which a clash appends
+
+_FORBIDDEN = re.compile(r"[^/\w.\- ]" if os.name == "nt" else r"[^/\w.\- :]")
+
+
+def cut(text: str, limit: int) -> str:
+    """Return `text`, shortened to at most `limit` characters with an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def milliseconds(moment: datetime.datetime | None) -> int:
+    """Return a UTC time of a document, or now, as MLflow has it: milliseconds since 1970."""
+    if moment is None:
+        return int(time.time() * 1000)
+    return round(moment.replace(tzinfo=datetime.timezone.utc).timestamp() * 1000)
+
+
+def clean_key(name: str) -> str:
+    """Return the nearest name that MLflow takes for a param, metric or tag.
+
+    Characters that it refuses become underscores; so do the slashes of a name that is no tidy
+    relative path, since MLflow may store a name as one.
+    """
+    key = _FORBIDDEN.sub("_", name)[: MAX_KEY - _UUID_ROOM]
+    if posixpath.normpath(key) != key or key.startswith(("/", "..")):
+        key = key.replace("/", "_")
+    return "_" + key.lstrip(".") if key in ("", ".") or key.startswith("..") else key
+
+
+class KeyNames:
+    """A name for each label, so that no two labels share one.
+
+    Parameters
+    ----------
+    labels : iterable of str
+        All the labels of the space; others get a name when they are first asked for.
+    """
+
+    def __init__(self, labels: Iterable[str] = ()) -> None:
+        self._keys: dict[str, str] = {}
+        self._taken: set[str] = set()
+        # Labels that need no change keep their names whatever the order.
+        for label in sorted(labels, key=lambda label: (clean_key(label) != label, label)):
+            self[label]
+
+    def __getitem__(self, label: str) -> str:
+        if label not in self._keys:
+            base = key = clean_key(label)
+            number = 2
+            while key in self._taken:
+                key = f"{base}_{number}"
+                number += 1
+            self._taken.add(key)
+            self._keys[label] = key
+        return self._keys[label]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What a finished trial leaves, copied so that the document may change meanwhile."""
+
+    tid: int
+    run_status: str  # MLflow's: FINISHED, FAILED, KILLED
+    trial_status: str  # ok, fail, error, cancelled, or what else the objective said
+    vals: Mapping[str, Any]
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""  # the traceback, or what else is known
+    document: str = ""  # see `sparktune._tracking.exact`
+    ended: int = 0  # milliseconds since 1970
+
+    @classmethod
+    def of(cls, trial: Trial) -> TrialRecord:
+        """Read a document whose state is DONE, ERROR or CANCEL."""
+        result = trial.get("result") or {}
+        misc = trial["misc"]
+        run_status, trial_status, error = "FAILED", "error", ""
+        if trial["state"] == JOB_STATE_CANCEL:
+            run_status, trial_status = "KILLED", "cancelled"
+        elif trial["state"] == JOB_STATE_DONE:
+            trial_status = str(result.get("status", STATUS_OK))
+            run_status = "FAILED" if trial_status == STATUS_FAIL else "FINISHED"
+        if run_status == "FAILED":
+            error = str(misc.get("traceback") or "")
+            if not error and misc.get("error"):
+                error = ": ".join(str(part) for part in misc["error"])
+        return cls(
+            tid=int(trial["tid"]),
+            run_status=run_status,
+            trial_status=trial_status,
+            vals=spec_from_misc(misc),
+            metrics=_numbers(result),
+            error=redacted(error),
+            document=without_credentials(encode_trial(trial, redacted)),
+            ended=milliseconds(trial.get("refresh_time")),
+        )
+
+    @property
+    def loss(self) -> float | None:
+        """The loss if the trial counts for the best one, else ``None``."""
+        loss = self.metrics.get("loss")
+        if self.trial_status != STATUS_OK or loss is None or not math.isfinite(loss):
+            return None
+        return loss
+
+    def params(self, space: SpaceReader, names: KeyNames) -> dict[str, str]:
+        """Return the values of the active parameters, as text, by name."""
+        return {
+            names[label]: cut(space.value(label, value), MAX_PARAM)
+            for label, value in self.vals.items()
+        }
+
+    def choices(self, space: SpaceReader, names: KeyNames) -> dict[str, str]:
+        """Return what each active choice chose, as text, by the name of its param."""
+        chosen = {label: space.readable(label, self.vals) for label in self.vals}
+        return {
+            names[label]: cut(text, MAX_TAG) for label, text in chosen.items() if text is not None
+        }
+
+    def tags(self, space: SpaceReader, names: KeyNames) -> dict[str, str]:
+        """Return the tags that are known at the end of the trial."""
+        tags = {"trial_status": cut(self.trial_status, MAX_TAG), **to_tags(self.document)}
+        for name, text in self.choices(space, names).items():
+            tags[clean_key(f"choice.{name}")] = text
+        loss = self.metrics.get("loss")
+        if loss is not None and not math.isfinite(loss):
+            # Stores differ in what they make of such a metric; the tag can be searched.
+            tags["loss_not_finite"] = str(loss)
+        return tags
+
+
+def _numbers(result: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numeric entries of a result document, `loss` among them."""
+    found: dict[str, float] = {}
+    names = KeyNames()
+    for key, value in result.items():
+        # A loss is whatever float() accepts; of the rest only what is a number.
+        if key != "loss" and not isinstance(value, numbers.Real):
+            continue
+        if value is None or type(value).__name__ in ("bool", "bool_"):
+            continue
+        try:
+            found[names[str(key)]] = float(value)
+        except Exception:
+            continue
+    return found

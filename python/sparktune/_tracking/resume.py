@@ -1,0 +1,219 @@
+"""Reading a search back from its parent run, so that `fmin` can go on with it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from sparktune._tracking.base import ResumedSearch
+from sparktune._tracking.exact import decode_trial, from_tags
+from sparktune._tracking.spaces import SpaceReader
+from sparktune._tracking.store import RunWriter, absolute_uri
+from sparktune._trials.documents import (
+    JOB_STATE_CANCEL,
+    JOB_STATE_DONE,
+    JOB_STATE_NEW,
+    JOB_STATE_RUNNING,
+    STATUS_NEW,
+    Trial,
+)
+from sparktune.exceptions import BadSearchSpace, InvalidArgument, InvalidArgumentType
+
+__all__ = ["check_same_space", "read_search"]
+
+logger = logging.getLogger("sparktune.mlflow")
+
+_SHOWN_DIFFERENCES = 10
+
+
+def read_search(run_id: str, fmin_uuid: str | None = None) -> tuple[list[Trial], ResumedSearch]:
+    """Read the trials of a search from the MLflow tracking store that is set.
+
+    Parameters
+    ----------
+    run_id : str
+        The parent run.
+    fmin_uuid : str, optional
+        Which search, if several were recorded in that run.
+
+    Returns
+    -------
+    list of Trial
+        By id. Trials that had not ended are new again; those that were cancelled are cancelled.
+    ResumedSearch
+        Where they came from.
+
+    Raises
+    ------
+    ImportError
+        If MLflow is not installed.
+    InvalidArgument
+        If there is no such run, or no such search in it.
+    InvalidArgumentType
+        If an argument is no text.
+    """
+    for name, value in (("run_id", run_id), ("fmin_uuid", fmin_uuid)):
+        if not isinstance(value, str) and not (name == "fmin_uuid" and value is None):
+            raise InvalidArgumentType(f"`{name}` must be a str; got {value!r}.")
+    try:
+        import mlflow
+    except ImportError as error:
+        raise ImportError(
+            "`from_mlflow` needs MLflow, which is not installed; "
+            "hint: pip install 'sparktune[mlflow]'."
+        ) from error
+
+    reader = RunWriter(absolute_uri(mlflow.get_tracking_uri()), "")
+    try:
+        parent = reader.client.get_run(run_id)
+    except mlflow.exceptions.MlflowException as error:
+        raise InvalidArgument(
+            f"`run_id` must be a run of the store at {mlflow.get_tracking_uri()}, the parent run "
+            f"of a search; got {run_id!r} ({error}). Hint: mlflow.set_tracking_uri(...)."
+        ) from error
+    uuid = _which_search(parent, fmin_uuid)
+    found: dict[int, tuple[bool, Trial]] = {}
+    unreadable = 0
+    open_runs = set()
+    for run in reader.children(parent.info.experiment_id, run_id, fmin_uuid=uuid):
+        trial = _read_trial(run)
+        if trial is None:
+            unreadable += 1
+            continue
+        ended = trial["state"] != JOB_STATE_NEW
+        if ended and run.info.status == "RUNNING":
+            open_runs.add(run.info.run_id)
+        # One id twice: a server that was away may have made a run that nobody used.
+        if trial["tid"] not in found or (ended and not found[trial["tid"]][0]):
+            found[trial["tid"]] = (ended, trial)
+    if unreadable:
+        logger.warning(
+            "%d runs under run %s are left out: they have no %r tag that can be read.",
+            unreadable, run_id, "sparktune.trial",
+        )  # fmt: skip
+    trials = [trial for _, (_, trial) in sorted(found.items())]
+    space = _read_space(reader, parent, uuid)
+    return trials, ResumedSearch(run_id, uuid, space, frozenset(open_runs))
+
+
+def _which_search(parent: Any, wanted: str | None) -> str:
+    """Return the uuid of the search to read."""
+    uuids = [
+        value
+        for name, value in sorted(parent.data.tags.items())
+        if name == "fmin_uuid" or name == f"fmin_uuid_{value}"
+    ]
+    if not uuids:
+        raise InvalidArgument(
+            f"`run_id` must be the parent run of a search; run {parent.info.run_id} has no tag "
+            "`fmin_uuid`."
+        )
+    if wanted is None and len(uuids) > 1:
+        raise InvalidArgument(
+            f"Run {parent.info.run_id} holds {len(uuids)} searches; say which one with "
+            f"`fmin_uuid`: {', '.join(uuids)}."
+        )
+    if wanted is not None and wanted not in uuids:
+        raise InvalidArgument(
+            f"`fmin_uuid` must be a search of run {parent.info.run_id}, one of "
+            f"{', '.join(uuids)}; got {wanted!r}."
+        )
+    return uuids[0] if wanted is None else wanted
+
+
+def _read_trial(run: Any) -> Trial | None:
+    """Return the document of a trial, None if the run has none."""
+    tid, text = run.data.tags.get("tid", ""), from_tags(run.data.tags)
+    if not tid.isdigit() or text is None:
+        return None
+    try:
+        trial = decode_trial(text, int(tid))
+    except (KeyError, TypeError, ValueError):
+        return None
+    trial["misc"]["run_id"] = run.info.run_id
+    if trial["state"] == JOB_STATE_RUNNING:
+        if run.data.tags.get("trial_status") == "cancelled":
+            trial["state"] = JOB_STATE_CANCEL
+        else:
+            # Its search died: it is to run again, with the same values.
+            trial["state"] = JOB_STATE_NEW
+            trial["result"] = {"status": STATUS_NEW}
+            trial["book_time"] = trial["refresh_time"] = None
+    if trial["state"] == JOB_STATE_DONE and "status" not in trial["result"]:
+        return None
+    return trial
+
+
+def _read_space(reader: RunWriter, parent: Any, uuid: str) -> Any:
+    """Return the description of the search's space, None if it cannot be had."""
+    second = f"fmin_uuid_{uuid}" in parent.data.tags
+    file = f"space_{uuid}.json" if second else "space.json"
+    try:
+        return json.loads(reader.read_text(parent.info.run_id, file))
+    except Exception as error:
+        logger.warning(
+            "The space of the search in run %s cannot be read (%s), so it is not compared with "
+            "the one that the search goes on with.",
+            parent.info.run_id, error,
+        )  # fmt: skip
+        return None
+
+
+def check_same_space(resumed: ResumedSearch, space: Any) -> None:
+    """Raise `BadSearchSpace` if a space is not the one that a search was begun with.
+
+    Parameters
+    ----------
+    resumed : ResumedSearch
+        The search.
+    space : Apply
+        The expression of the space.
+    """
+    if resumed.space is None:
+        return
+    now = json.loads(json.dumps(SpaceReader(space).describe(), default=str))
+    different = [f"  {path}: {old} -> {new}" for path, old, new in _differences(resumed.space, now)]
+    if different:
+        more = len(different) - _SHOWN_DIFFERENCES
+        if more > 0:
+            different = [*different[:_SHOWN_DIFFERENCES], f"  and {more} more"]
+        raise BadSearchSpace(
+            "The space must be the one that the search was begun with (run "
+            f"{resumed.run_id}); it differs, then -> now:\n" + "\n".join(different) + "\n"
+            "Hint: for another space begin a new search, with `points_to_evaluate` for good points."
+        )
+
+
+def _differences(old: Any, new: Any, path: str = "$") -> Iterator[tuple[str, str, str]]:
+    """Yield the places where two JSON values differ, as paths through the space."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            here = f"{path}.{key}"
+            if key not in old:
+                yield here, "nothing", _short(new[key])
+            elif key not in new:
+                yield here, _short(old[key]), "nothing"
+            else:
+                yield from _differences(old[key], new[key], here)
+    elif isinstance(old, list) and isinstance(new, list):
+        for i in range(max(len(old), len(new))):
+            here = f"{path}[{i}]"
+            if i >= len(old):
+                yield here, "nothing", _short(new[i])
+            elif i >= len(new):
+                yield here, _short(old[i]), "nothing"
+            else:
+                yield from _differences(old[i], new[i], here)
+    elif old != new or isinstance(old, bool) is not isinstance(new, bool):
+        yield path, _short(old), _short(new)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict) and ("$param" in value or "$choice" in value):
+        label = value.get("$param", value.get("$choice"))
+        args = ", ".join(_short(arg) for arg in value.get("args", ()))
+        return f"{label} = {value.get('distribution')}({args})"
+    text = json.dumps(value)
+    return text if len(text) <= 100 else text[:97] + "..."

@@ -1,0 +1,323 @@
+"""What is written of a search: its parent run and the run of each trial.
+
+Everything here is called on the tracker's background thread, and everything may be called again
+after it failed: what was written before is found, not written twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from sparktune._tracking.base import SearchInfo, SearchSummary, Trial
+from sparktune._tracking.exact import encode_trial, to_tags
+from sparktune._tracking.plot import history_svg
+from sparktune._tracking.records import (
+    MAX_PARAM,
+    KeyNames,
+    TrialRecord,
+    clean_key,
+    cut,
+    milliseconds,
+)
+from sparktune._tracking.spaces import SpaceReader
+from sparktune._tracking.store import (
+    RunWriter,
+    check_reachable,
+    is_passing,
+    is_remote,
+    redacted,
+    worker_environment,
+    worker_uri,
+)
+from sparktune._worker.mlflow_run import active_runs
+
+__all__ = ["ChildRun", "SearchRun", "remove_active"]
+
+
+class ChildRun:
+    """What is known of the run of one trial."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.tid = int(trial["tid"])
+        self.started = milliseconds(trial.get("book_time"))
+        self.document = encode_trial(trial)
+        self.known: str | None = trial["misc"].get("run_id")  # a resumed trial's
+        self.run_id: str | None = None
+        self.payload: dict[str, Any] | None = None
+        self.attempted = False  # a call that failed may have made the run all the same
+
+
+class SearchRun:
+    """The runs of one search.
+
+    Parameters
+    ----------
+    info : SearchInfo
+        The search.
+    tracking_uri, registry_uri : str
+        Absolute URIs; the latter None where it is the same store.
+    active : mlflow.ActiveRun or None
+        The run that was active when the search began, which becomes the parent.
+    space : SpaceReader
+        Reads `info.space`.
+    """
+
+    def __init__(
+        self,
+        info: SearchInfo,
+        tracking_uri: str,
+        registry_uri: str | None,
+        active: Any,
+        space: SpaceReader,
+    ) -> None:
+        self._info = info
+        self._tracking_uri = tracking_uri
+        self._registry_uri = registry_uri
+        self._active = active
+        self._space = space
+        self._names = KeyNames(space.parameters)
+        self.resumes = info.resumed is not None and (
+            active is None or active.info.run_id == info.resumed.run_id
+        )
+        # A search that goes on keeps its uuid; only its suffix for clashing params is new.
+        self.uuid = info.resumed.uuid if self.resumes and info.resumed else info.uuid
+        self._suffix = info.uuid
+        self.own_run: Any = None
+        self.parent_id: str | None = None
+        self._experiment_id = ""
+        self._writer: RunWriter | None = None
+        self._taken: dict[str, set[str]] = {}
+        self._second = False  # whether another search has written to the parent
+        self._context_tags: dict[str, str] = {}
+        self._tids: dict[int, str] = {}  # run id by trial
+        self._points: list[tuple[int, float | None, str]] = []
+
+    # -- the parent ----------------------------------------------------------------------------
+
+    def target(self) -> tuple[RunWriter, str]:
+        """Return a writer and the id of the parent run, which is made or found first."""
+        # Each time: MLflow's client takes minutes to find out that nobody listens.
+        check_reachable(self._tracking_uri)
+        if self._writer is None or self.parent_id is None:
+            self._writer = self._open()
+        assert self.parent_id is not None
+        return self._writer, self.parent_id
+
+    def _open(self) -> RunWriter:
+        import mlflow.tracking.fluent as fluent
+        from mlflow.tracking.context import registry
+
+        writer = RunWriter(self._tracking_uri, self._suffix)
+        if self._active is not None:
+            run = writer.client.get_run(self._active.info.run_id)
+        elif self.own_run is not None:
+            run = self.own_run
+        else:
+            # The fluent API knows where runs belong (experiment, source, user, notebook); the
+            # run becomes active on this thread, and is taken over by the one that searches.
+            if self.resumes and self._info.resumed is not None:
+                run = fluent.start_run(run_id=self._info.resumed.run_id)
+            else:
+                run = fluent.start_run(run_name=f"fmin-{self.uuid[:6]}")
+            remove_active(fluent, run.info.run_id)
+            self.own_run = run
+            run = writer.client.get_run(run.info.run_id)
+        if not self.resumes:
+            self._taken = {
+                "params": set(run.data.params),
+                "metrics": set(run.data.metrics),
+                "tags": set(run.data.tags),
+            }
+            self._second = "fmin_uuid" in run.data.tags
+        elif run.data.tags.get("fmin_uuid") != self.uuid:
+            # Another search was there first, and got the plain names.
+            self._second = True
+            end = f"_{self.uuid}"
+            names = (*run.data.params, *run.data.metrics, *run.data.tags)
+            own = {name.removesuffix(end) for name in names if name.endswith(end)}
+            self._taken = {"params": own, "metrics": own, "tags": own}
+        with contextlib.suppress(Exception):
+            self._context_tags = {k: redacted(str(v)) for k, v in registry.resolve_tags().items()}
+        self._experiment_id = run.info.experiment_id
+        self.parent_id = run.info.run_id
+        return writer
+
+    def _free(self, kind: str, name: str) -> str:
+        """Return a name for the parent run that nobody else had when the search began."""
+        return f"{name}_{self.uuid}" if name in self._taken.get(kind, ()) else name
+
+    def _file(self, stem: str, kind: str) -> str:
+        return f"{stem}_{self.uuid}.{kind}" if self._second else f"{stem}.{kind}"
+
+    def describe(self) -> None:
+        """Write the arguments and the space."""
+        writer, parent = self.target()
+        params = {
+            self._free("params", clean_key(name)): cut(redacted(str(value)), MAX_PARAM)
+            for name, value in self._info.params.items()
+            if value is not None
+        }
+        tags = {
+            self._free("tags", name): value
+            for name, value in {"fmin_uuid": self.uuid, "sparktune.version": _version()}.items()
+        }
+        writer.log(parent, params=params, tags=tags)
+        space = self._space.describe()
+        if space is not None and not self.resumes:
+            text = json.dumps(space, indent=1, default=str)
+            writer.log_text(parent, text, self._file("space", "json"))
+
+    def log_best(self, loss: float, finished: int, moment: int) -> None:
+        """Write that there is a new best loss."""
+        writer, parent = self.target()
+        name = self._free("metrics", "best_loss")
+        writer.log(parent, metrics={name: loss}, step=finished, moment=moment)
+
+    def finish(self, summary: SearchSummary, counts: dict[str, float], moment: int) -> None:
+        """Write how the search ended, and end the parent run if it is the search's own."""
+        writer, parent = self.target()
+        with self._ending(writer, parent if self.own_run else None, summary.status, moment):
+            self._remove_twins(writer, parent)
+            params: dict[str, str] = {}
+            tags: dict[str, str] = {}
+            if summary.best_trial is not None:
+                best = TrialRecord.of(summary.best_trial)
+                tags["best_tid"] = str(best.tid)
+                params = {
+                    self._free("params", f"best_{name}"): value
+                    for name, value in best.params(self._space, self._names).items()
+                }
+                for name, text in best.choices(self._space, self._names).items():
+                    tags[clean_key(f"best_choice.{name}")] = text
+            writer.log(
+                parent,
+                params=params,
+                metrics={self._free("metrics", name): value for name, value in counts.items()},
+                tags={self._free("tags", name): value for name, value in tags.items()},
+                step=int(sum(counts.values())),
+                moment=moment,
+            )
+            if self._points:
+                title = f"{len(self._points)} trials of search {self.uuid[:6]}"
+                picture = history_svg(self._points, title)
+                writer.log_text(parent, picture, self._file("history", "svg"))
+            if summary.error:
+                writer.log_text(parent, redacted(summary.error), self._file("traceback", "txt"))
+
+    @contextlib.contextmanager
+    def _ending(
+        self, writer: RunWriter, run_id: str | None, status: str, moment: int
+    ) -> Iterator[None]:
+        """End a run after the body, also when that fails for good; not when it will be repeated."""
+        try:
+            yield
+        except Exception as error:
+            if run_id is not None and not is_passing(error):
+                writer.end(run_id, status, moment)
+            raise
+        if run_id is not None:
+            writer.end(run_id, status, moment)
+
+    def _remove_twins(self, writer: RunWriter, parent: str) -> None:
+        """Delete runs that a server made when MLflow's client repeated a call that had worked."""
+        if not is_remote(self._tracking_uri):
+            return
+        for run in writer.children(self._experiment_id, parent, fmin_uuid=self.uuid):
+            tid = run.data.tags.get("tid", "")
+            ours = self._tids.get(int(tid)) if tid.isdigit() else None
+            if ours is not None and run.info.run_id != ours:
+                writer.client.delete_run(run.info.run_id)
+
+    # -- the trials ----------------------------------------------------------------------------
+
+    def count(self, record: TrialRecord) -> None:
+        """Take a trial into the history plot."""
+        self._points.append((record.tid, record.loss, record.trial_status))
+
+    def create(self, child: ChildRun) -> None:
+        """Make the run of a trial, if it has none."""
+        writer, parent = self.target()
+        if child.run_id is not None:
+            return
+        name = f"trial-{child.tid}"
+        tags = {
+            "mlflow.parentRunId": parent,
+            "mlflow.runName": name,
+            "fmin_uuid": self.uuid,
+            "tid": str(child.tid),
+        }
+        run = None
+        if self.resumes and child.known is not None:
+            run = writer.reopen(child.known)
+        elif child.attempted:
+            found = writer.children(
+                self._experiment_id, parent, fmin_uuid=self.uuid, tid=tags["tid"]
+            )
+            run = next(found, None)
+        if run is None:
+            child.attempted = True
+            every = {**self._context_tags, **tags, **to_tags(child.document)}
+            run = writer.create(self._experiment_id, name, every, child.started)
+        child.run_id = self._tids[child.tid] = run.info.run_id
+        info = {
+            key.lstrip("_"): value
+            for key, value in vars(run.info).items()
+            if value is None or isinstance(value, str | int)
+        }
+        child.payload = {
+            **self.payload_without_run(),
+            "run_id": run.info.run_id,
+            "parent_run_id": parent,
+            "experiment_id": run.info.experiment_id,
+            "info": info,
+            "tags": tags,
+        }
+
+    def payload_without_run(self) -> dict[str, Any]:
+        """Return what a worker must know of the store."""
+        return {
+            "run_id": None,
+            "experiment_id": None,
+            "tracking_uri": worker_uri(self._tracking_uri),
+            "registry_uri": None if self._registry_uri is None else worker_uri(self._registry_uri),
+            "environment": worker_environment(),
+        }
+
+    def record(self, child: ChildRun, record: TrialRecord) -> None:
+        """Write what a trial came to."""
+        self.create(child)
+        writer, _ = self.target()
+        assert child.run_id is not None
+        writer.log(
+            child.run_id,
+            params=record.params(self._space, self._names),
+            metrics=record.metrics,
+            tags=record.tags(self._space, self._names),
+            moment=record.ended,
+        )
+
+    def end_trial(self, child: ChildRun, record: TrialRecord) -> None:
+        """Write that a trial has ended, and why if it failed."""
+        self.create(child)
+        writer, _ = self.target()
+        assert child.run_id is not None
+        writer.end(child.run_id, record.run_status, record.ended)
+        if record.error:
+            writer.log_text(child.run_id, record.error, "traceback.txt")
+
+
+def remove_active(fluent: Any, run_id: str) -> None:
+    """Take a run out of this thread's active ones, without ending it."""
+    stack = active_runs(fluent)
+    stack[:] = [run for run in stack if run.info.run_id != run_id]
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("sparktune")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,106 @@
+"""Whether a search is tracked."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from typing import Any
+
+from sparktune._tracking.base import NullTracker, Tracker
+from sparktune.exceptions import InvalidArgumentType
+
+__all__ = ["make_tracker"]
+
+ENVIRONMENT_SWITCH = "SPARKTUNE_MLFLOW"
+SPARK_SWITCH = "spark.databricks.mlflow.trackHyperopt.enabled"
+_OFF = frozenset({"0", "false", "no", "off"})
+
+
+def make_tracker(
+    *, enabled: bool | None = None, parallel: bool = False, session: Any = None
+) -> Tracker:
+    """Return the tracker that a search must use.
+
+    Parameters
+    ----------
+    enabled : bool or None
+        The ``mlflow`` argument of `fmin`. ``False`` records nothing. ``True`` asks for a record.
+        ``None`` records a parallel search when MLflow is installed, and a serial one only when it
+        runs inside an active MLflow run, so that a plain `fmin` never creates a store.
+    parallel : bool
+        Whether the trials run on a cluster (`SparkTrials`).
+    session : pyspark.sql.SparkSession, optional
+        The session that runs the trials, of whichever kind; by default the active one, if any.
+
+    Returns
+    -------
+    Tracker
+        `NullTracker` when nothing is to be recorded; then MLflow is not imported. The environment
+        variable ``SPARKTUNE_MLFLOW=0`` and the Spark setting
+        ``spark.databricks.mlflow.trackHyperopt.enabled=false`` switch recording off whatever
+        `enabled` says.
+
+    Raises
+    ------
+    InvalidArgumentType
+        If `enabled` is neither a bool nor ``None``.
+    ImportError
+        If `enabled` is true and MLflow is not installed.
+    """
+    if enabled is not None and not isinstance(enabled, bool):
+        raise InvalidArgumentType(f"`mlflow` must be True, False or None; got {enabled!r}.")
+    if enabled is False or _switched_off(session):
+        return NullTracker()
+    if not _installed():
+        if enabled:
+            raise ImportError(
+                "`mlflow=True` needs MLflow, which is not installed; "
+                "hint: pip install 'sparktune[mlflow]'."
+            )
+        return NullTracker()
+    if enabled is None and not parallel and not _in_active_run():
+        return NullTracker()
+
+    from sparktune._tracking.tracker import MlflowTracker
+
+    return MlflowTracker()
+
+
+def _switched_off(session: Any) -> bool:
+    if os.environ.get(ENVIRONMENT_SWITCH, "").strip().lower() in _OFF:
+        return True
+    return _spark_setting(SPARK_SWITCH, session).strip().lower() in _OFF
+
+
+def _spark_setting(key: str, session: Any) -> str:
+    """Return a setting of a Spark session that runs already, or an empty string."""
+    if session is None and "pyspark" not in sys.modules:
+        return ""
+    try:
+        if session is None:
+            from pyspark.sql import SparkSession
+
+            session = SparkSession.getActiveSession()
+        # Not by way of the context, which Spark Connect does not have.
+        return str(session.conf.get(key, "")) if session is not None else ""
+    except Exception:
+        # A stopped session, or a client without a session: there is no setting to honour.
+        return ""
+
+
+def _installed() -> bool:
+    if "mlflow" in sys.modules:
+        return sys.modules["mlflow"] is not None
+    try:
+        return importlib.util.find_spec("mlflow") is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _in_active_run() -> bool:
+    mlflow = sys.modules.get("mlflow")
+    try:
+        return mlflow is not None and mlflow.active_run() is not None
+    except Exception:
+        return False

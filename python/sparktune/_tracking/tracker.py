@@ -1,0 +1,339 @@
+"""The `Tracker` that records a search in MLflow."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from traceback import format_exception
+from typing import Any
+
+from sparktune._tracking.base import SearchInfo, SearchSummary, TrackedRun, Trial
+from sparktune._tracking.outbox import FIRST, LAST, Outbox
+from sparktune._tracking.records import TrialRecord, cut, milliseconds
+from sparktune._tracking.run import ChildRun, SearchRun, remove_active
+from sparktune._tracking.spaces import SpaceReader
+from sparktune._tracking.store import absolute_uri, is_passing, is_remote, redacted
+from sparktune._trials.documents import JOB_STATE_CANCEL
+from sparktune._worker.mlflow_run import active_runs, worker_run
+
+__all__ = ["MlflowTracker"]
+
+logger = logging.getLogger("sparktune.mlflow")
+
+# The first use of a SQLite store creates its tables, which can take ten seconds.
+_BEGIN_SECONDS = 60.0
+_BEGIN_SECONDS_REMOTE = 15.0
+# A trial waits for its run, so that the objective can log into it: so long while runs are being
+# made, and no longer than this when the server is stuck on one thing.
+_CHILD_SECONDS = 30.0
+_STUCK_SECONDS = 5.0
+# At the end of a search: so long without any progress (but not much longer than the search itself
+# took), and so long at all. A server takes some 20 seconds to start.
+_END_IDLE_SECONDS = (5.0, 30.0)
+_END_SECONDS = 600.0
+
+_GROUPS = {"FINISHED": "ok", "FAILED": "failed", "KILLED": "cancelled"}
+_SEARCH = "the search itself"
+
+
+class _Tracked:
+    """The run of one trial, which is made on the tracker's thread."""
+
+    def __init__(self, tracker: MlflowTracker, trial: Trial, run: ChildRun) -> None:
+        self._tracker = tracker
+        self.trial = trial
+        self._settled = threading.Event()
+        self.run = run
+
+    def settle(self) -> None:
+        self._settled.set()
+
+    def payload(self, timeout: float | None = None) -> dict[str, Any] | None:
+        """See `TrackedRun`."""
+        if not self._settled.is_set():
+            self._tracker.wait_for(self._settled, _CHILD_SECONDS if timeout is None else timeout)
+        return self.run.payload or self._tracker.payload_without_run()
+
+    def note(self, text: str) -> None:
+        """See `TrackedRun`."""
+        self._tracker.warn_of_workers(text)
+
+
+class MlflowTracker:
+    """Records a search in MLflow.
+
+    The active run is the parent and is left open; without one, a run is made, made active and
+    ended. Each trial has a nested run. What is written is listed in docs/mlflow.md.
+
+    All calls to the server are made on one background thread, with explicit run ids. The search
+    waits for it in three places, each bounded: for a parent run of its own in `begin`, for a
+    trial's run where a worker needs it, and in `end`. While the server is away nothing waits:
+    what is to be written is kept, and tried again until `end` gives up.
+    """
+
+    def __init__(self) -> None:
+        self._outbox = Outbox("sparktune-mlflow", is_passing, self._failed, self._succeeded)
+        self._warned = False
+        self._away = False
+        self._began = time.monotonic()
+        self._lock = threading.Lock()
+        self._told_of_workers = False
+        self._tracked: dict[int, _Tracked] = {}
+        self._unnamed: list[tuple[Trial, ChildRun]] = []  # ended before their run was made
+        self._counts = dict.fromkeys(_GROUPS.values(), 0)
+        self._best: float | None = None
+        self._search: SearchRun | None = None
+
+    # -- the contract --------------------------------------------------------------------------
+
+    def begin(self, info: SearchInfo) -> None:
+        """See `Tracker`."""
+        try:
+            self._begin(info)
+        except BaseException:  # Ctrl-C while the store is being opened
+            self._outbox.close(0, 0)
+            raise
+
+    def _begin(self, info: SearchInfo) -> None:
+        with self._guard():
+            import mlflow
+
+            space = SpaceReader(None)
+            with self._guard():
+                space = SpaceReader(info.space)
+            uri = absolute_uri(mlflow.get_tracking_uri())
+            registry: str | None = absolute_uri(mlflow.get_registry_uri() or uri)
+            active = mlflow.active_run()
+            search = SearchRun(info, uri, None if registry == uri else registry, active, space)
+            self._search = search
+            if search.resumes and info.resumed is not None:
+                for trial in info.past:
+                    record = TrialRecord.of(trial)
+                    self._count(record)
+                    if trial["misc"].get("run_id") in info.resumed.open_runs:
+                        end = partial(search.end_trial, ChildRun(trial), record)
+                        self._outbox.put(end, about=record.tid)
+            opened = threading.Event()
+
+            def open_run() -> None:
+                search.target()
+                opened.set()
+
+            self._outbox.put(open_run, order=FIRST, about=_SEARCH, on_drop=opened.set)
+            self._outbox.put(search.describe, about=_SEARCH)
+            self._outbox.start()
+            if active is None:
+                self.wait_for(opened, _BEGIN_SECONDS_REMOTE if is_remote(uri) else _BEGIN_SECONDS,
+                              stuck=_BEGIN_SECONDS)  # fmt: skip
+                self._make_active(search)
+
+    def trial_started(self, trial: Trial) -> TrackedRun | None:
+        """See `Tracker`."""
+        with self._guard():
+            if self._search is None:
+                return None
+            search, run = self._search, ChildRun(trial)
+            tracked = self._tracked[run.tid] = _Tracked(self, trial, run)
+
+            def create() -> None:
+                search.create(run)
+                tracked.settle()
+
+            self._outbox.put(create, order=FIRST, on_drop=tracked.settle)
+            return tracked
+        return None
+
+    def trial_finished(self, trial: Trial) -> None:
+        """See `Tracker`."""
+        with self._guard():
+            if self._search is None:
+                return
+            search, record = self._search, TrialRecord.of(trial)
+            tracked = self._tracked.pop(record.tid, None)
+            if tracked is not None:
+                run = tracked.run
+                # Two jobs, so that another trial's start waits for one of them at most.
+                self._outbox.put(lambda: search.record(run, record), about=record.tid)
+                self._outbox.put(lambda: search.end_trial(run, record), about=record.tid)
+                self._name(trial, run)
+            best = self._count(record)
+            if best is not None:
+                done = sum(self._counts.values())
+                self._outbox.put(lambda: search.log_best(best, done, record.ended), about=_SEARCH)
+
+    def local_run(self, trial: Trial) -> AbstractContextManager[object]:
+        """See `Tracker`."""
+        with self._guard():
+            tracked = self._tracked.get(int(trial["tid"]))
+            payload = None if tracked is None else tracked.payload()
+            if payload is not None and payload["run_id"] is not None:
+                return worker_run(payload, any_thread=False)
+        return nullcontext()
+
+    def end(self, summary: SearchSummary) -> None:
+        """See `Tracker`."""
+        with self._guard():
+            if self._search is None:
+                return
+            search, now = self._search, milliseconds(None)
+            # Trials whose end nobody reported.
+            for tracked in list(self._tracked.values()):
+                self.trial_finished({**tracked.trial, "state": JOB_STATE_CANCEL})
+            counts = {f"trials_{name}": float(count) for name, count in self._counts.items()}
+            self._outbox.put(lambda: search.finish(summary, counts, now), order=LAST, about=_SEARCH)
+            try:
+                least, most = _END_IDLE_SECONDS
+                idle = min(max(least, time.monotonic() - self._began), most)
+                lost = self._outbox.close(idle, _END_SECONDS)
+            finally:
+                self._make_inactive(search)
+            self._tell_what_is_lost(lost)
+            for trial, run in self._unnamed:
+                if run.run_id is not None:
+                    trial["misc"]["run_id"] = run.run_id
+
+    # -- bookkeeping, on the search's thread -----------------------------------------------------
+
+    def _count(self, record: TrialRecord) -> float | None:
+        """Count a trial; return its loss if that is a new best one."""
+        self._counts[_GROUPS[record.run_status]] += 1
+        if self._search is not None:
+            self._search.count(record)
+        loss = record.loss
+        if loss is None or (self._best is not None and loss >= self._best):
+            return None
+        self._best = loss
+        return loss
+
+    def _name(self, trial: Trial, run: ChildRun) -> None:
+        """Write into a document which run is the trial's, now or at the end."""
+        if run.run_id is not None:
+            trial["misc"]["run_id"] = run.run_id
+        else:
+            self._unnamed.append((trial, run))
+
+    def wait_for(self, event: threading.Event, timeout: float, stuck: float | None = None) -> bool:
+        """Wait for the background thread to do something, unless the server is away or stuck.
+
+        Parameters
+        ----------
+        event : threading.Event
+            What to wait for.
+        timeout : float
+            Seconds at most.
+        stuck : float, optional
+            Seconds that one call may take at most.
+
+        Returns
+        -------
+        bool
+            Whether it happened.
+        """
+        stuck = _STUCK_SECONDS if stuck is None else stuck
+        deadline = time.monotonic() + timeout
+        while not self._away:
+            left = min(
+                deadline - time.monotonic(),
+                stuck - self._outbox.seconds_at_work(),
+            )
+            if left <= 0:
+                self._warn(
+                    "The MLflow server is slow; trials do not wait for it. What the objectives of "
+                    "these trials log themselves is lost, all else is written when it answers."
+                )
+                break
+            # In short steps: the server may be found to be away meanwhile.
+            if event.wait(min(left, 0.25)):
+                break
+        return event.is_set()
+
+    # -- the active run of the thread that called fmin -------------------------------------------
+
+    def _make_active(self, search: SearchRun) -> None:
+        """Make the run of the search's own the active one, for callbacks and for the user."""
+        if search.own_run is not None:
+            import mlflow.tracking.fluent as fluent
+
+            active_runs(fluent).append(search.own_run)
+
+    def _make_inactive(self, search: SearchRun) -> None:
+        if search.own_run is not None:
+            import mlflow.tracking.fluent
+
+            fluent: Any = mlflow.tracking.fluent
+            run_id = search.own_run.info.run_id
+            remove_active(fluent, run_id)
+            with contextlib.suppress(Exception):
+                fluent._last_active_run_id.set(run_id)
+                monitor = fluent.run_id_to_system_metrics_monitor.pop(run_id, None)
+                if monitor is not None:
+                    monitor.finish()
+
+    # -- failures --------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _guard(self) -> Any:
+        """Keep what goes wrong in tracking out of the search."""
+        try:
+            yield
+        except Exception as error:
+            self._warn("Recording the search in MLflow failed", error)
+
+    def payload_without_run(self) -> dict[str, Any] | None:
+        """Return what a worker gets whose trial has no run, so that it logs nowhere."""
+        return None if self._search is None else self._search.payload_without_run()
+
+    def warn_of_workers(self, text: str) -> None:
+        """Pass on what a worker says, once."""
+        with self._lock:
+            told, self._told_of_workers = self._told_of_workers, True
+        logger.log(logging.DEBUG if told else logging.WARNING, "%s", text)
+
+    def _failed(self, error: Exception, again: bool) -> None:
+        """Take note of a job that failed; on the background thread."""
+        if again:
+            self._away = True
+            self._warn(
+                "MLflow cannot be reached or fails; the search goes on, and what is to be recorded "
+                "is kept and tried again",
+                error,
+            )
+        else:
+            self._warn("A record of the search could not be written to MLflow", error)
+
+    def _succeeded(self) -> None:
+        """Take note of a job that succeeded; on the background thread."""
+        if self._away:
+            self._away = False
+            logger.info("MLflow answers again.")
+
+    def _tell_what_is_lost(self, lost: list[Any]) -> None:
+        """Say once, at the end, what was not recorded."""
+        tids = sorted({about for about in lost if isinstance(about, int)})
+        if tids:
+            shown = ", ".join(str(tid) for tid in tids[:10]) + (", ..." if len(tids) > 10 else "")
+            logger.warning(
+                "MLflow lacks the records, or a part of them, of %d of %d trials (%s)%s. "
+                "The trials themselves are complete.",
+                len(tids),
+                sum(self._counts.values()),
+                shown,
+                " and of the search itself" if _SEARCH in lost else "",
+            )
+        elif _SEARCH in lost:
+            logger.warning("MLflow lacks a part of the record of the search, but of no trial.")
+
+    def _warn(self, message: str, error: BaseException | None = None) -> None:
+        """Log a warning, once; further ones are for those who debug."""
+        level = logging.DEBUG if self._warned else logging.WARNING
+        self._warned = True
+        if error is None:
+            logger.log(level, "%s", message)
+        else:
+            what = cut(redacted(str(error)), 1000)
+            logger.log(level, "%s: %s: %s", message, type(error).__name__, what)
+            logger.debug("Where it failed: %s", redacted("".join(format_exception(error))))

@@ -1,0 +1,88 @@
+"""Trials as a pandas table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from sparktune._tracking.spaces import SpaceReader
+from sparktune._trials.documents import (
+    JOB_STATE_CANCEL,
+    JOB_STATE_DONE,
+    JOB_STATE_ERROR,
+    JOB_STATE_NEW,
+    JOB_STATE_RUNNING,
+    Trial,
+    spec_from_misc,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["trials_table"]
+
+_STATES = {
+    JOB_STATE_NEW: "new",
+    JOB_STATE_RUNNING: "running",
+    JOB_STATE_DONE: "done",
+    JOB_STATE_ERROR: "error",
+    JOB_STATE_CANCEL: "cancelled",
+}
+
+
+def trials_table(docs: Iterable[Trial], space: Any = None) -> pd.DataFrame:
+    """Return a table with a row a trial; see `Trials.to_pandas`.
+
+    Parameters
+    ----------
+    docs : iterable of Trial
+        The documents.
+    space : Apply, optional
+        The expression of the space, which tells what choices chose.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError(
+            "`to_pandas` needs pandas, which is not installed; hint: pip install pandas."
+        ) from error
+    reader = SpaceReader(space)
+    docs = list(docs)
+    labels = dict.fromkeys(label for doc in docs for label in doc["misc"]["vals"])
+    columns: dict[str, list[Any]] = {
+        "tid": [doc["tid"] for doc in docs],
+        "state": [_STATES[doc["state"]] for doc in docs],
+        "status": [doc["result"].get("status") for doc in docs],
+        "loss": [_number(doc["result"].get("loss")) for doc in docs],
+        "start_time": [doc["book_time"] for doc in docs],
+        "end_time": [
+            doc["refresh_time"] if doc["state"] not in (JOB_STATE_NEW, JOB_STATE_RUNNING) else None
+            for doc in docs
+        ],
+        "run_id": [doc["misc"].get("run_id") for doc in docs],
+    }
+    specs = [spec_from_misc(doc["misc"]) for doc in docs]
+    for label in labels:
+        columns[f"params.{label}"] = [_value(reader, label, spec) for spec in specs]
+    table = pd.DataFrame(columns)
+    for name in ("start_time", "end_time"):
+        table[name] = pd.to_datetime(table[name])
+    return table
+
+
+def _number(loss: Any) -> float:
+    try:
+        return float(loss)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _value(reader: SpaceReader, label: str, spec: dict[str, Any]) -> Any:
+    if label not in spec:
+        return None
+    known, chosen = reader.chosen(label, spec)
+    if not known:
+        return spec[label]
+    if isinstance(chosen, (list, dict)):
+        return reader.readable(label, spec)
+    return chosen

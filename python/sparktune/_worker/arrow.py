@@ -1,0 +1,53 @@
+"""What runs on an executor of a Spark Connect server; see `sparktune._worker.task`.
+
+Travels by value like that module, and imports only what every such executor has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from sparktune._worker.task import mapped
+
+__all__ = ["read_artifact", "run_arrow_task"]
+
+
+def read_artifact(name: str) -> memoryview:
+    """Return the contents of a file artifact of the session.
+
+    Parameters
+    ----------
+    name : str
+        The name of the file.
+    """
+    from pyspark import SparkFiles
+
+    return mapped(SparkFiles.get(name))
+
+
+def run_arrow_task(
+    run_task: Callable[[list[bytes]], list[bytes]], payload: bytes, batches: Iterable[Any]
+) -> Iterator[Any]:
+    """Run one trial; what `DataFrame.mapInArrow` calls.
+
+    Parameters
+    ----------
+    run_task : callable
+        What `sparktune._parallel.cargo.Cargo.task` returned.
+    payload : bytes
+        See `sparktune._worker.task.encode_payload`.
+    batches : iterable of pyarrow.RecordBatch
+        One row that says nothing. It is read to its end, so that the Python worker is reused.
+
+    Yields
+    ------
+    pyarrow.RecordBatch
+        One row with the answer.
+    """
+    import pyarrow
+
+    for _ in batches:
+        pass
+    column = pyarrow.array(run_task([payload]), pyarrow.binary())
+    yield pyarrow.RecordBatch.from_arrays([column], ["answer"])

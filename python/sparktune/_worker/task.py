@@ -1,0 +1,316 @@
+"""What runs on a worker: one trial.
+
+The functions here travel to workers by value, where sparktune need not be installed. So this
+module imports the standard library only, and keeps no state at module level: a function that was
+sent by value has globals of its own each time it arrives.
+
+A cargo is the bytes that all trials of a search share: the objective, the space and the functions
+below. It is unpickled once a worker process and kept there by its hash. Parcels are the data of
+`sparktune.with_data`; the objective gets them when it is unpickled.
+
+Whatever is shipped once a search, cargo or parcel, reaches this module as one of
+
+- bytes;
+- an object whose attribute ``value`` is bytes (a Spark broadcast variable);
+- a function without arguments that returns bytes or another object with the buffer protocol, such
+  as a mapped file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import mmap
+import os
+import pickle
+import platform
+import socket
+import struct
+import sys
+import time
+import traceback
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+__all__ = [
+    "RESULT_LIMIT",
+    "Evaluator",
+    "attach",
+    "encode_payload",
+    "make_evaluator",
+    "mapped",
+    "run_task",
+]
+
+RESULT_LIMIT = 64 * 1024 * 1024
+"""The most bytes that a pickled result may have: the driver keeps those of all trials."""
+
+Evaluator = Callable[[Mapping[str, Any], Any], Any]
+"""What a cargo unpickles to: takes a trial's values by label and its tracked run; returns what the
+objective returned."""
+
+Answer = tuple[Any, ...]
+"""``("ok", pickled result, meta)`` or
+``("error", type name, message, traceback, pickled exception or None, meta)`` or, where the
+objective could not be loaded, ``("not loaded", what went wrong, traceback, meta)``."""
+
+
+def encode_payload(values: Mapping[str, Any], tracked: Any) -> bytes:
+    """Return the bytes that tell a task which trial to run.
+
+    Parameters
+    ----------
+    values : mapping of str to scalar
+        Values of the active hyperparameters by label.
+    tracked : Any
+        Plain data for `sparktune._worker.mlflow_run.worker_run`, or None.
+    """
+    return pickle.dumps((dict(values), tracked))
+
+
+def make_evaluator(
+    fn: Callable[[Any], Any],
+    program: Any,
+    run_program: Callable[..., Any],
+    worker_run: Callable[..., Any],
+) -> Evaluator:
+    """Return what a cargo holds.
+
+    Parameters
+    ----------
+    fn : callable
+        The objective; takes a point.
+    program : Program
+        The space.
+    run_program, worker_run : callable
+        Those of `program.py` and `mlflow_run.py`, handed in because this module cannot import them
+        where it runs.
+    """
+
+    def evaluate(values: Mapping[str, Any], tracked: Any) -> Any:
+        with worker_run(tracked):
+            return fn(run_program(program, values))
+
+    return evaluate
+
+
+def run_task(
+    cargo: Any,
+    key: str,
+    payloads: Iterable[bytes],
+    *,
+    parcels: Mapping[str, Any] | None = None,
+    pickler: str = "cloudpickle",
+    result_limit: int | None = None,
+    keep: Any = (),
+) -> list[bytes]:
+    """Run the trial that `payloads` describes; the body of a Spark task.
+
+    Nothing leaves this function as an exception, so Spark never retries a trial because of what
+    its objective did.
+
+    Parameters
+    ----------
+    cargo : Any
+        What all trials of the search share, in one of the ways that the head of this module lists;
+        read only if this process has not loaded it yet.
+    key : str
+        Hash of the cargo.
+    payloads : iterable of bytes
+        Gives one payload, see `encode_payload`. It is read to its end: Spark throws away the
+        Python worker of a task that leaves input unread, and starts another for the next trial.
+    parcels : mapping of str to Any
+        The parcels of the cargo by their keys, in one of the same ways.
+    pickler : str
+        The module that pickles results. The cargo was pickled with it, so it is here.
+    result_limit : int, optional
+        The most bytes that a pickled result may have.
+    keep : Any
+        Ignored; broadcast variables of the objective ride here so that Spark delivers them.
+
+    Returns
+    -------
+    list of bytes
+        One pickled `Answer`.
+    """
+    started = time.time()
+    try:
+        (payload,) = payloads  # to the end, see above
+        try:
+            values, tracked = pickle.loads(payload)
+            evaluate = _loaded(cargo, key, parcels or {})
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            return [pickle.dumps(("not loaded", what, _traceback_text(error), _meta(started)))]
+        result = evaluate(values, tracked)
+        answer = ("ok", _pickled_result(result, pickler, result_limit), _meta(started))
+    except BaseException as error:  # SystemExit and KeyboardInterrupt are the objective's too
+        answer = _failure(error, pickler, started)
+    return [pickle.dumps(answer)]
+
+
+def _home() -> types.ModuleType:
+    """Return what outlives a task: a module of our own. This function's globals do not."""
+    return sys.modules.setdefault("_sparktune_worker", types.ModuleType("_sparktune_worker"))
+
+
+def _loaded(cargo: Any, key: str, parcels: Mapping[str, Any]) -> Any:
+    """Return the evaluator of this cargo, unpickled at most once in this process."""
+    home = vars(_home())
+    loaded: dict[str, Any] = home.setdefault("loaded", {})
+    if key not in loaded:
+        # Searches follow one another; an objective may hold much data, so few are kept.
+        while len(loaded) >= 2:
+            del loaded[next(iter(loaded))]
+        home["parcels"] = parcels  # for `attach`, which unpickling calls
+        try:
+            loaded[key] = pickle.loads(_contents(cargo))
+        finally:
+            del home["parcels"]
+    return loaded[key]
+
+
+def _contents(shipped: Any) -> Any:
+    """Return the bytes of a cargo or parcel."""
+    if isinstance(shipped, (bytes, memoryview)):
+        return shipped
+    return shipped() if callable(shipped) else shipped.value
+
+
+def mapped(file: int | str) -> memoryview:
+    """Return the contents of a file, without reading it: processes share its pages.
+
+    Parameters
+    ----------
+    file : int or str
+        An open descriptor, which stays open, or a path.
+    """
+    descriptor = os.open(file, os.O_RDONLY) if isinstance(file, str) else file
+    try:
+        return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+    finally:
+        if isinstance(file, str):
+            os.close(descriptor)
+
+
+def attach(fn: Callable[..., Any], key: str) -> Callable[..., Any]:
+    """Return an objective with its data; what an objective of `with_data` unpickles to.
+
+    Parameters
+    ----------
+    fn : callable
+        The objective.
+    key : str
+        Names the parcel with its keyword arguments, see `sparktune._parallel.parcels`.
+    """
+    block = memoryview(_contents(_home().parcels[key])).cast("B")
+    (count,) = struct.unpack_from("<Q", block)
+    lengths = struct.unpack_from(f"<{count}Q", block, 8)
+    start, pieces = 8 * (count + 1), []
+    for length in lengths:
+        start += -start % 64
+        # Read-only whatever the block is: trials share it.
+        pieces.append(block[start : start + length].toreadonly())
+        start += length
+    return functools.partial(fn, **pickle.loads(pieces[0], buffers=pieces[1:]))
+
+
+def _dumps(value: Any, pickler: str) -> bytes:
+    module = pickle
+    with contextlib.suppress(ImportError):
+        module = importlib.import_module(pickler)
+    return module.dumps(value)
+
+
+def _pickled_result(result: Any, pickler: str, limit: int | None) -> bytes:
+    try:
+        pickled = _dumps(result, pickler)
+    except Exception as error:
+        where = f"a {type(result).__name__}"
+        if isinstance(result, Mapping):
+            for name, value in result.items():
+                if _size(value, pickler) is None:
+                    where = f"its key {name!r} holds a {type(value).__name__}"
+                    break
+        raise TypeError(
+            f"The result of the objective must be picklable, to travel back to the driver; {where}"
+            f" ({error}). Return plain data, or save it and return where it is."
+        ) from None
+    if limit is not None and len(pickled) > limit:
+        largest = ""
+        if isinstance(result, Mapping) and result:
+            sizes = {name: _size(value, pickler) or 0 for name, value in result.items()}
+            name = max(sizes, key=lambda each: sizes[each])
+            largest = f", of which its key {name!r} has {_megabytes(sizes[name])}"
+        raise ValueError(
+            f"The result of the objective must be at most {_megabytes(limit)} when pickled, since "
+            f"the driver keeps those of all trials; got {_megabytes(len(pickled))}{largest}. Save "
+            "what is large and return its path, or log it as an artifact of the trial's MLflow run."
+        )
+    return pickled
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1024 / 1024:.1f} MB"
+
+
+def _size(value: Any, pickler: str) -> int | None:
+    """Return how large a value is when pickled, None if it cannot be."""
+    try:
+        return len(_dumps(value, pickler))
+    except Exception:
+        return None
+
+
+def _failure(error: BaseException, pickler: str, started: float) -> Answer:
+    exception = None
+    try:
+        exception = _dumps(error, pickler)
+        # The text is enough of an exception that cannot be pickled or that holds much.
+        if len(exception) > 1024 * 1024:
+            exception = None
+    except BaseException:
+        exception = None
+    try:
+        message = str(error)
+    except BaseException:
+        message = f"<{type(error).__name__} whose str() fails>"
+    return (
+        "error",
+        str(type(error)),
+        message,
+        _traceback_text(error),
+        exception,
+        _meta(started),
+    )
+
+
+def _traceback_text(error: BaseException) -> str:
+    """Format the traceback, without the frames of this file that every trial has."""
+    try:
+        own = run_task.__code__.co_filename
+        frames = error.__traceback__
+        while frames is not None and frames.tb_frame.f_code.co_filename == own:
+            frames = frames.tb_next
+        frames = frames or error.__traceback__
+        return "".join(traceback.format_exception(type(error), error, frames))
+    except BaseException as failure:  # an exception class may do anything in its methods
+        return f"{type(error)!r} (its traceback cannot be formatted: {type(failure)!r})"
+
+
+def _meta(started: float) -> dict[str, Any]:
+    attempt = 0
+    pyspark = sys.modules.get("pyspark")  # not imported where it is not there already
+    with contextlib.suppress(Exception):
+        context = pyspark.TaskContext.get()  # type: ignore[union-attr]
+        attempt = 0 if context is None else context.attemptNumber()
+    return {
+        "pid": os.getpid(),
+        "python": f"{sys.executable} (Python {platform.python_version()})",
+        "host": socket.gethostname(),
+        "attempt": attempt,
+        "seconds": time.time() - started,
+        "notes": vars(sys.modules.get("_sparktune_worker", types)).pop("notes", []),
+    }

@@ -1,1 +1,0 @@
-"""Runs the trials of a search side by side, on whatever a `Backend` stands for."""

@@ -1,0 +1,198 @@
+"""The same records through a real MLflow server on the loopback interface, which may go away."""
+
+import itertools
+import logging
+import math
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from sparktune import Trials, fmin, hp, rand
+from sparktune._tracking import SearchInfo, SearchSummary, make_tracker
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+@pytest.fixture
+def found(server):
+    """Return a function that reads the one parent and the children by tid."""
+
+    def read():
+        client = mlflow.MlflowClient()
+        runs = client.search_runs([server.experiment], max_results=1000)
+        (parent,) = (run for run in runs if "mlflow.parentRunId" not in run.data.tags)
+        children = sorted(
+            (run for run in runs if "mlflow.parentRunId" in run.data.tags),
+            key=lambda run: int(run.data.tags["tid"]),
+        )
+        return parent, children
+
+    return read
+
+
+@pytest.fixture
+def warnings(caplog):
+    caplog.set_level(logging.INFO, logger="sparktune.mlflow")
+
+    def read():
+        ours = [r for r in caplog.records if r.name == "sparktune.mlflow"]
+        return [r.getMessage() for r in ours if r.levelno >= logging.WARNING]
+
+    return read
+
+
+def test_a_search_through_a_server(server, found, documents, tmp_path, capsys):
+    client = mlflow.MlflowClient()
+    tracker = make_tracker(enabled=True)
+    tracker.begin(SearchInfo({"max_evals": 4}))
+    trials = [documents.running(tid, x=float(tid)) for tid in range(4)]
+    for trial in trials:
+        tracker.trial_started(trial)
+        with tracker.local_run(trial):
+            mlflow.log_metric("own", 1.0)
+    tracker.trial_finished(documents.done(trials[0], 0.5))
+    tracker.trial_finished(documents.done(trials[1], math.nan, bound=math.inf))
+    tracker.trial_finished(documents.error(trials[2]))
+    tracker.trial_finished(documents.cancelled(trials[3]))
+    tracker.end(SearchSummary("FINISHED", best_trial=trials[0]))
+
+    parent, children = found()
+    assert parent.info.status == "FINISHED"
+    assert parent.data.metrics["best_loss"] == 0.5
+    assert parent.data.params["best_x"] == "0.0"
+    assert [run.info.status for run in children] == ["FINISHED", "FINISHED", "FAILED", "KILLED"]
+    assert all(run.data.metrics["own"] == 1 for run in children)
+    assert all(run.data.params == {"x": str(float(i))} for i, run in enumerate(children))
+    path = client.download_artifacts(children[2].info.run_id, "traceback.txt", str(tmp_path))
+    assert "ValueError" in Path(path).read_text()
+    assert "View run" not in capsys.readouterr().out
+
+
+def test_a_server_that_is_killed_and_started_again_in_mid_search(
+    server, found, warnings, monkeypatch
+):
+    """Trials run on through the outage; afterwards each has one run, and the search can resume."""
+    from sparktune._tracking import tracker as mlflow_tracker
+
+    # The search is much shorter than the time that a server takes to start.
+    monkeypatch.setattr(mlflow_tracker, "_END_IDLE_SECONDS", (120.0, 120.0))
+    seconds = []
+    restarted = threading.Event()
+
+    def restart():
+        server.start()
+        restarted.set()
+
+    def objective(x):
+        began = time.monotonic()
+        if len(seconds) == 10:
+            server.kill()
+        if len(seconds) == 40:
+            threading.Thread(target=restart, daemon=True).start()
+        time.sleep(0.02)
+        seconds.append(time.monotonic() - began)
+        return x**2
+
+    trials = Trials()
+    waits = []
+    fmin(
+        objective,
+        hp.uniform("x", -1, 1),
+        algo=rand.suggest,
+        max_evals=60,
+        trials=trials,
+        rstate=1,
+        verbose=False,
+        mlflow=True,
+        early_stop_fn=lambda trials: (waits.append(time.monotonic()) or False, []),
+    )
+    assert restarted.wait(60)
+    parent, children = found()
+    assert [int(run.data.tags["tid"]) for run in children] == list(range(60))
+    assert {run.info.status for run in children} == {"FINISHED"}
+    for run, doc in zip(children, trials._dynamic_trials, strict=True):
+        assert run.data.metrics == {"loss": doc["result"]["loss"]}
+        assert run.data.params == {"x": repr(float(doc["misc"]["vals"]["x"][0]))}
+        assert doc["misc"]["run_id"] == run.info.run_id
+    assert parent.info.status == "FINISHED"
+    assert parent.data.metrics["trials_ok"] == 60
+    assert len(warnings()) == 1  # that it is away, or slow: the call it died in tells
+    # Only the trial that met the outage waited for it, and no longer than the limit.
+    gaps = sorted(b - a for a, b in itertools.pairwise(waits))
+    assert gaps[-3] < 5
+    back = Trials.from_mlflow(parent.info.run_id)
+    assert back.losses() == trials.losses()
+
+
+def test_a_server_that_hangs_slows_one_trial_and_loses_none(server, found, warnings, monkeypatch):
+    from sparktune._tracking import tracker as mlflow_tracker
+
+    monkeypatch.setattr(mlflow_tracker, "_STUCK_SECONDS", 1.0)
+    count = [0]
+
+    def objective(x):
+        count[0] += 1
+        if count[0] == 5:
+            server.hang()
+        if count[0] == 30:
+            server.wake()
+        return x
+
+    began = time.monotonic()
+    try:
+        fmin(
+            objective,
+            hp.uniform("x", 0, 1),
+            algo=rand.suggest,
+            max_evals=30,
+            rstate=1,
+            verbose=False,
+            mlflow=True,
+        )
+    finally:
+        server.wake()
+    parent, children = found()
+    assert Counter(run.info.status for run in children) == {"FINISHED": 30}
+    assert sorted(int(run.data.tags["tid"]) for run in children) == list(range(30))
+    assert parent.data.metrics["trials_ok"] == 30
+    assert len(warnings()) == 1
+    assert "slow" in warnings()[0]
+    # 25 trials that each waited would have taken longer than this, by far.
+    assert time.monotonic() - began < 120
+
+
+def test_a_server_that_stays_away_is_told_at_the_end(server, warnings, monkeypatch):
+    from sparktune._tracking import tracker as mlflow_tracker
+
+    monkeypatch.setattr(mlflow_tracker, "_END_IDLE_SECONDS", (2.0, 2.0))
+    count = [0]
+
+    def objective(x):
+        count[0] += 1
+        if count[0] == 5:
+            time.sleep(2)  # the first four are written
+            server.kill()
+        return x
+
+    trials = Trials()
+    try:
+        fmin(
+            objective,
+            hp.uniform("x", 0, 1),
+            algo=rand.suggest,
+            max_evals=10,
+            trials=trials,
+            rstate=1,
+            verbose=False,
+            mlflow=True,
+        )
+    finally:
+        server.start()
+    assert len(trials.losses()) == 10
+    last = warnings()[-1]
+    assert "of 6 of 10 trials (4, 5, 6, 7, 8, 9) and of the search itself" in last
+    assert "complete" in last
