@@ -177,8 +177,11 @@ fn factor_diagonal(panel: &mut [Lanes], inverses: &mut [f64]) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use std::hint::black_box;
+
+    use crate::vector::tests::{LENGTHS, assert_bits, awkward};
 
     /// Panels of a matrix, filled up with that of no covariance.
     fn factor(n: usize, entry: impl Fn(usize, usize) -> f64) -> Cholesky {
@@ -283,5 +286,102 @@ mod tests {
         let mut x = [1.0; LANES];
         factor.solve_lower(&mut x);
         assert!(x.iter().all(|x| x.is_finite()));
+    }
+
+    /// The twin of the factor: its rows, and one over the diagonal.
+    pub(crate) fn factor_twin(
+        n: usize,
+        entry: impl Fn(usize, usize) -> f64,
+    ) -> (Vec<Vec<f64>>, Vec<f64>) {
+        let mut rows: Vec<Vec<f64>> = Vec::new();
+        let mut inverses = Vec::new();
+        for i in 0..n {
+            let mut row: Vec<f64> = Vec::new();
+            for j in 0..=i {
+                let mut rest = entry(i, j);
+                for k in 0..j {
+                    rest -= black_box(if j < i { &rows[j] } else { &row }[k] * row[k]);
+                }
+                if j == i {
+                    inverses.push(1.0 / rest.max(MIN_PIVOT).sqrt());
+                }
+                row.push(rest * inverses[j]);
+            }
+            rows.push(row);
+        }
+        (rows, inverses)
+    }
+
+    /// The twin of [`Cholesky::solve_lower`].
+    pub(crate) fn solve_twin((rows, inverses): &(Vec<Vec<f64>>, Vec<f64>), b: &[f64]) -> Vec<f64> {
+        let mut x: Vec<f64> = Vec::new();
+        for (i, &b) in b.iter().enumerate() {
+            let mut rest = b;
+            for k in 0..i {
+                rest -= black_box(rows[i][k] * x[k]);
+            }
+            x.push(rest * inverses[i]);
+        }
+        x
+    }
+
+    #[test]
+    fn factors_and_solutions_are_their_twins() {
+        let kernels: [fn(usize, usize) -> f64; 5] = [
+            entry,
+            |_, _| 1.0,
+            |i, j| if i == j { 1e-300 } else { 5e-324 },
+            |i, j| {
+                if i == j {
+                    1e150
+                } else {
+                    1e140 * (i * j % 7) as f64
+                }
+            },
+            |i, j| if i == j { 1.0 } else { -0.0 },
+        ];
+        for n in LENGTHS {
+            for kernel in kernels {
+                let padded = n.next_multiple_of(LANES);
+                let twin = factor_twin(padded, |i, j| {
+                    if i < n {
+                        kernel(i, j)
+                    } else {
+                        f64::from(i == j)
+                    }
+                });
+                let factor = factor(n, kernel);
+                assert_bits(&factor.inverses, &twin.1, n);
+                for i in 0..padded {
+                    let got: Vec<f64> = (0..=i)
+                        .map(|j| factor.entries[start(i / LANES) + j][i % LANES])
+                        .collect();
+                    assert_bits(&got, &twin.0[i], format_args!("row {i} of {n}"));
+                }
+                let mut x = awkward(padded, 1);
+                let want = solve_twin(&twin, &x);
+                factor.solve_lower(&mut x);
+                assert_bits(&x, &want, n);
+
+                let a = awkward(padded, 2);
+                let columns: Vec<Vec<f64>> = (0..LANES as u64)
+                    .map(|lane| awkward(padded, 3 + lane))
+                    .collect();
+                let mut block: Vec<Lanes> = (0..padded)
+                    .map(|i| Lanes(std::array::from_fn(|lane| columns[lane][i])))
+                    .collect();
+                let (with_a, squares) = factor.products(&mut block, &a);
+                for (lane, column) in columns.iter().enumerate() {
+                    let x = solve_twin(&twin, column);
+                    let got: Vec<f64> = block.iter().map(|row| row[lane]).collect();
+                    assert_bits(&got, &x, n);
+                    let products = x
+                        .iter()
+                        .zip(&a)
+                        .fold((0.0, 0.0), |(p, s), (x, a)| (p + a * x, s + x * x));
+                    assert_bits(&[with_a[lane], squares[lane]], &[products.0, products.1], n);
+                }
+            }
+        }
     }
 }

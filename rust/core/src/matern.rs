@@ -60,9 +60,10 @@ pub(crate) fn covariances(radii: &Lanes, decays: &Lanes, inverse: f64) -> Lanes 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::coordinates::tests::mixed;
+    use crate::vector::tests::{assert_bits, awkward, exp_twin};
 
     #[test]
     fn covariances_are_the_formula_and_leave_out_what_one_has_not() {
@@ -92,5 +93,71 @@ mod tests {
         );
         near(got([0.1, f64::NAN, f64::NAN], [0.1, 0.7, 1.0]), 1.0);
         near(got([f64::INFINITY, 0.0, 0.0], [0.1, 0.0, 0.0]), 0.0);
+    }
+
+    #[test]
+    fn radii_and_covariances_are_their_twins() {
+        let space = mixed();
+        let coordinates = Coordinates::new(&space);
+        let axes = coordinates.axes.len();
+        let odd = |seed| {
+            let mut values = awkward(axes * LANES, seed);
+            let missing = values.iter_mut().skip(usize::from(seed > 20)).step_by(5);
+            missing.for_each(|value| *value = f64::NAN);
+            values
+        };
+        for seed in 0..40 {
+            let place = &odd(seed)[..axes];
+            let values = odd(seed + 40);
+            let block: Vec<Lanes> = (0..axes)
+                .map(|d| Lanes(std::array::from_fn(|lane| values[d * LANES + lane])))
+                .collect();
+            let got = radii(&coordinates, place, &block);
+            let want: Vec<f64> = (0..LANES)
+                .map(|lane| {
+                    let other: Vec<f64> = block.iter().map(|row| row[lane]).collect();
+                    radius_twin(&coordinates, place, &other)
+                })
+                .collect();
+            assert_bits(&*got, &want, "radii");
+            for inverse in [0.5, 1e-300, 5e-324, 1e3, -0.0] {
+                let decayed = decays(&got, inverse);
+                let twins = want.iter().map(|&r| decay_twin(r, inverse));
+                assert_bits(&*decayed, &twins.collect::<Vec<_>>(), inverse);
+                let covariances = covariances(&got, &decayed, inverse);
+                let twins = want
+                    .iter()
+                    .map(|&r| covariance_twin(r, decay_twin(r, inverse), inverse));
+                assert_bits(&*covariances, &twins.collect::<Vec<_>>(), inverse);
+            }
+        }
+    }
+
+    /// The twin of [`radii`] for one place of a block.
+    #[inline(never)]
+    pub(crate) fn radius_twin(coordinates: &Coordinates<'_>, a: &[f64], b: &[f64]) -> f64 {
+        let mut squares = 0.0;
+        for (d, axis) in coordinates.axes.iter().enumerate() {
+            let square = (a[d] - b[d]) * (a[d] - b[d]);
+            squares += match axis {
+                _ if square.is_nan() || square <= 0.0 => 0.0,
+                None => 1.0,
+                Some(_) => square,
+            };
+        }
+        (5.0 * squares).sqrt().min(1e6)
+    }
+
+    /// The twin of [`decays`] for one radius.
+    #[inline(never)]
+    pub(crate) fn decay_twin(radius: f64, inverse: f64) -> f64 {
+        exp_twin(-(radius * inverse))
+    }
+
+    /// The twin of [`covariances`] for one radius.
+    #[inline(never)]
+    pub(crate) fn covariance_twin(radius: f64, decay: f64, inverse: f64) -> f64 {
+        let r = radius * inverse;
+        decay * (1.0 + r * (1.0 + r * (1.0 / 3.0)))
     }
 }

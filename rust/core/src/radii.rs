@@ -145,7 +145,11 @@ impl Radii {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cholesky::tests::{factor_twin, solve_twin};
+    use crate::coordinates::tests::mixed;
+    use crate::matern::tests::{covariance_twin, decay_twin, radius_twin};
     use crate::space::Space;
+    use crate::vector::tests::{assert_bits, awkward};
 
     #[test]
     fn a_long_slope_is_given_a_long_scale() {
@@ -189,6 +193,76 @@ mod tests {
                 .fold(f64::MIN, f64::max);
             let got = likelihood(radii.likeliest_inverse(&losses, 2));
             assert!((got - want).abs() < 1e-6, "{got} {want}");
+        }
+    }
+
+    #[test]
+    fn covariances_and_likeliest_scales_are_their_twins() {
+        let space = mixed();
+        let coordinates = Coordinates::new(&space);
+        let axes = coordinates.axes.len();
+        for n in 1..=40 {
+            let values = awkward(n * axes, n as u64);
+            let places: Vec<Vec<f64>> = values.chunks(axes).map(<[f64]>::to_vec).collect();
+            let losses: Vec<f64> = awkward(n, 99).iter().map(|x| x.clamp(-2.0, 2.0)).collect();
+            let radii = Radii::new(&coordinates, &places);
+            let padded = radii.panels * LANES;
+            let radius = |i: usize, j: usize| {
+                if i < n {
+                    radius_twin(&coordinates, &places[j], &places[i])
+                } else {
+                    1e6
+                }
+            };
+            let twin = |inverse: f64| {
+                factor_twin(padded, |i, j| {
+                    let radius = radius(i, j);
+                    if i == j {
+                        1.0 + NOISE
+                    } else {
+                        covariance_twin(radius, decay_twin(radius, inverse), inverse)
+                    }
+                })
+            };
+            let factor = radii.factor(0.7);
+            let want = solve_twin(&twin(0.7), &vec![1.0; padded]);
+            let mut got = vec![1.0; padded];
+            factor.solve_lower(&mut got);
+            assert_bits(&got, &want, n);
+
+            // Up to 32 points all of them are judges.
+            if n > JUDGES {
+                continue;
+            }
+            let mut best = (f64::NEG_INFINITY, 0.0);
+            let longest = 1.0 / (LONGEST * (axes as f64).sqrt());
+            for halvings in 0..5 {
+                let inverse = longest * f64::from(1 << halvings);
+                let (rows, inverses) = factor_twin(padded, |i, j| {
+                    let radius = radius(i, j);
+                    let mut decay = decay_twin(radius, longest);
+                    for _ in 0..halvings {
+                        decay *= decay;
+                    }
+                    let covariance = covariance_twin(radius, decay, inverse);
+                    if i == j { 1.0 + NOISE } else { covariance }
+                });
+                let mut residuals = losses.clone();
+                residuals.resize(padded, 0.0);
+                let log_determinant: f64 = inverses
+                    .chunks(32)
+                    .map(|part| libm::log(part.iter().fold(1.0, |product, i| product * i)))
+                    .sum();
+                let misfit: f64 = solve_twin(&(rows, inverses), &residuals)
+                    .iter()
+                    .map(|x| x * x)
+                    .sum();
+                let likelihood = -0.5 * misfit + log_determinant;
+                if likelihood >= best.0 {
+                    best = (likelihood, inverse);
+                }
+            }
+            assert_bits(&[radii.likeliest_inverse(&losses, axes)], &[best.1], n);
         }
     }
 }

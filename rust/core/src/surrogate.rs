@@ -123,8 +123,11 @@ impl<'a> Process<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cholesky::tests::{factor_twin, solve_twin};
     use crate::coordinates::tests::mixed;
+    use crate::matern::tests::{covariance_twin, decay_twin, radius_twin};
     use crate::radii::NOISE;
+    use crate::vector::tests::{assert_bits, awkward};
 
     fn results(coordinates: &Coordinates<'_>, n: usize) -> Results {
         let rows: Vec<[f64; 3]> = (0..n)
@@ -257,6 +260,44 @@ mod tests {
                 (got - want).abs() < 0.01 + 0.05 * f64::from(want < -14.0),
                 "{got} {want}"
             );
+        }
+    }
+
+    #[test]
+    fn predictions_are_their_twin() {
+        let space = mixed();
+        let coordinates = Coordinates::new(&space);
+        for n in 1..=40 {
+            let mut process = Process::fit(&coordinates, results(&coordinates, n), vec![], None);
+            let padded = n.next_multiple_of(LANES);
+            let inverse = process.inverse;
+            let covariance = |a: &[f64], b: &[f64]| {
+                let radius = radius_twin(&coordinates, a, b);
+                covariance_twin(radius, decay_twin(radius, inverse), inverse)
+            };
+            let places = process.places.clone();
+            let far = covariance_twin(1e6, decay_twin(1e6, inverse), inverse);
+            let factor = factor_twin(padded, |i, j| match (i, j) {
+                _ if i == j => 1.0 + NOISE,
+                _ if i >= n => far,
+                _ => covariance(&places[j], &places[i]),
+            });
+            let asked: Vec<Vec<f64>> = awkward(8 * coordinates.axes.len(), n as u64)
+                .chunks(coordinates.axes.len())
+                .map(<[f64]>::to_vec)
+                .collect();
+            let (means, variances) = process.predict(&coordinates.block_of_places(&asked));
+            for (lane, place) in asked.iter().enumerate() {
+                let mut near: Vec<f64> = places.iter().map(|p| covariance(p, place)).collect();
+                near.resize(padded, 0.0);
+                let (mut mean, mut explained) = (0.0, 0.0);
+                for (x, residual) in solve_twin(&factor, &near).iter().zip(&process.residuals) {
+                    mean += residual * x;
+                    explained += x * x;
+                }
+                let want = [mean, (1.0 - explained).max(1e-8)];
+                assert_bits(&[means[lane], variances[lane]], &want, n);
+            }
         }
     }
 }

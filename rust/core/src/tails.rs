@@ -114,6 +114,7 @@ pub(crate) fn mass_between(
 mod tests {
     use super::*;
     use crate::math::{kernel_mass, normal_cdf};
+    use crate::vector::tests::{LENGTHS, assert_bits, awkward, exp_twin, positive, sum_twin};
 
     #[test]
     fn tails_are_those_of_the_scalar_function() {
@@ -151,5 +152,64 @@ mod tests {
             }
         }
         assert_eq!(mass_between((1.0, 1.0), &weights, &mus, &inverses), 0.0);
+    }
+
+    /// The twin of [`tail`]: not inlined, so that no caller can make vector code of it.
+    #[inline(never)]
+    fn tail_twin(z: f64) -> f64 {
+        let x = (z.abs() * FRAC_1_SQRT_2).min(28.0);
+        let (sum, slope) = (x + 3.75, 1.0 + 2.0 * x);
+        let inverse = 1.0 / (sum * slope);
+        let y = (x - 3.75) * (slope * inverse);
+        let horner = |first: usize| {
+            let terms = TAIL.iter().skip(first).step_by(2).rev();
+            terms.fold(0.0, |value, term| value * (y * y) + term)
+        };
+        let series = horner(0) + y * horner(1);
+        0.5 * series * (sum * inverse) * exp_twin(-x * x)
+    }
+
+    #[test]
+    fn tails_are_their_twin() {
+        for length in LENGTHS {
+            let mut zs = awkward(length, 1);
+            let ends = [f64::INFINITY, f64::NEG_INFINITY, 39.6, -1e300];
+            zs.iter_mut()
+                .skip(3)
+                .zip(ends)
+                .for_each(|(z, end)| *z = end);
+            let want: Vec<f64> = zs.iter().map(|&z| tail_twin(z)).collect();
+            tails(&mut zs);
+            assert_bits(&zs, &want, length);
+        }
+    }
+
+    #[test]
+    fn masses_are_their_twin() {
+        for kernels in LENGTHS {
+            let (weights, inverses) = (positive(kernels, 2), positive(kernels, 3));
+            let mus = awkward(kernels, 4);
+            let cells = [
+                (-0.5, 0.25),
+                (0.0, 5e-324),
+                (-1e150, 1e150),
+                (1.0, f64::INFINITY),
+            ];
+            for (lower, upper) in cells {
+                let mass = |k: usize| {
+                    let (a, b) = (
+                        (lower - mus[k]) * inverses[k],
+                        (upper - mus[k]) * inverses[k],
+                    );
+                    let (left, right) = if a > 0.0 { (-b, -a) } else { (a, b) };
+                    let beyond = tail_twin(right);
+                    let up_to = if right > 0.0 { 1.0 - beyond } else { beyond };
+                    weights[k] * (up_to - tail_twin(left))
+                };
+                let want = sum_twin((0..kernels).map(mass));
+                let got = mass_between((lower, upper), &weights, &mus, &inverses);
+                assert_bits(&[got], &[want], kernels);
+            }
+        }
     }
 }
