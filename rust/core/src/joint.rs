@@ -129,7 +129,7 @@ impl Joint {
     /// Sets the bandwidths for the present number of kernels, where they are for another.
     fn fit_widths(&mut self) {
         #[expect(clippy::cast_possible_truncation)]
-        let step = (STEPS_PER_DOUBLING * (self.len().max(1) as f64).log2()).round() as i32;
+        let step = (STEPS_PER_DOUBLING * libm::log2(self.len().max(1) as f64)).round() as i32;
         if step == self.width_step {
             return;
         }
