@@ -35,7 +35,7 @@ WITH_JAVA = JAVA_HOME="$$($(PY) scripts/java_home.py)" && export JAVA_HOME &&
 help:  ## list the targets
 	@echo "usage: make <target> [PYTHON=python3.12] [ARGS='...']"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
 
 # --- Setting up -----------------------------------------------------------------------------
 
@@ -115,6 +115,10 @@ bench: setup  ## time the suggesters alone (cargo bench), then beside hyperopt, 
 	$(PY) benches/vs_peers.py $(ARGS)
 	$(PY) benches/fmin_loop.py $(ARGS)
 	$(PY) benches/memory.py
+
+.PHONY: bench-instructions
+bench-instructions:  ## count instructions of a suggestion (needs valgrind)
+	@sh scripts/bench_instructions.sh $(ARGS)
 
 .PHONY: quality
 quality: setup  ## compare what searches find on public problems (docs/quality.md); resumable, takes hours

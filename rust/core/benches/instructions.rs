@@ -1,0 +1,116 @@
+//! How many instructions one suggestion takes, and adding one trial: counted by Callgrind, so that
+//! a busy machine does not matter. `make bench-instructions`; `instructions.md` has the baseline.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use gungraun::prelude::*;
+use sparktune_core::tpe::{self, Settings};
+use sparktune_core::{History, Space, Stream, random};
+
+/// Ten parameters: these, twice.
+const MIXED: [(&str, &[f64]); 5] = [
+    ("uniform", &[-5.0, 5.0]),
+    ("loguniform", &[-7.0, 0.0]),
+    ("quniform", &[0.0, 100.0, 1.0]),
+    ("randint", &[0.0, 5.0]),
+    ("uniform", &[0.0, 1.0]),
+];
+
+/// A history, the settings it was asked with, and the id of the next trial.
+type Case = (History, Settings, i64);
+
+/// `n` finished trials of random search, and one suggestion made, so that what is kept from one to
+/// the next is there.
+fn asked(settings: Settings, n: i64) -> Case {
+    let space = Arc::new(Space::flat(&[MIXED, MIXED].concat()).expect("valid"));
+    let mut losses = Stream::new(1, 0);
+    let mut history = History::new(space.clone());
+    for tid in 0..n {
+        let row = random::suggest(&space, 3, tid);
+        history.observe(tid, losses.normal(), &row).expect("fits");
+    }
+    tpe::suggest(&mut history, &[n], 0, &settings).expect("suggests");
+    (history, settings, n)
+}
+
+fn default(n: i64) -> Case {
+    asked(Settings::default(), n)
+}
+
+/// The default where the Gaussian process never has a say.
+fn kernels(n: i64) -> Case {
+    let gp_share = 0.0;
+    asked(
+        Settings {
+            gp_share,
+            ..Settings::default()
+        },
+        n,
+    )
+}
+
+/// The default where it always has.
+fn process(n: i64) -> Case {
+    let gp_share = 1.0;
+    asked(
+        Settings {
+            gp_share,
+            ..Settings::default()
+        },
+        n,
+    )
+}
+
+fn univariate(n: i64) -> Case {
+    let multivariate = false;
+    asked(
+        Settings {
+            multivariate,
+            ..Settings::default()
+        },
+        n,
+    )
+}
+
+fn hyperopt(n: i64) -> Case {
+    asked(Settings::hyperopt(), n)
+}
+
+// What is returned is dropped where nothing is counted.
+
+#[library_benchmark]
+#[benches::default(args = [100, 1_000], setup = default)]
+#[benches::kernels(args = [100, 1_000], setup = kernels)]
+#[benches::process(args = [100, 1_000], setup = process)]
+#[benches::univariate(args = [100, 1_000], setup = univariate)]
+#[benches::hyperopt(args = [100, 1_000], setup = hyperopt)]
+fn suggest((mut history, settings, tid): Case) -> (History, Vec<Vec<f64>>) {
+    let rows = tpe::suggest(&mut history, black_box(&[tid]), 1, &settings).expect("suggests");
+    (history, rows)
+}
+
+/// A trial to add, of a loss that is among the good ones' or not.
+fn finished((history, _, tid): Case) -> (History, i64, Vec<f64>) {
+    let row = random::suggest(history.space(), 3, tid);
+    (history, tid, row)
+}
+
+fn after_default(n: i64) -> (History, i64, Vec<f64>) {
+    finished(default(n))
+}
+
+fn after_hyperopt(n: i64) -> (History, i64, Vec<f64>) {
+    finished(hyperopt(n))
+}
+
+#[library_benchmark]
+#[benches::default(args = [100, 1_000], setup = after_default)]
+#[benches::hyperopt(args = [100, 1_000], setup = after_hyperopt)]
+fn insert((mut history, tid, row): (History, i64, Vec<f64>)) -> (History, Vec<f64>) {
+    history.observe(tid, black_box(0.5), &row).expect("fits");
+    (history, row)
+}
+
+library_benchmark_group!(name = trials, benchmarks = [suggest, insert]);
+main!(library_benchmark_groups = trials);
