@@ -1,7 +1,7 @@
-"""Run whole searches with an objective that does nothing, and see what a trial costs.
+"""Measure the cost per trial of whole searches whose objective does nothing.
 
-What is left is the library: suggesting, documents, book-keeping. Each library searches the same
-space of ten parameters from nothing to N trials.
+What remains is the library: suggestions, documents, bookkeeping. Each library searches the same
+space of ten parameters, from an empty history to N trials.
 
     python benches/fmin_loop.py [--sizes 1000 10000] [--only sparktune rustuna]
 """
@@ -24,13 +24,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="1,000 trials only")
     parser.add_argument("--sizes", type=int, nargs="+", help="numbers of trials")
-    parser.add_argument("--only", nargs="+", choices=sorted(PEERS), help="leave the others out")
+    parser.add_argument("--only", nargs="+", choices=sorted(PEERS), help="only these libraries")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--patience",
         type=float,
         default=300.0,
-        help="leave a library out where a search is likely to take more seconds than this",
+        help="skip a library when a search is expected to take more seconds than this",
     )
     options = parser.parse_args()
     sizes = sorted(options.sizes or (SIZES[:1] if options.quick else SIZES))
@@ -38,8 +38,8 @@ def main() -> None:
     names, versions = installed(options.only or PEERS)
     print(machine(versions))
     print(
-        "An objective that returns a random number; in brackets: share of our rate.\n\n"
-        "| trials | library | trials a second | first 1,000 | last 1,000 | last / first |\n"
+        "An objective that returns a random number; in parentheses: share of our rate.\n\n"
+        "| trials | library | trials per second | first 1,000 | last 1,000 | last / first |\n"
         "| ---: | --- | ---: | ---: | ---: | ---: |"
     )
     took: dict[str, tuple[int, float]] = {}
@@ -48,7 +48,7 @@ def main() -> None:
         for name in names:
             if name in took:
                 before, seconds = took[name]
-                # Linear in the history, so quadratic in all; ours is cheaper than that.
+                # Cost grows with the history, so the total is quadratic; ours is cheaper.
                 power = 1 if name.startswith(OURS) else 2
                 if seconds * (size / before) ** power > options.patience:
                     continue

@@ -1,8 +1,8 @@
-"""Measure the memory of a history, and of trial documents beside Hyperopt's.
+"""Measure the memory of a history, and of trial documents compared with Hyperopt's.
 
     python benches/memory.py [--trials 1000000]
 
-Each measurement is made in a process of its own, as growth of its resident memory.
+Each measurement runs in its own process and takes the growth of its resident memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DOCUMENTS = 20_000
 
 
 def resident() -> int:
-    """Return the bytes of memory that this process occupies (Linux)."""
+    """Return the resident memory of this process in bytes (Linux)."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) * 1024
@@ -29,7 +29,7 @@ def resident() -> int:
 
 
 def history_bytes(trials: int) -> float:
-    """Return the bytes of a history that has been asked for a suggestion, a trial a parameter."""
+    """Return the bytes of a history after a suggestion, per trial and parameter."""
     from sparktune._core import History, suggest_tpe
 
     domain = PEERS["sparktune"][1](0).domain  # type: ignore[attr-defined]
@@ -41,7 +41,7 @@ def history_bytes(trials: int) -> float:
     history = History(space.core)
     for tid in range(trials):
         row = rows[tid % len(rows)] if tid < len(rows) else None
-        if row is None:  # new points, without a list of all of them
+        if row is None:  # a new point; a list of all would take memory too
             point = draw(rng)
             row = [point[label] for label in space.labels]
         history.observe(tid, float(rng.normal()), row)
@@ -50,7 +50,7 @@ def history_bytes(trials: int) -> float:
 
 
 def document_bytes(name: str) -> float:
-    """Return the bytes of a trial that random search made, the caches of the library included."""
+    """Return the bytes of a trial made by random search, including the caches of the library."""
     peer: Any = PEERS[name][1](0)
     suggest = importlib.import_module(f"{name}.rand").suggest
     peer.loop(1_000, lambda _: 0.0)
@@ -86,7 +86,7 @@ def main() -> None:
         command = [sys.executable, __file__, "--one", what, "--trials", str(options.trials)]
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-    print(f"History of {options.trials:,} trials: {run('history'):.1f} bytes a trial a parameter")
+    print(f"History, {options.trials:,} trials: {run('history'):.1f} bytes per trial and parameter")
     for name in names:
         print(f"A trial and its document in {name}, d = {len(SPACE)}: {run(name):,.0f} bytes")
 

@@ -1,9 +1,9 @@
-"""What recording in MLflow costs: trials a second with and without, and store calls a trial.
+"""Measure the cost of recording in MLflow: trials per second, and store calls per trial.
 
 Local Spark, an SQLite store, objectives that sleep for 100 ms. Searches with and without recording
-take turns, so that a machine which gets slower slows both. Calls are counted in the store itself:
-all that the run of a trial asks of it. Beside it, the same trials with MLflow's `MlflowSparkStudy`
-(Optuna), whose calls are counted on its workers, where it makes them. Read the numbers as ratios.
+take turns, so a machine that slows down slows both. Calls are counted in the store, for each run.
+The same trials also run with MLflow's `MlflowSparkStudy` (Optuna). It calls the store from its
+workers, so its calls are counted there. Read the numbers as ratios.
 
     python benches/mlflow.py [--rounds 3] [--trials 80] [--peer-trials 60] [--parallelism 4]
 """
@@ -34,14 +34,14 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from sparktune import SparkTrials, Trials, fmin, hp, rand
 
-# The peer's workers must run this very Python.
+# The workers of MlflowSparkStudy must run the same Python.
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
 SECONDS = 0.1
 
 
 def trial_calls(counts: dict[str, Counter[str]]) -> Callable[[], None]:
-    """Count the calls of this process's store by run; return what undoes it."""
+    """Count the store calls of this process by run; return a function that undoes it."""
     inside = threading.local()
     originals = {
         name: method
@@ -76,7 +76,7 @@ def trial_calls(counts: dict[str, Counter[str]]) -> Callable[[], None]:
 
 
 def calls_by_trial(trials: int) -> dict[int, Counter[str]]:
-    """Return the calls that each trial of a search made, by trial id."""
+    """Return the store calls of each trial of a search, by trial id."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     undo = trial_calls(counts)
     try:
@@ -97,7 +97,7 @@ def calls_by_trial(trials: int) -> dict[int, Counter[str]]:
 
 
 def search(spark: Any, trials: int, parallelism: int, recorded: bool) -> float:
-    """Return the trials a second of one search, from the call of fmin to its end."""
+    """Return the trials per second of one search, from the call of `fmin` to its return."""
 
     def objective(x: float) -> float:
         time.sleep(SECONDS)
@@ -119,7 +119,7 @@ def search(spark: Any, trials: int, parallelism: int, recorded: bool) -> float:
 
 
 def peer(experiment: str, trials: int, parallelism: int, folder: Path) -> list[float]:
-    """Return the trials a second of MlflowSparkStudy, for three thirds of its trials."""
+    """Return the trials per second of MlflowSparkStudy, for each third of its trials."""
     import optuna
     from mlflow.optuna.storage import MlflowStorage
     from mlflow.pyspark.optuna.study import MlflowSparkStudy
@@ -163,7 +163,7 @@ def peer(experiment: str, trials: int, parallelism: int, folder: Path) -> list[f
 
 
 def peer_calls(folder: Path) -> dict[int, int]:
-    """Return the calls between one trial and the next in the same worker, by trial number."""
+    """Return the calls between successive trials of the same worker, by trial number."""
     calls, last = {}, {}
     for line in (folder / "calls").read_text().splitlines():
         number, pid, count = map(int, line.split())
@@ -218,7 +218,7 @@ def main() -> None:
 
         calls = calls_by_trial(501)
         theirs = peer_calls(folder)
-        print("calls to the store a trial:")
+        print("calls to the store per trial:")
         for tid in (10, 100, 500):
             shown = ", ".join(f"{name} {count}" for name, count in sorted(calls[tid].items()))
             print(f"  sparktune, trial {tid:3}: {calls[tid].total()} ({shown})")

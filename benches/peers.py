@@ -1,8 +1,8 @@
 """The libraries that the benchmarks compare, each with one study over one space.
 
 Every library gets the same mixed space of ten parameters and the same history of N finished trials,
-inserted directly. Times are processor time: what else runs on the machine disturbs it less than the
-clock on the wall, and a long measurement no more than a short one.
+inserted directly. Times are processor time, because other work on the machine disturbs it less than
+wall-clock time, and long measurements no more than short ones.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def draw(rng: np.random.Generator) -> Point:
 
 
 def loss_of(point: Point) -> float:
-    """Score a point: smooth, with one optimum, so that the good trials lie together."""
+    """Score a point; smooth with a single optimum, so that the good trials form a cluster."""
     return (
         (point["u0"] - 1) ** 2 / 10
         + abs(point["u1"] - 0.3)
@@ -68,14 +68,14 @@ def loss_of(point: Point) -> float:
 
 
 class Loop:
-    """When things happened in a library's own loop.
+    """Times recorded in a library's own loop.
 
     Attributes
     ----------
     calls : list of float
-        The time at each call of the objective, when its point is complete.
+        The time of each call of the objective, when its point is complete.
     suggestions : list of float
-        Seconds that each call of the suggester took, where the loop lets one see that.
+        Seconds taken by each call of the suggester, if the loop exposes it.
     """
 
     def __init__(self) -> None:
@@ -99,18 +99,18 @@ class Peer(Protocol):
         """Report the result of a suggestion."""
 
     def queue(self, count: int) -> None:
-        """Make so many suggestions of which none has a result yet."""
+        """Make `count` suggestions without reporting a result."""
 
 
 class HyperoptLike:
-    """Hyperopt or sparktune: they have one interface."""
+    """Hyperopt or sparktune, which share an interface."""
 
     def __init__(self, package: str, seed: int, algo: str = "suggest", **settings: Any) -> None:
         base = importlib.import_module(f"{package}.base")
         hp = importlib.import_module(f"{package}.hp")
         suggest = getattr(importlib.import_module(f"{package}.tpe"), algo)
         self.suggest = partial(suggest, **settings) if settings else suggest
-        # Only sparktune's suggests several trials in one call.
+        # Only sparktune suggests several trials per call.
         self.batches = package == OURS
         self.base = base
         self.fmin = importlib.import_module(f"{package}.fmin")
@@ -196,7 +196,7 @@ class HyperoptLike:
 
 
 class OptunaLike:
-    """Optuna or Rustuna: the same interface as far as this goes."""
+    """Optuna or Rustuna, which share the interface used here."""
 
     def __init__(self, package: str, **sampler: Any) -> None:
         library = importlib.import_module(package)
@@ -264,7 +264,7 @@ class OptunaLike:
 
     def tell(self, suggestion: Any) -> None:
         trial, point = suggestion
-        # By number, which both libraries know.
+        # By number, which both libraries accept.
         self.study.tell(trial.number, loss_of(point))
 
     def queue(self, count: int) -> None:
@@ -276,7 +276,7 @@ PEERS: dict[str, tuple[str, Callable[[int], Peer]]] = {
     OURS: ("sparktune", lambda seed: HyperoptLike("sparktune", seed, "hyperopt_suggest")),
     OURS_JOINT: (
         "sparktune",
-        # What the others do: their number of candidates, and densities alone.
+        # As the others do: their number of candidates, and no Gaussian process.
         lambda seed: HyperoptLike(
             "sparktune", seed, multivariate=True, n_EI_candidates=24, gp_share=0.0
         ),
@@ -297,7 +297,7 @@ PEERS: dict[str, tuple[str, Callable[[int], Peer]]] = {
 
 
 def installed(names: Iterable[str]) -> tuple[list[str], dict[str, str]]:
-    """Return those peers whose library is installed, and the libraries' versions."""
+    """Return the peers whose library is installed, and the versions of the libraries."""
     found: list[str] = []
     versions: dict[str, str] = {}
     for name in names:
@@ -313,7 +313,7 @@ def installed(names: Iterable[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def machine(versions: dict[str, str]) -> str:
-    """Describe where the numbers come from."""
+    """Describe the date, the machine and the versions behind the numbers."""
     model = platform.machine()
     try:
         with Path("/proc/cpuinfo").open() as lines:

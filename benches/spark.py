@@ -1,10 +1,10 @@
-"""Times `SparkTrials` beside bare Spark jobs, Hyperopt's SparkTrials and MLflow's MlflowSparkStudy.
+"""Time `SparkTrials`, bare Spark jobs, Hyperopt's `SparkTrials` and MLflow's `MlflowSparkStudy`.
 
     python benches/spark.py [section ...]
 
 Sections: rate, connect, hyperopt, busy, driver, mlflow, memory; all of them by default. Each line
-is measured in a process of its own, on a local Spark. Read ratios within a line: they compare what
-ran in the same session, one after the other, by turns.
+is measured in its own process, on a local Spark. Read the ratios within a line: what they compare
+took turns in the same session.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def search(fn, trials, max_evals, **arguments):
 
 
 def bare_job(spark, connect):
-    """Return what runs a job of one task that does nothing, as one writes it by hand."""
+    """Return a function that runs a job with one empty task, written as a user would."""
     if not connect:
         sc = spark.sparkContext
         return lambda: sc.parallelize([0], 1).mapPartitions(lambda rows: list(rows)).collect()
@@ -88,7 +88,7 @@ def run_jobs(job, threads, count):
 
 
 def rate(parallelism, connect=False):
-    """No-op trials beside bare jobs from as many threads, in the same session, by turns."""
+    """Compare no-op trials with bare jobs from as many threads, taking turns in one session."""
     from sparktune import SparkTrials
 
     spark = make_session(parallelism, connect)
@@ -131,7 +131,7 @@ def beside_hyperopt():
 
 
 def busy():
-    """200 trials of a second on four slots: the share of slot time spent in objectives."""
+    """Run 200 trials of one second on four slots; return the share of slot time in objectives."""
     from sparktune import SparkTrials
 
     make_session(4)
@@ -149,7 +149,7 @@ def busy():
 
 
 def driver():
-    """Suggestion, documents, bookkeeping: what a trial costs the driver besides its job."""
+    """Measure what a trial costs the driver besides its job: suggestion, documents, bookkeeping."""
     from sparktune import Trials
 
     spark = make_session(4)
@@ -163,7 +163,7 @@ def driver():
         gaps = [starts[i + 1] - starts[i] for i in range(trial - 10, trial + 10)]
         return statistics.median(gaps)
 
-    # The first 20 trials are random, so the estimator's cost shows from 30 on.
+    # The first trials are random, so the estimator's cost shows from trial 30 on.
     return {
         "bare job ms": bare * 1000,
         **{f"trial {n} ms": around(n) * 1000 for n in (10, 30, 1000)},
@@ -173,7 +173,7 @@ def driver():
 
 
 def beside_mlflow():
-    """Trials that MLflow records, beside MlflowSparkStudy (Optuna), 60 each."""
+    """Compare trials recorded by MLflow with MlflowSparkStudy (Optuna), 60 each."""
     import mlflow
     import optuna
     from mlflow.optuna.storage import MlflowStorage
@@ -208,7 +208,7 @@ def beside_mlflow():
 
 
 def memory():
-    """2,000 trials in one search: resident memory and threads of the driver on the way."""
+    """Run 2,000 trials in one search; sample the driver's resident memory and threads."""
     from sparktune import SparkTrials
 
     make_session(4)

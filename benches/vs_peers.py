@@ -1,14 +1,15 @@
-"""Time one suggestion of sparktune beside those of Hyperopt, Optuna and Rustuna.
+"""Compare the time per suggestion of sparktune, Hyperopt, Optuna and Rustuna.
 
 The libraries take turns over the same space and the same history of N finished trials. In its turn,
 a library runs a block of trials in its own loop (`fmin`, `Study.optimize`) with an objective that
-costs next to nothing, and then a block in a loop by hand: a suggestion, and its result. A block
-takes about 20 ms, but has at least five trials and at most a twentieth of N, after some that are
-not counted: caches are as warm as in a search, and N is what it says. Each suggestion knows the
-results of all before it, so nobody can live off a cache that a search would spoil. The tables hold
-medians of processor time over all trials of all turns, the last one of suggestions before each of
-which the processor's caches were emptied. Read them as ratios: times depend on the machine, and the
-libraries do not compute the same thing (see the note under the tables).
+costs almost nothing, and then a block in a loop by hand: ask for a suggestion, report its result. A
+block takes about 20 ms, but has at least five trials and at most N / 20, after some uncounted ones.
+So caches are as warm as in a search, and the history barely exceeds N. Each suggestion sees the
+results of all earlier ones, so no library benefits from a cache that a search would invalidate. The
+tables hold medians of processor time over all trials of all turns; for the one with cold
+caches, the processor's caches are emptied before each suggestion. Read the numbers as ratios: times
+depend on the machine, and the libraries do not compute the same thing (see the note under the
+tables).
 
     python benches/vs_peers.py [--quick] [--sizes 100 1000 10000] [--rounds 9] [--plot cost.png]
 """
@@ -29,13 +30,13 @@ import numpy as np
 from peers import OURS, PEERS, SPACE, Peer, Point, draw, installed, loss_of, machine
 
 SIZES = (100, 1_000, 10_000)
-# A block has so many trials; more if they take fewer seconds, but no more than that share of N.
+# A block has at least this many trials, takes about this long, and is at most this share of N.
 BLOCK_TRIALS = 5
 BLOCK_SECONDS = 0.02
 BLOCK_SHARE = 0.05
-# Trials before a block that are not counted: they take in the history and warm the caches.
+# Uncounted trials before a block: they load the history and warm the caches.
 WARM_UP = 5
-# Suggestions, a turn, before which caches are emptied, and what is written for that.
+# Suggestions per turn with cold caches, and the array whose update empties the caches.
 COLD = 3
 CACHES = np.zeros(8_000_000)
 QUEUE = 128
@@ -45,7 +46,7 @@ Table = dict[int, dict[str, float]]
 
 @dataclass
 class Times:
-    """Seconds, one entry a timing."""
+    """Seconds, one entry per timing."""
 
     suggestion: list[float] = field(default_factory=list)
     loop: list[float] = field(default_factory=list)
@@ -64,7 +65,7 @@ TITLES = {
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Return the seconds that `work` took."""
+    """Return the seconds that `work` takes."""
     start = time.process_time()
     work()
     return time.process_time() - start
@@ -73,10 +74,10 @@ def timed(work: Callable[[], object]) -> float:
 def measure(
     names: Sequence[str], points: Sequence[Point], rounds: int, seed: int
 ) -> dict[str, Times]:
-    """Let the libraries take turns, each time with a new study that has the points."""
+    """Let the libraries take turns, each time with a new study that holds the points."""
     times = {name: Times() for name in names}
     for turn in range(rounds):
-        # Nobody always follows the slowest.
+        # Rotate, so that no library always follows the slowest.
         shift = turn % len(names)
         for name in [*names[shift:], *names[:shift]]:
             peer = PEERS[name][1](seed + turn)
@@ -93,7 +94,7 @@ def take_turn(peer: Peer, size: int, times: Times) -> None:
     count = max(BLOCK_TRIALS, int(min(BLOCK_SECONDS / trial, BLOCK_SHARE * size)))
 
     seen = peer.loop(WARM_UP + count, loss_of)
-    # The time before the first call of the objective is set-up.
+    # The time before the first call of the objective is setup.
     times.loop += [after - before for before, after in pairwise(seen.calls)][WARM_UP - 1 :]
     asks = []
     for at in range(WARM_UP + count):
@@ -106,8 +107,8 @@ def take_turn(peer: Peer, size: int, times: Times) -> None:
             asks.append(asked - start)
             times.tell.append(told - asked)
     times.ask += asks
-    # Where suggestions are made parameter by parameter, within the objective, asking by hand does
-    # the same.
+    # If the library suggests parameter by parameter within the objective, asking by hand does the
+    # same work.
     times.suggestion += seen.suggestions[WARM_UP:] or asks
     for _ in range(COLD):
         CACHES[:] += 1.0
@@ -117,7 +118,7 @@ def take_turn(peer: Peer, size: int, times: Times) -> None:
 def measure_queue(
     names: Sequence[str], points: Sequence[Point], rounds: int, seed: int
 ) -> dict[str, float]:
-    """Return the median seconds of filling a queue."""
+    """Return the median seconds for filling a queue."""
     times: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(rounds):
         for name in names:
@@ -129,7 +130,7 @@ def measure_queue(
 
 
 def table(title: str, rows: Table, names: Sequence[str]) -> str:
-    """Format milliseconds, and in brackets how many times ours that is."""
+    """Format milliseconds, with the ratio to ours in parentheses."""
     lines = [
         f"**{title}**",
         "",
@@ -161,7 +162,7 @@ def plot(rows: Table, names: Sequence[str], path: Path, caption: str) -> None:
         axes.plot(
             sizes, [1e3 * rows[size][name] for size in sizes], marker="o", lw=width, label=name
         )
-    axes.set(xscale="log", yscale="log", xlabel="finished trials", ylabel="ms a suggestion")
+    axes.set(xscale="log", yscale="log", xlabel="finished trials", ylabel="ms per suggestion")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     axes.set_title(caption, fontsize=7)
@@ -175,21 +176,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="N = 100 and 1,000, three rounds")
     parser.add_argument("--sizes", type=int, nargs="+", help="numbers of finished trials")
-    parser.add_argument("--rounds", type=int, help="turns of each library, for each N")
-    parser.add_argument("--only", nargs="+", choices=sorted(PEERS), help="leave the others out")
+    parser.add_argument("--rounds", type=int, help="turns per library and N")
+    parser.add_argument("--only", nargs="+", choices=sorted(PEERS), help="only these libraries")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--plot", type=Path, help="where to draw the cost of a suggestion")
+    parser.add_argument("--plot", type=Path, help="where to save a plot of the cost per suggestion")
     parser.add_argument(
         "--patience",
         type=float,
         default=1.0,
-        help="leave a library out where a suggestion is likely to take more seconds than this",
+        help="skip a library when a suggestion is expected to take more seconds than this",
     )
     options = parser.parse_args()
     sizes = sorted(options.sizes or (SIZES[:2] if options.quick else SIZES))
     rounds = options.rounds or (3 if options.quick else 9)
 
-    # Peers warn of their own experimental arguments; that is none of this table's business.
+    # The other libraries warn about their own experimental arguments.
     warnings.simplefilter("ignore")
     names, versions = installed(options.only or PEERS)
     rows: dict[str, Table] = {what: {} for what in TITLES}
@@ -206,7 +207,7 @@ def main() -> None:
         if at + 1 < len(sizes):
             growth = sizes[at + 1] / size
             asked = rows["suggestion"][size]
-            # What has not grown so far is not expected to.
+            # A cost that has not grown so far is not expected to grow.
             grew = rows["suggestion"].get(sizes[at - 1], asked) if at else asked
             left = [
                 name
@@ -215,15 +216,15 @@ def main() -> None:
             ]
 
     print(machine(versions))
-    print(f"d = {len(SPACE)}, medians of {rounds} interleaved blocks; in brackets: times ours.\n")
+    print(f"d = {len(SPACE)}, medians of {rounds} interleaved blocks (and ratios to ours).\n")
     for what, title in TITLES.items():
         print(table(f"{title}, after N finished trials", rows[what], names))
     if queues:
         print(table(f"A queue of {QUEUE} suggestions", queues, names))
     print(
         "sparktune and hyperopt: univariate TPE with Hyperopt's settings, 24 candidates. sparktune "
-        "multivariate, optuna and rustuna: 24 candidates, product kernels (the default of those) "
-        "or univariate. sparktune default: tpe.suggest as it is, which fits a Gaussian process too."
+        "multivariate, optuna and rustuna: 24 candidates, product kernels (the default of the "
+        "latter two) or univariate. sparktune default: tpe.suggest, with a Gaussian process."
     )
     if options.plot:
         plot(rows["suggestion"], names, options.plot, machine(versions))

@@ -1,11 +1,11 @@
 """Problems whose parameters exist only under some choices.
 
-- Models of scikit-learn on its own data sets: which model, and that model's parameters. Every
-  combination of a grid is cross-validated once (a few minutes in all, then cached); between grid
-  points numbers are interpolated linearly, so the optimum is the smallest entry.
-- Synthetic trees: each branch has a bowl with ripples over its own parameters and shared ones.
+- scikit-learn's models on its own data sets: the choice of a model, and the model's parameters.
+  Every combination of a grid is cross-validated once (a few minutes in total, then cached). Between
+  grid points the error is interpolated linearly, so the optimum is the smallest entry.
+- Synthetic trees: each branch has a rippled bowl over its own and the shared parameters.
 
-Data sets in alphabetical order and trees by number: every other one is for tuning.
+Every other data set (in alphabetical order) and every other tree (by number) is for tuning.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CACHE = Path(__file__).parents[2] / ".cache" / "quality"
 
 @dataclass(frozen=True)
 class Axis:
-    """A parameter and the values of it that are on the grid."""
+    """A parameter and its values on the grid."""
 
     param: Param
     values: tuple[Any, ...]
@@ -49,7 +49,7 @@ def _choice(label: str, *values: str) -> Axis:
     return Axis(Param(label, "choice", 0, len(values) - 1), values)
 
 
-# Model -> its axes; labels are the names that scikit-learn knows, after the slash.
+# Model -> its axes; after the slash, labels are scikit-learn's parameter names.
 GRID: dict[str, tuple[Axis, ...]] = {
     "svm-rbf": (_log("rbf/C", 1e-2, 1e3, 9), _log("rbf/gamma", 1e-4, 10, 9)),
     "svm-poly": (
@@ -87,7 +87,7 @@ def _name_of(point: Point) -> str:
 
 
 def _data() -> dict[str, tuple[bool, Callable[[], tuple[np.ndarray, np.ndarray]]]]:
-    """Return, by name, whether it is a regression and how to load it."""
+    """Return, for each data set, whether it is a regression and how to load it."""
     from sklearn import datasets as d
 
     def first(count: int, data: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -140,7 +140,7 @@ def _tables(dataset: str) -> dict[str, np.ndarray]:
     scoring = "r2" if regression else "accuracy"
     tables = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of models that do not converge: part of the landscape
+        warnings.simplefilter("ignore")  # models that do not converge are part of the landscape
         for name, axes in GRID.items():
             labels = [axis.param.label.split("/")[1] for axis in axes]
             errors = []
@@ -148,7 +148,7 @@ def _tables(dataset: str) -> dict[str, np.ndarray]:
                 model = _model(name, regression, dict(zip(labels, values, strict=True)))
                 pipeline = make_pipeline(StandardScaler(), model)
                 score = cross_val_score(pipeline, x, y, cv=3, scoring=scoring).mean()
-                # R2 has no lower bound: a useless model is as bad as one that predicts the mean.
+                # R2 has no lower bound: clip, so that no model is worse than predicting the mean.
                 errors.append(1.0 - max(float(score), 0.0))
             tables[name] = np.reshape(errors, [len(axis.values) for axis in axes])
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -157,7 +157,7 @@ def _tables(dataset: str) -> dict[str, np.ndarray]:
 
 
 def _interpolate(table: np.ndarray, axes: tuple[Axis, ...], point: Point) -> float:
-    """Interpolate linearly, in the logarithm where the parameter is drawn so."""
+    """Interpolate linearly; on a logarithmic axis for log parameters."""
     for axis in axes:
         param, last = axis.param, len(axis.values) - 1
         value, low, high = point[param.label], param.low, param.high
@@ -184,7 +184,7 @@ def _sklearn(dataset: str, part: str) -> Problem:
 
 
 def _tree(number: int, part: str) -> Problem:
-    """Make a tree of bowls: 3 to 5 branches, the first of which branches again."""
+    """Make a tree of bowls with 3 to 5 branches, the first of which branches again."""
     rng = np.random.default_rng([number, 11])
 
     def leaves(prefix: str, count: int) -> tuple[Param, ...]:
@@ -199,7 +199,7 @@ def _tree(number: int, part: str) -> Problem:
     inner = choice("inner", leaves("i0_", 2), leaves("i1_", 3))
     branches[0] = (inner, *branches[0])
     space = (*shared, choice("branch", *branches))
-    # Where each path's bowl is, how its parameters are mixed, and how good it is at best.
+    # For each path: the centre of its bowl, the mixing of its parameters, and its lowest loss.
     paths: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray, float]] = {}
 
     def path_of(point: Point) -> tuple[int, ...]:

@@ -1,7 +1,8 @@
 """COCO's noiseless test bed BBOB: 24 functions in five groups, from PyPI `coco-experiment`.
 
-Every function comes in five dimensions; those with ``number % 4 < 2`` also in two, the others also
-in ten. Even functions are reported, odd ones are for tuning: both parts have each group.
+Every function is used in five dimensions, those with ``number % 4 < 2`` also in two, the others
+also in ten. Even functions are reported, odd ones are for tuning, so both parts contain every
+group.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The libraries that are compared, each behind `ask` and `tell`.
 
-A trial that was asked for and not yet told is running; libraries that treat running trials in a
-way of their own (all but random search) see it.
+A trial is running from `ask` until `tell`. All libraries but random search are aware of running
+trials.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class Peer(Protocol):
     """A search in progress."""
 
     def ask(self) -> tuple[Any, Point]:
-        """Return a token of a new trial, and its point."""
+        """Return a token for a new trial, and its point."""
 
     def tell(self, token: Any, loss: float) -> None:
-        """Report a result."""
+        """Report the result of a trial."""
 
 
 class Random:
@@ -77,7 +77,7 @@ class HyperoptLike:
         self.trials.insert_trial_docs([doc])
         self.trials.refresh()
         vals = doc["misc"]["vals"]
-        # The document that was stored is the live one.
+        # The stored document is the live one.
         stored = self.trials._dynamic_trials[-1]
         stored["state"] = self.base.JOB_STATE_RUNNING
         return stored, {label: float(v[0]) for label, v in vals.items() if len(v)}
@@ -121,7 +121,7 @@ class OptunaLike:
 
 Make = Callable[[Space, int], Peer]
 
-# name -> (PyPI package whose version the report names, maker)
+# name -> (PyPI package whose version the report states, factory)
 PEERS: dict[str, tuple[str, Make]] = {
     "random": ("numpy", Random),
     "hyperopt": ("hyperopt", partial(HyperoptLike, package="hyperopt")),
@@ -135,5 +135,5 @@ PEERS: dict[str, tuple[str, Make]] = {
 
 
 def ours(**settings: Any) -> Make:
-    """Return a maker of our search with settings other than the default."""
+    """Return a factory of our search with settings that differ from the default."""
     return partial(HyperoptLike, package="sparktune", **settings)

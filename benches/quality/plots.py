@@ -1,4 +1,4 @@
-"""Plots of mean normalised regret against the number of trials, one panel a suite."""
+"""Plots of mean normalised regret against the number of trials, one panel per suite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SUITES = ("tabular", "continuous", "conditional")
 
 
 def draw(rows: Sequence[report.Row], workers: int, budget: int, path: Path) -> None:
-    """Write a PNG of the peers that have rows of all problems of a suite."""
+    """Write a PNG of the peers that have rows for all problems of a suite."""
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 

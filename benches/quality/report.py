@@ -1,11 +1,11 @@
 """From rows to tables: normalised regret and ranks, with bootstrap intervals.
 
-Normalised regret of one search after n trials: its regret (best loss so far less the optimum) over
-the median regret of random search after n trials on that problem, at most 1. So 0 is the optimum
-and 1 is what random search finds, or worse; losses of any scale can be averaged.
+The normalised regret of a search after n trials is its regret (best loss so far minus the optimum)
+divided by the median regret of random search after n trials on the same problem, at most 1. So 0 is
+the optimum and 1 is random search or worse, and losses of any scale can be averaged.
 
-The interval resamples seeds within each problem (2,000 times): it says how far the mean may be off
-for lack of seeds on these problems, not how other problems would turn out.
+The interval resamples seeds within each problem (2,000 times): it shows how much the mean depends
+on the seeds, not on the choice of problems.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RESAMPLES = 2_000
 
 
 def checkpoints(budget: int) -> list[int]:
-    """Return a quarter, half and the whole of a budget."""
+    """Return a quarter, a half and the whole of a budget."""
     return [budget // 4, budget // 2, budget]
 
 
@@ -39,7 +39,7 @@ def regrets(rows: Sequence[Row], workers: int, budget: int, at: Sequence[int]) -
 
 
 def normalised(raw: Regrets) -> Regrets:
-    """Divide by random search's median; problems that it has no rows of are left out."""
+    """Divide by the median of random search; skip problems for which it has no rows."""
     out = {}
     for (peer, problem), values in raw.items():
         if ("random", problem) in raw:
@@ -49,7 +49,7 @@ def normalised(raw: Regrets) -> Regrets:
 
 
 def _means(values: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean over problems of the means over seeds, and resamples of it."""
+    """Return the mean over problems of the means over seeds, and its resamples."""
     rng = np.random.default_rng(0)
     resamples = []
     for array in values:
@@ -59,7 +59,7 @@ def _means(values: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ranks(values: Regrets, peers: Sequence[str], problems: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return each peer's mean rank (1 is best) over problems and the seeds that all peers have."""
+    """Return each peer's mean rank (1 is best) over problems and the seeds common to all peers."""
     totals = {peer: [] for peer in peers}
     for problem in problems:
         count = min(len(values[peer, problem]) for peer in peers)

@@ -1,7 +1,7 @@
 """Compare what searches find, and print the tables of `docs/quality.md`.
 
-Every row (one search) is appended to a file as soon as it is there; started again, only what is
-missing is run. Delete the file, or name another, to begin anew.
+Each row (one search) is appended to a file as soon as it is available, and a restarted run does
+only what is missing. To start over, delete the file or name another.
 
     python benches/quality/run.py [--part report] [--peers optuna sparktune] [--seeds 10]
         [--workers 1 16] [--budget 100] [--jobs 1] [--rows FILE]
@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# Many small searches side by side: threads of numerical libraries would only get in the way.
+# With many small searches in parallel, the threads of numerical libraries only get in the way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -34,7 +34,7 @@ SUITES = ("tabular", "continuous", "conditional")
 
 
 class Job(NamedTuple):
-    """What is run: the key of a row."""
+    """One search to run; the key of its row."""
 
     peer: str
     problem: str
@@ -44,7 +44,7 @@ class Job(NamedTuple):
 
 
 def jobs(options: argparse.Namespace) -> Iterator[Job]:
-    """Yield all jobs, seed by seed, so that an unfinished run is a smaller whole."""
+    """Yield all jobs, seed by seed, so that an unfinished run is complete for fewer seeds."""
     for seed in range(options.first_seed, options.first_seed + options.seeds):
         for workers in options.workers:
             for name, problem in all_problems().items():
@@ -66,7 +66,7 @@ def work(job: Job) -> dict[str, Any]:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a file; a last line that was cut off is left out."""
+    """Return the rows of a file, without a truncated last line."""
     if not path.exists():
         return []
     lines = path.read_text().splitlines()
@@ -74,7 +74,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def key(row: dict[str, Any]) -> Job:
-    """Return what a row is the result of."""
+    """Return the job of a row."""
     return Job(*(row[name] for name in Job._fields))
 
 
@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--rows", type=Path, default=CACHE / "rows.jsonl")
-    parser.add_argument("--plots", type=Path, help="a folder for a PNG for each of --workers")
+    parser.add_argument("--plots", type=Path, help="a folder for one PNG per value of --workers")
     options = parser.parse_args()
 
     options.rows.parent.mkdir(parents=True, exist_ok=True)

