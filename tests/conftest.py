@@ -9,8 +9,8 @@ import pytest
 
 @pytest.fixture(scope="session")
 def spark():
-    """The one local Spark of the test run, with four slots; started by the first test that asks."""
-    # The workers must be of the same Python as the driver.
+    """The local Spark of the test run, with four slots; started by the first test that needs it."""
+    # The workers must run the same Python as the driver.
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     with warnings.catch_warnings():

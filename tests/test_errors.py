@@ -1,4 +1,4 @@
-"""Each mistake gives one clear error at the call, and leaves nothing behind."""
+"""Each mistake raises one clear error at the call, and has no side effects."""
 
 import inspect
 import math

@@ -1,4 +1,4 @@
-"""fmin with trials that run one by one, and what goes with it."""
+"""`fmin` with trials that run one at a time, and its helpers."""
 
 import contextlib
 import functools

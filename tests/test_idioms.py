@@ -47,15 +47,15 @@ def _no_mlflow(monkeypatch):
 
 @pytest.fixture
 def store(_no_mlflow, tmp_path, monkeypatch):
-    """An MLflow store of its own for a test."""
+    """A separate MLflow store for a test."""
     import mlflow
 
     monkeypatch.delenv("SPARKTUNE_MLFLOW")
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"):
-        monkeypatch.setenv(name, "")  # so that what is set meanwhile is undone
+        monkeypatch.setenv(name, "")  # so that what the test sets is undone
         monkeypatch.delenv(name)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    # With a place of its own, since the default one is in the working directory.
+    # With its own artifact location, since the default is in the working directory.
     mlflow.create_experiment("idioms", artifact_location=(tmp_path / "artifacts").as_uri())
     mlflow.set_experiment("idioms")
     yield mlflow
@@ -105,7 +105,7 @@ def test_02_the_objective_opens_a_nested_run(spark, store):
 
     with store.start_run() as run:
         quiet(objective, SPACE, algo=tpe.suggest, max_evals=4, trials=SparkTrials(parallelism=2))
-    # The run that the objective opens is the trial's own: none is left over, none is there twice.
+    # The run that the objective starts is the trial's: none is left over, none exists twice.
     runs = store.search_runs()
     assert len(runs) == 5
     children = runs[runs["tags.mlflow.parentRunId"] == run.info.run_id]
@@ -319,7 +319,7 @@ def test_17_logging_is_switched_off_by_name(spark, caplog):
     try:
         with contextlib.redirect_stdout(None):
             trials = SparkTrials(parallelism=2, timeout=600)
-            # Of which a warning would be told: it is set for the object and for the search.
+            # This would warn, because it is set for the object and for the search.
             quiet(lambda p: p["x"], SPACE, algo=tpe.suggest, max_evals=2, trials=trials,
                   timeout=500)  # fmt: skip
         assert not [

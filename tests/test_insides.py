@@ -1,4 +1,4 @@
-"""What frameworks take from below the surface, beside what `dependents` shows in use."""
+"""Internals that frameworks use, besides those that `dependents` shows in use."""
 
 import importlib
 import inspect

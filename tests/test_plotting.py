@@ -1,4 +1,4 @@
-"""The plots show what is in the trials; drawn with Agg, inspected through matplotlib's artists."""
+"""The plots show the trials; drawn with Agg, inspected through matplotlib's artists."""
 
 import math
 import subprocess
@@ -28,7 +28,7 @@ def close_figures():
 
 
 def make_trials(results, vals=None):
-    """Trials with these results; `vals` holds one dict a trial."""
+    """Trials with these results; `vals` holds one dict per trial."""
     vals = vals or [{} for _ in results]
     labels = {label for v in vals for label in v}
     docs = [

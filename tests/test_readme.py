@@ -1,4 +1,4 @@
-"""The Python that the documentation shows runs, page by page, from top to bottom."""
+"""The Python code in the documentation runs, page by page, from top to bottom."""
 
 import ast
 import importlib

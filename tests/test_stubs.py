@@ -1,4 +1,4 @@
-"""The stub of the extension says what the binary has, no more and no less."""
+"""The stub of the extension describes exactly what the binary has."""
 
 import os
 import subprocess

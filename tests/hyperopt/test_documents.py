@@ -1,4 +1,4 @@
-"""Trial documents and what Trials says about them are Hyperopt's, key for key."""
+"""Trial documents and the answers of `Trials` match Hyperopt's, key for key."""
 
 import datetime
 import sys
@@ -17,7 +17,7 @@ with warnings.catch_warnings():
     import hyperopt
 
 BOTH = [hyperopt, sparktune]
-# Where we write more than Hyperopt.
+# Keys that Hyperopt does not write.
 OUR_EXTRAS = {("misc", "traceback")}
 
 
@@ -68,7 +68,7 @@ def search(lib, algo, max_evals=30):
 
 
 def shape(value, path=()):
-    """Keys and leaf types of a document, without what is drawn at random."""
+    """Return the keys and leaf types of a document, without random values."""
     if isinstance(value, dict):
         return {
             key: shape(each, (*path, key))
@@ -227,7 +227,7 @@ def test_trials_fmin_and_fminiter_have_hyperopts_parameters_first():
         lambda lib: lib.Domain,
         lambda lib: lib.Ctrl,
         lambda lib: lib.Trials,
-        # The defaults of `tpe.suggest` itself are other ones: tests/test_suggesters.py lists them.
+        # The defaults of `tpe.suggest` itself differ; the tests of suggesters list them.
         lambda lib: getattr(lib.tpe, "hyperopt_suggest", lib.tpe.suggest),
         lambda lib: lib.rand.suggest,
         lambda lib: lib.rand.suggest_batch,

@@ -1,4 +1,4 @@
-"""sparktune under the name `hyperopt`: each case in a process of its own, since it is for good."""
+"""sparktune under the name `hyperopt`: each case in its own process, since it cannot be undone."""
 
 import logging
 import subprocess
@@ -117,7 +117,7 @@ class TestLoggers:
     def _levels(self):
         names = ["hyperopt", "hyperopt-spark", "hyperopt.fmin", "hyperopt.tpe", "sparktune"]
         before = {name: logging.getLogger(name).level for name in names}
-        for name in names:  # Hyperopt sets one of them where it is imported
+        for name in names:  # Hyperopt sets one of them when it is imported
             logging.getLogger(name).setLevel(logging.NOTSET)
         yield
         for name, level in before.items():

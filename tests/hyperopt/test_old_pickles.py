@@ -26,7 +26,7 @@ OLD = DATA / "trials-hyperopt-0.2.7.pkl"
 
 @pytest.fixture(scope="module")
 def new(tmp_path_factory):
-    """The same search with the Hyperopt that is installed."""
+    """The same search with the installed Hyperopt."""
     path = tmp_path_factory.mktemp("pickles") / "trials.pkl"
     command = [sys.executable, "-W", "ignore", str(DATA / "make_trials.py"), str(path)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
@@ -74,7 +74,7 @@ def test_all_of_it_is_there(path):
     np.testing.assert_array_equal(best["result"]["weights"], np.arange(3.0))
     assert trials.trial_attachments(best)["log"] == b"trained"
     assert isinstance(best["book_time"], datetime.datetime)
-    # Values are numpy scalars, as in a search of our own.
+    # Values are numpy scalars, as in our own searches.
     assert {type(v[0]) for v in best["misc"]["vals"].values() if v} <= {np.float64, np.int64}
     assert trials.new_trial_ids(1) == [len(docs)]
 
@@ -88,7 +88,7 @@ def test_a_search_goes_on_with_them(path):
     assert trials.best_trial["result"]["loss"] < 0.5
     assert best["model"] == 0
     assert trials.best_params["model"]["kind"] == "svm"
-    # The history is what the suggestions come from.
+    # Suggestions come from the history.
     assert np.mean([v == 0 for v in trials.vals["model"][before:]]) > 0.6
 
 
@@ -143,7 +143,7 @@ def test_a_trials_save_file(tmp_path):
 
 
 def test_documents_without_numpy_and_documents_of_mongodb(monkeypatch):
-    """`SONify` makes plain numbers; PyMongo's documents are a class of its own."""
+    """`SONify` makes plain numbers; PyMongo's documents have their own class."""
 
     class SON(dict):
         def __reduce__(self):
@@ -167,7 +167,7 @@ def test_documents_without_numpy_and_documents_of_mongodb(monkeypatch):
 
 
 class Model:
-    """What a user keeps in a result."""
+    """An object that a user keeps in a result."""
 
 
 class TestWhatIsNotLetIn:

@@ -96,7 +96,7 @@ def their_posterior(name, observed, prior_weight=1.0):
     node = their_node(name)
     kwargs = dict(node.named_args)
     observed = observed.astype(int) if name in DISCRETE else observed
-    if name == "pchoice":  # Hyperopt's vectorised spaces hand over one row a draw
+    if name == "pchoice":  # Hyperopt's vectorised spaces pass one row per draw
         p = pyll.Literal(np.tile(pyll.rec_eval(node.pos_args[0]), (2, 1)))
         return their_tpe.adaptive_parzen_samplers[node.name](
             pyll.Literal(observed), prior_weight, p, size=(1,)

@@ -55,7 +55,7 @@ def constructors(library):
 def best_losses(library, algo, domain):
     best = []
     for seed in SEEDS:
-        # Made anew each time: two of the domains hold a random generator.
+        # Made afresh each time: two of the domains hold a random generator.
         space = constructors(library)[domain]().expr
         trials = library.Trials()
         library.fmin(

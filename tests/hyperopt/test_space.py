@@ -190,7 +190,7 @@ def test_space_eval_and_activity_agree_on_suggested_points(build):
 
 
 def active_by_conditions(compiled, vals):
-    """What the Rust sampler concludes from the conditions alone."""
+    """Return what the Rust sampler infers from the conditions alone."""
     row = compiled.row_from_vals(vals)
     for i, p in enumerate(compiled.params):
         if not any(all(row[parent] == v for parent, v in part) for part in p.conditions):
@@ -222,7 +222,7 @@ def test_conditions_equal_those_of_hyperopt(build):
     hps = {}
     node = hyperopt.pyll.as_apply(build(THEIRS))
     if any(n.name == "categorical" for n in hyperopt.pyll.dfs(node)):
-        # Its simplification fails on pchoice; these spaces have nothing to simplify.
+        # Its simplification fails on pchoice; these spaces do not need it.
         hyperopt.pyll_utils._expr_to_config(node, (), hps)
     else:
         hyperopt.pyll_utils.expr_to_config(node, (), hps)
@@ -270,7 +270,7 @@ def test_one_node_used_twice_is_one_hyperparameter_in_both():
 
 
 def recipes():
-    """Nested recipes from which one space a library can be built."""
+    """Draw nested recipes from which a space can be built with each library."""
     leaf = st.one_of(
         st.tuples(st.just("const"), st.sampled_from([0, 1.5, "s", None, True])),
         st.tuples(st.sampled_from(["uniform", "normal", "qlognormal", "randint", "shared"])),
@@ -356,7 +356,7 @@ def test_random_spaces_evaluate_alike(recipe, seed):
                               for n in sparktune._space.expr.dfs(root)
                               if n.name == "hyperopt_param"}), expected)  # fmt: skip
 
-    # The conditions say which values matter; without the others the point is the same.
+    # The conditions say which values matter; dropping the others does not change the point.
     active = set(compiled.active_labels(vals))
     assert active_by_conditions(compiled, vals) == active
     same(compiled.evaluate({k: v for k, v in vals.items() if k in active}), expected)

@@ -1,7 +1,7 @@
 """Hyperopt's own tests, run against sparktune under the name `hyperopt`.
 
-They are in Hyperopt's wheel. A pytest of its own runs them, with `upstream_plugin.py`; what is not
-run, and why, stands in `upstream_skips.py`.
+They are in Hyperopt's wheel. A separate pytest runs them with `upstream_plugin.py`; tests that do
+not run, and why, are in `upstream_skips.py`.
 """
 
 import importlib.metadata
@@ -30,7 +30,7 @@ def run(tmp_path, *tests, timeout):
     env = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(package), str(HERE)]),
-        "PY_IGNORE_IMPORTMISMATCH": "1",  # the files are not those of the package they are in
+        "PY_IGNORE_IMPORTMISMATCH": "1",  # the files are not part of the package that contains them
         "SPARKTUNE_UPSTREAM": "sparktune",
         "SPARKTUNE_MLFLOW": "0",
         "MPLBACKEND": "agg",
@@ -40,7 +40,7 @@ def run(tmp_path, *tests, timeout):
     }
     command = [sys.executable, "-m", "pytest", "-p", "upstream_plugin", "-p", "no:cacheprovider"]
     command += ["-c", os.devnull, f"--rootdir={HYPEROPT}", f"--junitxml={report}", "-q"]
-    command += ["-W", "ignore"]  # Hyperopt's tests warn, of numpy's and their own
+    command += ["-W", "ignore"]  # Hyperopt's tests cause warnings, numpy's and their own
     done = subprocess.run(
         [*command, *(str(HYPEROPT / test) for test in tests)],
         cwd=tmp_path,
@@ -85,7 +85,7 @@ def test_spark_tests(tmp_path):
 
 
 def test_the_lists_name_tests_that_exist(tmp_path):
-    """A pattern that matches nothing would hide that a test has gone or was renamed."""
+    """A pattern that matches nothing would hide that a test was removed or renamed."""
     for name in upstream_skips.FILES:
         assert (HYPEROPT / name).is_file(), name
     for pattern in [*upstream_skips.SKIPS, *upstream_skips.RESEEDED]:

@@ -1,6 +1,6 @@
 """A pytest plugin that runs Hyperopt's own tests, against sparktune or against Hyperopt itself.
 
-Given to a pytest of its own by `test_upstream.py`. The tests are the files of the installed
+`test_upstream.py` starts a separate pytest with it. The tests are the files of the installed
 distribution `hyperopt`; with ``SPARKTUNE_UPSTREAM=sparktune`` all that they import of `hyperopt`
 comes from sparktune, with ``=hyperopt`` from Hyperopt, which shows what fails in an environment
 anyway.
@@ -41,7 +41,7 @@ def _stand_in(name, **members):
 
 
 class _BSON:
-    """Takes what MongoDB's format takes; pymongo, which has the real one, is not needed else."""
+    """Accepts what MongoDB's format accepts, so that pymongo need not be installed."""
 
     @classmethod
     def encode(cls, document):

@@ -59,7 +59,7 @@ class FakeBackend:
     def cancel(self, tag):
         with self.lock:
             event = self.cancelled.get(tag)
-        # As in Spark, the cancellation of a job that is not there yet does nothing.
+        # As in Spark, cancelling a job that does not exist yet does nothing.
         if event is not None:
             event.set()
 
@@ -249,13 +249,13 @@ def test_close_cancels_again_what_a_cancellation_overtook(make):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal to a thread")
 def test_a_signal_that_does_not_wake_the_wait_still_ends_it(make):
-    """Such as one that arrives just before it; or, as here, one that another thread receives."""
+    """For example, one that arrives just before; or, as here, one received by another thread."""
     never = threading.Event()
     _, dispatcher = make(lambda *_: never.wait())
     dispatcher.start(trial(0))
 
     def interrupt():
-        time.sleep(0.2)  # the wait has begun, or will have no reason to end
+        time.sleep(0.2)  # the wait has begun, or would have no reason to end
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
@@ -463,7 +463,7 @@ def test_the_time_of_a_trial_begins_when_it_runs_as_far_as_the_back_end_knows(ma
     dispatcher.start(trial(0))
     assert dispatcher.wait(None)[0].error.type_name.endswith("TrialTimeout'>")
     assert time.monotonic() - begin >= 1.7
-    assert len(asked) <= 4  # once while it had its time, not again and again
+    assert len(asked) <= 4  # once per time limit, not continuously
 
 
 def test_a_start_that_cannot_be_read_is_the_submission(make):
@@ -488,7 +488,7 @@ def test_a_cancellation_that_is_overtaken_is_repeated_while_the_search_goes_on(m
     assert dispatcher.wait(None)[0].error is not None
     backend.run = lambda backend, tag, values: backend.cancelled[tag].wait(3) and 0.0
     dispatcher._trial_timeout = None
-    dispatcher.start(trial(1))  # a thread of its own: the first is still taken
+    dispatcher.start(trial(1))  # another thread: the first is still busy
     while dispatcher._ghosts:
         assert dispatcher.wait(1) == []
     assert backend.asked == 3

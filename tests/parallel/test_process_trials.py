@@ -1,4 +1,4 @@
-"""`ProcessTrials`: a search over worker processes of this machine."""
+"""`ProcessTrials`: searches whose trials run in worker processes of this machine."""
 
 import json
 import logging
@@ -38,7 +38,7 @@ from sparktune.exceptions import (
 
 pytestmark = pytest.mark.timeout(60)
 
-# Longer than any test may take: a trial that sleeps so long ends by being cancelled.
+# Longer than any test may take: a trial that sleeps this long has to be cancelled.
 FOREVER = 600
 SPACE = {"x": hp.uniform("x", -5, 5)}
 
@@ -69,7 +69,7 @@ def search(fn, trials, space=SPACE, **arguments):
 def at(*values):
     """Return the arguments of a search over certain points."""
     points = [{"x": float(value)} for value in values]
-    return {"points_to_evaluate": points, "max_evals": 0}  # points do not count
+    return {"points_to_evaluate": points, "max_evals": 0}  # points do not count towards it
 
 
 def states(trials):
@@ -409,7 +409,7 @@ def test_arguments(caplog):
 
 # -- the driver's own end --------------------------------------------------------------------------
 
-# No guard of the main module, and the objective is defined in it.
+# The main module has no guard, and defines the objective.
 DRIVER = """
 import json, os, signal, subprocess, sys, threading, time
 from sparktune import ProcessTrials, fmin, hp, rand
@@ -479,7 +479,7 @@ def test_no_process_outlives_a_driver_that_is_killed(tmp_path, number, busy):
 
 
 def test_no_process_outlives_a_killed_driver_that_has_forked(tmp_path):
-    # The fork has copies of all pipes, so that none of them ever says that the driver is gone.
+    # The fork holds copies of all pipes, so no pipe reports that the driver is gone.
     script = """
 def fork():
     while len(os.listdir(sys.argv[1])) < 2:

@@ -1,4 +1,4 @@
-"""Searches of many trials in which much goes wrong: all is accounted for, and nothing is left."""
+"""Searches of many trials with many faults: every trial is accounted for, and nothing leaks."""
 
 import gc
 import pickle
@@ -191,5 +191,5 @@ def test_two_thousand_trials_take_no_threads_and_no_memory_but_the_documents():
     threads, sizes = zip(*seen, strict=True)
     assert len(seen) >= 3
     assert max(threads) - min(threads) <= 1
-    # Of 1,500 more trials the dispatcher keeps nothing.
+    # The dispatcher keeps nothing of 1,500 more trials.
     assert sizes[-1] - sizes[0] < 30_000

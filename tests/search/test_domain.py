@@ -207,7 +207,7 @@ def test_others_suggesters_draw_from_the_prior_through_the_domain(make):
 
     idxs, vals = draw(0, list(range(10, 40)))
     assert idxs["k"] == list(range(10, 40))
-    # A conditional one is there for the trials in which it is active, and in the same order.
+    # A conditional one has the trials in which it is active, in the same order.
     assert idxs["x"] == [tid for tid, k in zip(idxs["k"], vals["k"], strict=True) if k == 1]
     assert 5 < len(idxs["x"]) == len(vals["x"]) < 25
     assert all(2 <= x <= 3 for x in vals["x"])

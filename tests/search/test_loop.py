@@ -1,4 +1,4 @@
-"""The search loop with trials that run together, that somebody else runs, or one by one."""
+"""The search loop with trials that run concurrently, outside the search, or one at a time."""
 
 import contextlib
 import functools
@@ -39,7 +39,7 @@ def _no_mlflow(monkeypatch):
 
 
 class ThreadRunner:
-    """Runs trials in threads; a cancelled one is not heard of again."""
+    """Runs trials in threads; a cancelled one never answers."""
 
     def __init__(self, domain, trials):
         self.domain, self.trials = domain, trials
@@ -345,7 +345,7 @@ class TestParallel:
 
 
 class Polled(Trials):
-    """Trials of which a thread of somebody else's takes care."""
+    """Trials that a thread outside the search evaluates."""
 
     asynchronous = True
 
@@ -396,7 +396,7 @@ class TestPolled:
         assert len(trials._dynamic_trials) == 12
 
     def test_a_timeout_leaves_the_workers_alone(self):
-        trials = Polled()  # nobody works
+        trials = Polled()  # nobody evaluates
         self.search(abs, trials, max_evals=12, timeout=0.05)
         assert states(trials) == [JOB_STATE_NEW]
 

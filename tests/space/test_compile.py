@@ -17,7 +17,7 @@ from sparktune.exceptions import InvalidArgument
 
 
 def conditions(space):
-    """Conditions by label, with labels in the place of indices."""
+    """Return the conditions by label, with labels instead of indices."""
     compiled = compile_space(space)
     return {
         p.label: {frozenset((compiled.labels[i], v) for i, v in part) for part in p.conditions}
@@ -87,7 +87,7 @@ def test_all_branches_together_are_no_condition():
 
 
 def test_values_cover_a_choice_only_where_it_exists():
-    """`x` is under both values of `b`, but `b` itself is only there when `a` is 0."""
+    """`x` is under both values of `b`, but `b` itself exists only when `a` is 0."""
     x = hp.uniform("x", 0, 1)
     b = hp.choice("b", [x, [x]])
     assert conditions(hp.choice("a", [b, 0, 1]))["x"] == when([("a", 0)])

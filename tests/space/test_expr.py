@@ -35,7 +35,7 @@ from sparktune.pyll import stochastic as pyll_stochastic
 
 @pytest.fixture
 def define():
-    """Define scope functions that are gone after the test."""
+    """Define scope functions that are removed after the test."""
     names = []
 
     def _define(f, **kwargs):

@@ -1,4 +1,4 @@
-"""Wrong spaces: one clear error each, at the line that wrote it."""
+"""Invalid spaces: one clear error each, which names the line that wrote it."""
 
 import math
 import pickle
@@ -96,7 +96,7 @@ def test_python_itself_refuses_wrong_signatures(missing):
         missing()
 
 
-# -- what only the whole space shows -------------------------------------------------------------
+# -- errors that only the whole space shows -------------------------------------------------------
 
 
 def test_a_duplicate_label_names_both_places():

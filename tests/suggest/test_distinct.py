@@ -1,4 +1,4 @@
-"""`fmin(..., avoid_duplicates=True)`: no point twice, and an end when a finite space is used up."""
+"""`fmin(..., avoid_duplicates=True)`: no point twice; the search ends when a space is used up."""
 
 import logging
 import math

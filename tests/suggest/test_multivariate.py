@@ -1,4 +1,4 @@
-"""The default estimator, of product kernels, as users call it."""
+"""The default estimator, with product kernels, as users call it."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_point_is_not_tried_twice_while_there_are_others():
 
 
 def test_random_trials_end_when_enough_have_finished():
-    # Running trials teach nothing yet.
+    # Running trials have no result to learn from.
     domain = Domain(lambda x: x, hp.uniform("x", 0, 1))
     trials = Trials()
 
@@ -209,7 +209,7 @@ def suggested(trials, seeds, **given):
 @pytest.mark.parametrize("gp_share", [0, 1])
 @pytest.mark.parametrize("multivariate", [True, False])
 def test_running_trials_may_be_ignored(multivariate, gp_share):
-    """With `pending="ignore"` they change nothing; else they do."""
+    """Running trials change nothing with `pending="ignore"`; otherwise they do."""
 
     def given(running, pending):
         return suggested_beside(
@@ -238,7 +238,7 @@ def test_running_trials_may_be_taken_for_good_or_for_middling_ones():
 
 
 def test_a_start_by_halton_fills_the_space_evenly():
-    """Of 16 successive points there is one in each 16th of the first hyperparameter's range."""
+    """Of 16 successive points, one is in each 16th of the first hyperparameter's range."""
     domain = Domain(lambda x: x, hp.uniform("x", 0, 1))
     trials = Trials()
     docs = tpe.suggest(

@@ -1,4 +1,4 @@
-"""The contract of suggesters, which each passes; and what is special about some."""
+"""The contract of suggesters, which each of them passes, and the specifics of some."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_pure_function_of_ids_trials_and_seed(suggest, trials):
         for each in (trials, trials, pickle.loads(pickle.dumps(trials)))
     ]
     assert answers[0] == answers[1] == answers[2]
-    # A Halton sequence goes on from its first point, whatever the seed.
+    # A Halton sequence continues from its first point, independent of the seed.
     has_seed = suggest is not SUGGESTERS["tpe, start by Halton"]
     assert (values_of(suggest([100, 101, 102], DOMAIN, trials, 6)) != answers[0]) == has_seed
     assert str(trials._dynamic_trials) == str(before)
@@ -158,7 +158,7 @@ def test_a_pure_function_of_ids_trials_and_seed(suggest, trials):
 
 @pytest.mark.parametrize("name", [name for name in SUGGESTERS if name != "mix"])
 def test_several_ids_are_one_call_an_id_with_the_earlier_ones_waiting(name, trials):
-    """Not so for mix, whose choices of a suggester go by the number of the id in the call."""
+    """Not for mix, whose choice of a suggester depends on the position of the id in the call."""
     suggest = SUGGESTERS[name]
     ids = trials.new_trial_ids(6)
     together = values_of(suggest(ids, DOMAIN, trials, 5))
@@ -210,7 +210,7 @@ def test_wrong_ids_and_seeds(suggest, ids, seed, error):
 
 
 def parameters_of(function):
-    """Names and defaults; those of Hyperopt's annealing are its class's."""
+    """Names and defaults; for annealing, Hyperopt has them in a class."""
     found = inspect.signature(function).parameters.values()
     return [(p.name, p.default) for p in found if p.kind is p.POSITIONAL_OR_KEYWORD]
 
@@ -231,7 +231,7 @@ def test_hyperopts_parameters_and_defaults(ours, theirs):
         settings = parameters_of(hyperopt.anneal.AnnealingAlgo.__init__)
         expected += [p for p in settings if p[0] not in ("self", "domain", "trials", "seed")]
     if ours is tpe.suggest:
-        # What finds better trials; `hyperopt_suggest` keeps Hyperopt's numbers.
+        # These find better trials; `hyperopt_suggest` keeps Hyperopt's numbers.
         better = {"prior_weight": 0.3, "n_startup_jobs": 8, "n_EI_candidates": 16}
         expected = [(name, better.get(name, value)) for name, value in expected]
     assert parameters_of(ours) == expected

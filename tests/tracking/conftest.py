@@ -42,7 +42,7 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def session_server(tmp_path_factory):
-    """Start a server, which takes some twenty seconds."""
+    """Start a server, which takes about twenty seconds."""
     server = Server(tmp_path_factory.mktemp("server"))
     try:
         server.start()
@@ -53,7 +53,7 @@ def session_server(tmp_path_factory):
 
 @pytest.fixture
 def server(session_server, experiment):
-    """Return the server, which is the active store, with an experiment of its own."""
+    """Return the server as the active store, with a new experiment."""
     mlflow.set_tracking_uri(session_server.uri)
     client = mlflow.MlflowClient()
     name = f"test-{np.random.default_rng().integers(1 << 60)}"

@@ -1,4 +1,4 @@
-"""A gate before a server that wants a password, as hosted MLflow does."""
+"""A proxy in front of a server that requires a password, as hosted MLflow does."""
 
 import base64
 import threading
@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Gate:
-    """Passes requests on to `target` if they carry the password, else answers 401."""
+    """Forwards requests to `target` if they carry the password, otherwise answers 401."""
 
     def __init__(self, target, user, password):
         wanted = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()

@@ -1,4 +1,4 @@
-"""A real `mlflow server` on the loopback interface, which tests may kill and start again."""
+"""A real `mlflow server` on the loopback interface that tests may kill and restart."""
 
 import os
 import signal

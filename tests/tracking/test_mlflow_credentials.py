@@ -1,4 +1,4 @@
-"""Passwords: on the driver, on workers only by choice, and nowhere in what is recorded."""
+"""Passwords: on the driver, on workers only if requested, and never in what is recorded."""
 
 import logging
 from pathlib import Path
@@ -20,7 +20,7 @@ CANARY = "canary-2f9c7e"
 @pytest.fixture
 def gate(server, monkeypatch):
     gate = Gate(server.uri, "ann", CANARY)
-    # Spark's workers have the environment that its JVM was started with: without these.
+    # Spark's workers have the environment in which its JVM was started: without these.
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", CANARY)
     mlflow.set_tracking_uri(gate.uri)

@@ -28,7 +28,7 @@ def test_what_an_objective_logs_in_a_process_lands_in_the_run_of_its_trial(runs)
         return params["x"] ** 2
 
     with mlflow.start_run() as parent:
-        # The import of MLflow is the trial's too.
+        # The import of MLflow counts as part of the trial.
         trials = ProcessTrials(parallelism=2, trial_timeout=20)
         points = [{"x": 5.0}, {"x": 6.0}]
         search(objective, trials, max_evals=6, points_to_evaluate=points)

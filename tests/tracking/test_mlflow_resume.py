@@ -1,4 +1,4 @@
-"""A search read back from its parent run, and gone on with."""
+"""A search loaded from its parent run and resumed."""
 
 import subprocess
 import sys
@@ -120,7 +120,7 @@ def test_a_search_goes_on_in_an_active_run_of_the_users(runs, client):
         search(trials, 6)
     (parent,), children = runs()
     assert len(children) == 6
-    # In another run it is a new search that begins with what is known.
+    # In another run it is a new search that starts from the known trials.
     trials = Trials.from_mlflow(first.info.run_id)
     with mlflow.start_run() as other:
         search(trials, 8)
@@ -157,7 +157,7 @@ def test_trials_that_had_not_ended_run_again_into_their_runs(documents, runs):
 
 
 def test_a_run_whose_end_was_not_written_is_ended(runs):
-    """The driver may die between what a trial came to and the end of its run."""
+    """The driver may die between the result of a trial and the end of its run."""
     search(Trials(), 4, mlflow=True)
     (parent,), children = runs()
     left = children[1].info
@@ -169,7 +169,7 @@ def test_a_run_whose_end_was_not_written_is_ended(runs):
     assert len(children) == 5
     assert children[1].info.run_id == left.run_id
     assert [child.info.status for child in children].count("RUNNING") == 0
-    # When it ended, not when it was ended.
+    # When the trial ended, not when its run was closed.
     assert abs(children[1].info.end_time - left.end_time) < 1_000
 
 
@@ -263,7 +263,7 @@ def test_a_driver_that_is_killed_loses_no_finished_trial(store, experiment, runs
             lines.append(line.split())
             if len(lines) == 51:  # in the middle of the 26th trial
                 break
-        # A trial is kept once its record is written, moments after it ended: the search goes on.
+        # A trial is kept once its record is written, moments after it ended.
         deadline = time.monotonic() + 45
         while time.monotonic() < deadline:
             _, children = runs()

@@ -1,4 +1,4 @@
-"""The same records through a real MLflow server on the loopback interface, which may go away."""
+"""The same records through a real MLflow server on the loopback interface, which may fail."""
 
 import itertools
 import logging
@@ -75,10 +75,10 @@ def test_a_search_through_a_server(server, found, documents, tmp_path, capsys):
 def test_a_server_that_is_killed_and_started_again_in_mid_search(
     server, found, warnings, monkeypatch
 ):
-    """Trials run on through the outage; afterwards each has one run, and the search can resume."""
+    """Trials continue during an outage; afterwards each has one run, and the search can resume."""
     from sparktune._tracking import tracker as mlflow_tracker
 
-    # The search is much shorter than the time that a server takes to start.
+    # The search takes much less time than the start of a server.
     monkeypatch.setattr(mlflow_tracker, "_END_IDLE_SECONDS", (120.0, 120.0))
     seconds = []
     restarted = threading.Event()
@@ -120,7 +120,7 @@ def test_a_server_that_is_killed_and_started_again_in_mid_search(
         assert doc["misc"]["run_id"] == run.info.run_id
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics["trials_ok"] == 60
-    assert len(warnings()) == 1  # that it is away, or slow: the call it died in tells
+    assert len(warnings()) == 1  # unreachable, or slow: it depends on the call during which it died
     # Only the trial that met the outage waited for it, and no longer than the limit.
     gaps = sorted(b - a for a, b in itertools.pairwise(waits))
     assert gaps[-3] < 5
@@ -161,7 +161,7 @@ def test_a_server_that_hangs_slows_one_trial_and_loses_none(server, found, warni
     assert parent.data.metrics["trials_ok"] == 30
     assert len(warnings()) == 1
     assert "slow" in warnings()[0]
-    # 25 trials that each waited would have taken longer than this, by far.
+    # 25 waiting trials would have taken much longer than this.
     assert time.monotonic() - began < 120
 
 

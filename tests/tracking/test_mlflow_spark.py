@@ -1,4 +1,4 @@
-"""A whole search on a local Spark, read back from the store."""
+"""A whole search on local Spark, read back from the store."""
 
 import mlflow
 import pytest
@@ -102,7 +102,7 @@ def test_many_trials_at_once_lose_no_run_and_double_none(spark, runs):
 
 
 def test_two_searches_on_the_same_workers_in_one_run(spark, runs):
-    """The workers are used again; nothing of the first search shows in the second."""
+    """Workers are reused; nothing of the first search shows in the second."""
 
     def first(x):
         import mlflow

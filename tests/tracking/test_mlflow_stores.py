@@ -14,7 +14,7 @@ def file_store(experiment, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow says that it would rather have a database
+        warnings.simplefilter("ignore")  # MLflow recommends a database
         mlflow.set_tracking_uri("./runs")
         mlflow.set_experiment("files")
         yield tmp_path / "runs"

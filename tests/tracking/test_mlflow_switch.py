@@ -1,4 +1,4 @@
-"""When a search is tracked, and that MLflow is not imported when it is not."""
+"""When a search is tracked, and that MLflow is not imported otherwise."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from sparktune._tracking.tracker import MlflowTracker
 
 
 def is_on(tracker):
-    # A tracker that was made and never begun has started no thread.
+    # A tracker that never began has not started a thread.
     assert not [t for t in threading.enumerate() if t.name.startswith("sparktune-mlflow")]
     assert isinstance(tracker, MlflowTracker | NullTracker)
     return isinstance(tracker, MlflowTracker)

@@ -1,4 +1,4 @@
-"""What a search leaves in a real SQLite store, read back through a client of its own."""
+"""What a search leaves in a real SQLite store, read back through a separate client."""
 
 import json
 import logging
@@ -146,7 +146,7 @@ def test_failed_and_cancelled_trials(documents, runs, client, tmp_path):
     tracker.trial_finished(documents.error(trials[0]))
     tracker.trial_finished(documents.done(trials[1], status="fail"))
     tracker.trial_finished(documents.cancelled(trials[2]))
-    tracker.end(FINISHED)  # nobody said how the last one ended
+    tracker.end(FINISHED)  # the end of the last one was not reported
 
     (parent,), children = runs()
     assert [child.info.status for child in children] == ["FAILED", "FAILED", "KILLED", "KILLED"]

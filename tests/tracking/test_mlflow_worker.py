@@ -78,7 +78,7 @@ def worked(store, documents, tmp_path_factory):
     if before is None:
         mlflow.set_tracking_uri(None)
     found = json.loads((folder / "found.json").read_text())
-    # Nothing went to another store: none was made where the worker stood.
+    # Nothing went to another store: none was created in the worker's directory.
     assert {path.name for path in folder.iterdir()} <= {"job.pkl", "found.json", "artifacts"}
     return found, children, runs, done.stderr
 
@@ -176,7 +176,7 @@ def test_a_model_belongs_to_the_child(worked, store):
 
 def test_logging_without_a_run_or_a_server_goes_nowhere(worked):
     found, _, runs, _ = worked
-    (note,) = found["notes"]  # of the trial that has a run; of the other the driver knows
+    (note,) = found["notes"]  # of the trial with a run; the driver knows about the other one
     assert "127.0.0.1:9" in note
     assert found["file store after"] is None
     assert not any("lost" in {**run.data.metrics, **run.data.params} for run in runs)

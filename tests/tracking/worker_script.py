@@ -1,4 +1,4 @@
-"""Runs in a process of its own, as a Spark worker does: takes `worker_run` by value, runs trials.
+"""Runs in a separate process, like a Spark worker: takes `worker_run` by value, runs trials.
 
 Reads pickled ``{"worker_run": ..., "payloads": {name: payload}}`` and writes JSON findings.
 """
@@ -136,7 +136,7 @@ try:
 except ValueError as error:
     found["raised"] = str(error)
 
-# The trial has no run, since the server was away when it began; then one that nobody listens at.
+# The trial has no run, since the server was down when it began; then a server that is down.
 for run_id in (None, "0" * 32):
     with worker_run({**payloads["plain"], "run_id": run_id, "tracking_uri": "http://127.0.0.1:9"}):
         mlflow.log_metric("lost", 1)
@@ -146,7 +146,7 @@ for run_id in (None, "0" * 32):
 found["notes"] = vars(sys.modules["_sparktune_worker"])["notes"]
 found["file store after"] = os.environ.get("MLFLOW_ALLOW_FILE_STORE")
 
-with worker_run({"run_id": "x"}):  # a payload that lacks all the rest: the trial runs on
+with worker_run({"run_id": "x"}):  # a payload without the rest: the trial continues
     found["ran on"] = True
 found["patched after"] = hasattr(mlflow.start_run, "__wrapped__")
 

@@ -1,4 +1,4 @@
-"""Histories that no search should have, and those that are changed while it runs."""
+"""Unusual histories, and histories that change while a search runs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ N = 150  # enough for the tables that long histories use
 
 
 def doc_of(tid, loss, x=0.5, q=3.0):
-    """A finished trial in which `y` took no part."""
+    """A finished trial in which `y` was inactive."""
     vals = {"x": [np.float64(x)], "kind": [np.int64(0)], "y": [], "only": [np.int64(0)],
             "q": [np.float64(q)]}  # fmt: skip
     misc = {"tid": tid, "cmd": None, "workdir": None, "vals": vals,
@@ -118,7 +118,7 @@ def test_the_same_point_a_million_times():
     history.extend(range(count), np.arange(count) % 5 - 2.0, np.tile([0.25, 1.0], (count, 1)))
     before = suggest_tpe(history, range(count, count + 30), 1)
     assert np.isfinite(before).all()
-    # All that is known lies at one place, so most suggestions do.
+    # All known points are in one place, so most suggestions are there too.
     assert np.median(np.abs(before[:, 0] - 0.25)) < 0.1
     for tid in range(0, 70, 7):
         assert history.remove(tid)
@@ -149,7 +149,7 @@ def test_documents_changed_while_a_search_runs_are_noticed():
 
 @pytest.mark.parametrize("what", ["loss", "value"])
 def test_a_long_search_by_hand_notices_old_changes(what):
-    """Losses at the next refresh; values after some, since each has a part of them looked at."""
+    """Losses are seen at the next refresh, values after some: each refresh checks only a part."""
     trials = Trials()
     fmin(lambda point: point["x"] ** 2, SPACE, max_evals=600, trials=trials, rstate=0,
          algo=rand.suggest, verbose=False)  # fmt: skip
@@ -207,7 +207,7 @@ def test_a_refresh_that_drops_and_adds_documents_anywhere():
 
 
 def in_step(trials):
-    """Whether what the cache followed is what a cache made now has."""
+    """Return whether the incremental cache equals one made from scratch."""
     cache = trials._history_for(DOMAIN.space)
     history = cache.sync(trials.trials)
     fresh = HistoryCache(DOMAIN.space)
@@ -318,7 +318,7 @@ operations = st.lists(
 @settings(max_examples=150, deadline=None)
 @given(operations)
 def test_no_sequence_of_calls_breaks_the_core(sequence):
-    """A wrong row is a ValueError; anything else that came out of Rust would be a panic."""
+    """An invalid row raises ValueError; anything else from Rust would be a panic."""
     history = History(CORE)
     known = set()
     for what, *args in sequence:

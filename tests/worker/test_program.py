@@ -1,4 +1,4 @@
-"""`Program`: quick to evaluate, plain data, at home without sparktune."""
+"""`Program`: quick to evaluate, plain data, works without sparktune."""
 
 import pickle
 import subprocess
@@ -167,7 +167,7 @@ assert not [m for m in sys.modules if m.startswith("sparktune")]
 
 @pytest.mark.timeout(120)
 def test_a_program_runs_where_sparktune_is_not(tmp_path):
-    """Function and program are sent apart, as the Spark task does."""
+    """Function and program are sent separately, as in the Spark task."""
     space = {
         "x": scope.exp(hp.uniform("x", 0, 1)) * 0 + scope.sum([1, 2], axis=0),
         "c": hp.choice("c", [0, {"n": scope.int(hp.normal("n", 0, 1)), "i": scope.identity("i")}]),

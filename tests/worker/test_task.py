@@ -1,4 +1,4 @@
-"""What runs on an executor and what is shipped to it, without a Spark."""
+"""What runs on an executor and what is sent to it, without Spark."""
 
 import pickle
 import subprocess
@@ -44,7 +44,7 @@ def test_returns_what_the_objective_returned():
 
 
 def test_reads_its_input_to_the_end():
-    # Spark throws the Python worker away otherwise.
+    # Otherwise Spark discards the Python worker.
     read = []
 
     def payloads():
@@ -311,7 +311,7 @@ def test_names_arguments_and_defaults():
 
 
 def test_objects_of_the_driver_are_refused_by_name():
-    # By the names of the classes, so that no session is needed to know them.
+    # By the names of the classes, so that no session is needed to recognise them.
     session_class = type("SparkSession", (), {"__module__": "pyspark.sql.session"})
     subclass = type("Mine", (session_class,), {})
     session = session_class()

@@ -1,7 +1,7 @@
 """Writes a pickle of Hyperopt's `Trials`; made `trials-hyperopt-0.2.7.pkl`.
 
 ``python3.10 -m venv v && v/bin/pip install hyperopt==0.2.7 "numpy<1.24" "setuptools<70"``, then
-``v/bin/python make_trials.py trials-hyperopt-0.2.7.pkl``. It runs with newer ones as well.
+``v/bin/python make_trials.py trials-hyperopt-0.2.7.pkl``. It runs with newer versions as well.
 """
 
 import pickle

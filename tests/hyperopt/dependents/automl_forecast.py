@@ -70,7 +70,7 @@ assert "additive" in found["model_json"][0]
 assert 1.0 <= found["smape"][0] < 1.8, found
 assert found["mse"][0] == found["smape"][0] ** 2
 
-# -- early stopping: it looks at trials that fail, and at all that end
+# -- early stopping: it sees failed trials, and all that end
 
 assert logging.getLogger("hyperopt-spark").level == logging.ERROR
 losses = iter([5.0, None, 4.0, 3.0, *[3.5] * 200])
@@ -92,5 +92,5 @@ fmin(
     rstate=np.random.default_rng(0),
     show_progressbar=False,
 )
-# Nine after the failed one make ten that are ok; none of the last five is better.
+# Nine more after the failed one make ten ok trials; none of the last five improves.
 assert 11 <= len(trials) <= 12, len(trials)

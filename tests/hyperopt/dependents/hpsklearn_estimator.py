@@ -1,4 +1,4 @@
-"""hyperopt-sklearn 1.1.1: scikit-learn spaces with functions of its own in `scope`, and a search
+"""hyperopt-sklearn 1.1.1: scikit-learn spaces with its own functions in `scope`, and a search
 that calls `fmin` again for one more evaluation at a time."""
 
 import numpy as np
@@ -36,6 +36,6 @@ assert type(estimator.best_model()["learner"]).__name__ in (
     "KNeighborsClassifier",
     "DecisionTreeClassifier",
 )
-# The space is a graph that is drawn from directly, too.
+# The space is also a graph to draw from directly.
 learner = pyll.stochastic.sample(k_neighbors_classifier("other"), rng=np.random.default_rng(1))
 assert type(learner).__name__ == "KNeighborsClassifier"

@@ -1,6 +1,6 @@
 """hyperas 0.4.1: its template becomes a space, `rseed=` must be refused, the best model is found.
 
-Keras and Jupyter are not installed; hyperas only imports them for what is not used here.
+Keras and Jupyter are not installed; hyperas needs them only for features that are not used here.
 """
 
 import sys
@@ -43,7 +43,7 @@ assert len(trials) == 40
 assert best_model == ("net", best_run["units"]), (best_model, best_run)
 assert best_run["units"] == 16
 assert abs(best_run["rate"] - 3) < 3
-# It may be run again, with the same trials object and more evaluations.
+# It may run again with the same trials object and more evaluations.
 again, model_again = optim.minimize(
     model=model, data=data, algo=tpe.suggest, max_evals=45, trials=trials, verbose=False
 )

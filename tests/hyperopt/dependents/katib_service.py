@@ -1,7 +1,7 @@
 """Katib's suggestion service: its calls, in their order, since it is not on PyPI.
 
 It keeps one FMinIter and never runs it: it inserts documents of finished trials, reads `specs`,
-and calls the algorithm by keyword, with `rstate` of its own.
+and calls the algorithm by keyword, with its own `rstate`.
 """
 
 import math

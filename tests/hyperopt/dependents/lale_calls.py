@@ -1,6 +1,6 @@
 """lale 0.9.5: its calls (lale itself pins scikit-learn below 1.8 and needs a dozen packages more).
 
-Spaces with functions of its own above hyperparameters, objects as options, combinations picked by
+Spaces with its own functions of hyperparameters, objects as options, combinations picked by
 index; two searches whose trials it merges by rewriting ids; algorithms by name.
 """
 

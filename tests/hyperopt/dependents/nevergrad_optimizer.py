@@ -13,12 +13,12 @@ docs = optimizer.trials._dynamic_trials
 assert [doc["tid"] for doc in docs] == list(range(60))
 assert len(optimizer.trials.trials) == 60
 
-# Points that were not asked for replace the values of a random suggestion.
+# Points told without asking replace the values of a random suggestion.
 point = optimizer.parametrization.spawn_child(new_value=np.full(3, 0.5))
 optimizer.tell(point, 0.0)
 assert optimizer.trials.best_trial["result"]["loss"] == 0.0
 assert optimizer.trials.best_trial["tid"] == 60
-# The next suggestion has seen it.
+# The next suggestion knows it.
 assert optimizer.ask().value.shape == (3,)
 
 # Mixed parameters become a nested space.

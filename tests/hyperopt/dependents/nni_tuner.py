@@ -1,7 +1,7 @@
 """NNI's hyperopt tuner: its calls, in their order (its wheel is for old Pythons only).
 
 It asks the algorithm of an FMinIter itself, reads values with ``.item()``, builds documents with
-``len(trials)`` as the id, and copies the whole FMinIter to lie to the copy about running trials.
+``len(trials)`` as the id, and gives a copy of the FMinIter made-up losses of running trials.
 """
 
 import copy
@@ -65,7 +65,7 @@ for algorithm in (hp.tpe.suggest, hp.rand.suggest, hp.anneal.suggest):
         assert (parameter["size"] is None) == (parameter["kind"] == 0)
         receive(search, parameter, abs(np.log(parameter["lr"]) + 2) + parameter["units"])
     assert len(search.trials) == 40
-    # A lie about a running trial: the copy is told, the original is not.
+    # A constant liar: only the copy is told a loss for the running trial.
     liar = copy.deepcopy(search)
     receive(liar, suggest(search), 5.0)
     assert (len(liar.trials), len(search.trials)) == (41, 40)

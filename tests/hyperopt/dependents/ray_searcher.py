@@ -55,7 +55,7 @@ trials = search._hpopt_trials
 assert trials.count_by_state_unsynced(hyperopt.JOB_STATE_ERROR) == 6
 assert len(trials.trials) == 54
 
-# -- a space with a parameter that is there only sometimes
+# -- a space with a conditional parameter
 search = HyperOptSearch(metric="loss", mode="min", n_initial_points=5)
 nested = {**config, "deep": tune.choice([{"layers": tune.randint(1, 5)}, "none"])}
 assert search.set_search_properties("loss", "min", nested)
@@ -63,14 +63,14 @@ kinds = [c["deep"] for c in drive(search, 30)]
 assert "none" in kinds
 assert all(kind == "none" or 1 <= kind["layers"] < 5 for kind in kinds)
 
-# -- it goes on from a checkpoint as if nothing had happened
+# -- it resumes from a checkpoint
 with tempfile.NamedTemporaryFile() as file:
     search.save(file.name)
     restored = HyperOptSearch(metric="loss", mode="min")
     restored.restore(file.name)
 assert drive(restored, 5, "r") == drive(search, 5, "r")
 
-# -- a space of hyperopt's own, and a point that lacks a parameter
+# -- a Hyperopt space, and a point that lacks a parameter
 space = {
     "width": hp.uniform("width", 0, 20),
     "lr": hp.loguniform("lr", -5, 2),

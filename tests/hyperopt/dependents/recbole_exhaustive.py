@@ -1,6 +1,6 @@
-"""RecBole 1.2.1: its suggester of all points of a finite space, which many projects have a copy of.
+"""RecBole 1.2.1: its suggester of all points of a finite space, which many projects copied.
 
-RecBole needs PyTorch; only the file with the suggester is loaded, by itself.
+RecBole needs PyTorch, so only the file with the suggester is loaded.
 """
 
 import importlib.metadata

@@ -6,7 +6,7 @@ import sys
 import warnings
 
 library, script = sys.argv[1:]
-warnings.simplefilter("ignore")  # the packages' own; what sparktune logs is looked at below
+warnings.simplefilter("ignore")  # the packages' own warnings; what sparktune logs is checked below
 said = []
 
 

@@ -1,4 +1,4 @@
-"""Code that was built on Hyperopt runs on sparktune after `install_as_hyperopt()`.
+"""Code built on Hyperopt runs on sparktune after `install_as_hyperopt()`.
 
 Each script beside this file is a program that imports `hyperopt` and a package that was built on
 it, or, where that package cannot be installed, makes its calls; its first lines say which. Each is
@@ -28,7 +28,7 @@ FAILS_WITH_HYPEROPT = {
     "recbole_exhaustive": "draws with a RandomState, which Hyperopt 0.3 refuses",
 }
 
-# What has no wheel for some of the Pythons that the tests run on.
+# Packages without a wheel for some of the tested Pythons.
 NOT_EVERYWHERE = {"hpsklearn_estimator": "hpsklearn", "ray_searcher": "ray"}
 
 

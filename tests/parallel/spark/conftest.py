@@ -38,7 +38,7 @@ def connect_server(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def drivers(tmp_path_factory, request):
-    """Give the driver of a mode; the same one again as long as it lives."""
+    """Return the driver of a mode; the same one as long as it lives."""
     made = {}
 
     def driver(mode):

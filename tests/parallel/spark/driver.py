@@ -1,8 +1,8 @@
-"""Runs scenarios on one Spark session in a process of its own; see `modes.Driver`.
+"""Run scenarios on one Spark session in a separate process; see `modes.Driver`.
 
 A process has either classic sessions or those of Spark Connect, and a session of another master
 needs another JVM. So each mode has a process that takes the names of scenarios from its standard
-input, one JSON object a line, and answers each with one line.
+input, one JSON object per line, and answers each with one line.
 """
 
 import faulthandler
@@ -41,7 +41,7 @@ def make_session(address, settings):
 
 
 def wait_for_executors(spark, count):
-    """Return when all are there: the session is given before they are, and tests count them."""
+    """Wait until all executors have registered: a session starts earlier, and tests count them."""
     tracker = spark.sparkContext._jsc.sc().statusTracker()
     end = time.monotonic() + 60
     while len(list(tracker.getExecutorInfos())) - 1 < count:  # the driver is in the list too
@@ -51,7 +51,7 @@ def wait_for_executors(spark, count):
 
 def main():
     faulthandler.register(signal.SIGUSR1)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background lacks it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background threads lack it
     warnings.simplefilter("ignore")  # pyspark's own
     spark = make_session(sys.argv[1], json.loads(sys.argv[2]))
     answer({"ready": type(spark).__module__})

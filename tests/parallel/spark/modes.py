@@ -1,4 +1,4 @@
-"""Sessions of Spark in processes of their own, and a Spark Connect server, for tests."""
+"""Spark sessions in separate processes, and a Spark Connect server, for tests."""
 
 import contextlib
 import json

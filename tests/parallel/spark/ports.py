@@ -5,7 +5,7 @@ import socket
 
 
 def free_port():
-    """Return a port that nobody uses, below those that the system gives to connections."""
+    """Return an unused port, below the range of ephemeral ports."""
     while True:
         port = random.SystemRandom().randrange(20_000, 32_000)
         with socket.socket() as probe:
@@ -17,10 +17,10 @@ def free_port():
 
 
 def with_own_port(builder):
-    """Have the server that a ``remote("local[N]")`` session starts listen on a port of its own.
+    """Make the server that a ``remote("local[N]")`` session starts listen on a free port.
 
-    The setting is Spark's. The client takes the default port whatever the setting says, unless a
-    variable makes the whole of Spark behave as in its own tests.
+    The setting is Spark's. The client ignores it and uses the default port, unless a variable makes
+    all of Spark behave as in its own tests.
     """
     from pyspark.sql.connect.client import DefaultChannelBuilder
 

@@ -1,7 +1,7 @@
 """A network between the driver and its executors that can be cut for one of them.
 
-The driver listens on one address of this machine and tells its executors another one, where a
-relay passes on what they send. What is cut stays connected, but nothing gets through any more.
+The driver listens on one address of this machine and announces another one to its executors, where
+a relay forwards what they send. A cut connection stays open, but forwards nothing any more.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ DRIVER, RELAY = "127.0.0.1", "127.0.0.2"
 
 
 class Relay:
-    """Passes on the connections of executors to the driver."""
+    """Forwards the connections of executors to the driver."""
 
     def __init__(self):
         self.ports = [free_port(), free_port()]
@@ -34,7 +34,7 @@ class Relay:
         }
 
     def cut(self, pid):
-        """Let nothing through, from now on, of what a process sends and is sent."""
+        """Stop forwarding anything to and from a process."""
         self.cut_off = pid
 
     def _serve(self, server, port):

@@ -21,7 +21,7 @@ ALL = 100  # more than there are slots, so that they bound the trials at once
 
 
 def search(fn, trials, space=SPACE, **arguments):
-    """Search, and say how it ended and what became of the trials."""
+    """Search; return how it ended and the states of the trials."""
     settings = {"algo": rand.suggest, "max_evals": 0, "rstate": 0, "verbose": False}
     begin = time.monotonic()
     best = error = None
@@ -46,7 +46,7 @@ def points(*values):
 
 
 def basics(spark):
-    """Many quick trials, on the workers that there are."""
+    """Many quick trials on the existing workers."""
 
     def objective(x):
         import sys
@@ -144,7 +144,7 @@ def tracked(spark, folder):
 
 
 def start_workers(spark):
-    """Run trials on all slots: to start a worker takes long, and counts."""
+    """Run trials on all slots, because starting a worker takes long and would count."""
     search(lambda x: x, SparkTrials(parallelism=ALL, spark_session=spark), max_evals=8)
 
 
@@ -152,7 +152,7 @@ def start_workers(spark):
 
 
 def sleeper():
-    """Return an objective that never ends for some points. Made here, so that it goes by value."""
+    """Return an objective that never ends for some points; defined here to pickle it by value."""
 
     def objective(x):
         if x < 0:
@@ -163,7 +163,7 @@ def sleeper():
 
 
 def time_out(spark, stubborn=False):
-    """Trials that never end, and that may refuse to, when the time is over."""
+    """Trials that never end, some of which resist being stopped, when the timeout expires."""
 
     def objective(x):
         if stubborn:
@@ -179,21 +179,21 @@ def time_out(spark, stubborn=False):
     start_workers(spark)
     trials = SparkTrials(parallelism=2, timeout=5, spark_session=spark)
     report = search(objective, trials, points_to_evaluate=points(1, -1, -2), max_evals=100)
-    # Only what was cancelled frees the slots for these, all of them at once.
+    # Only cancelled trials free the slots for these, all of them at once.
     slots = SparkTrials(parallelism=ALL, spark_session=spark)
     after = search(lambda x: time.sleep(0.5) or x, slots, max_evals=8)
     return {**report, "after": [after["took"], after["states"]]}
 
 
 def trial_time_out(spark):
-    """Trials that would never end, each with its own time; the others go on."""
+    """Trials that would never end, each with its own time limit; the others continue."""
     start_workers(spark)
     trials = SparkTrials(parallelism=2, trial_timeout=8, spark_session=spark)
     return search(sleeper(), trials, points_to_evaluate=points(-1, 1, -2, 2))
 
 
 def trial_time_out_behind_others(spark):
-    """All slots are taken for longer than a trial may take: its own time has not begun by then."""
+    """All slots are taken for longer than `trial_timeout`: waiting for a slot does not count."""
     start_workers(spark)
     others = SparkTrials(parallelism=ALL, spark_session=spark)
     filler = threading.Thread(
@@ -283,7 +283,7 @@ def stop_while_trials_start(spark, times):
 
 
 def bad_trials(spark, how):
-    """Every other trial ends badly, in one of many ways; says how often each ran."""
+    """Every other trial fails, in one of many ways; return how often each ran."""
     folder = Path(tempfile.mkdtemp(prefix="sparktune-test-"))
 
     def objective(x):
@@ -326,7 +326,7 @@ def large_result(spark, megabytes):
 
 
 def executor_pids(spark):
-    """Return the processes that Python workers descend from, by running trials on all slots."""
+    """Return the parent processes of Python workers, by running trials on all slots."""
 
     def objective(x):
         def parent_of(pid):
@@ -353,7 +353,7 @@ def kill_if_there(pid):
 
 
 def executor_dies(spark, how):
-    """One executor is killed, stopped, or cut off, while all slots run a trial."""
+    """One executor is killed, stopped or cut off while every slot runs a trial."""
     victim, *_ = executor_pids(spark)
     trials = SparkTrials(parallelism=ALL, spark_session=spark)
     folder = Path(tempfile.mkdtemp(prefix="sparktune-test-"))
@@ -381,11 +381,11 @@ def executor_dies(spark, how):
 
 
 def executor_always_dies(spark):
-    """A trial that takes its executor with it, every time that it is tried."""
+    """A trial that kills its executor at every attempt."""
 
     def objective(x):
         if x < 0:
-            time.sleep(2)  # else a neighbour that starts with it never gets to its end
+            time.sleep(2)  # otherwise a trial that starts with it never finishes
             command = ["ps", "-o", "ppid=", "-p", str(os.getppid())]
             found = subprocess.run(command, capture_output=True, check=True).stdout
             os.kill(int(found), signal.SIGKILL)
@@ -396,7 +396,7 @@ def executor_always_dies(spark):
 
 
 def no_executor_left(spark):
-    """No executor answers any more: only the time-out can end the search."""
+    """No executor answers any more: only the timeout can end the search."""
     victims = executor_pids(spark)
     trials = SparkTrials(parallelism=2, timeout=8, spark_session=spark)
 
@@ -415,7 +415,7 @@ def no_executor_left(spark):
 
 
 def resources(spark, cpus, memory=None):
-    """Trials that need cores, and perhaps executors of their own."""
+    """Trials that need several cores, and perhaps their own executors."""
     from pyspark.resource import (
         ExecutorResourceRequests,
         ResourceProfileBuilder,
@@ -439,7 +439,7 @@ def resources(spark, cpus, memory=None):
 
 
 def client_gives_up(spark, pid):
-    """The server dies; the client is told to give up soon."""
+    """The server dies; the client is configured to give up soon."""
     from pyspark.sql.connect.client.retries import DefaultPolicy
 
     spark.client.set_retry_policies([DefaultPolicy(max_retries=3, max_backoff=200)])
@@ -458,7 +458,7 @@ def client_gives_up(spark, pid):
 
 
 def server_fails(spark, pid, how, end):
-    """The server dies, or no longer answers, and the search ends while the client still waits."""
+    """The server dies or stops answering, and the search ends while the client still waits."""
     from sparktune._parallel import dispatcher
 
     dispatcher._STUCK_SECONDS = 5  # not a minute
@@ -489,7 +489,7 @@ def server_fails(spark, pid, how, end):
 
 
 def wait_for_threads():
-    """Return when the threads that waited for a server are gone, at the latest in 20 seconds."""
+    """Wait until the threads that waited for a server are gone, for at most 20 seconds."""
     end = time.monotonic() + 20
     while time.monotonic() < end:
         if not any(thread.name.startswith("sparktune") for thread in threading.enumerate()):

@@ -1,4 +1,4 @@
-"""How many trials run at once, decided without a Spark."""
+"""How many trials run at once, decided without Spark."""
 
 import logging
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""`SparkTrials` by way of Spark Connect, on a server that Spark's own script started."""
+"""`SparkTrials` on Spark Connect, with a server started by Spark's own script."""
 
 import threading
 import time
@@ -30,7 +30,7 @@ def check_basics(report, slots):
     assert report["states"] == [JOB_STATE_DONE] * 30
     assert report["default"] == slots
     assert 1 < report["at_once"] <= 3
-    assert report["workers"] <= slots  # reused, and so no more than there are slots
+    assert report["workers"] <= slots  # reused, so no more than the slots
     assert not report["sparktune"]
     assert report["session"] == 3
 
@@ -87,7 +87,7 @@ def test_ctrl_c_cancels_what_runs_and_the_session_stays_usable(connect):
 
 
 def test_a_session_that_is_stopped(drivers):
-    # Stops the server of its own too.
+    # Stops its own server too.
     report = drivers("remote local[4]")("stop_session")
     assert report["error"][0] == "BackendLost"
     assert "trials that had finished are kept" in report["error"][1]
@@ -108,7 +108,7 @@ def test_a_session_that_is_stopped_and_leaves_its_server_to_others(connect):
 
 @pytest.fixture(scope="module")
 def other_server(tmp_path_factory):
-    """A server that a test may treat badly, and a driver for it."""
+    """A server that a test may kill, and a driver for it."""
     folder = tmp_path_factory.mktemp("other")
     server = ConnectServer(folder, "local[2]")
     driver = Driver(server.address, folder)
@@ -127,7 +127,7 @@ def test_a_server_that_does_not_answer_holds_nothing_up(other_server, end):
 
 
 def test_an_interruption_that_comes_before_its_job_is_made_again_after_the_search():
-    """As on a server that gets to the interruption of a trial first, once it answers again."""
+    """As on a server that first handles the interruption of a trial once it answers again."""
     running = {"late", "later"}
     asked = []
 
@@ -167,7 +167,7 @@ def test_ctrl_c_when_the_server_has_died(tmp_path):
 def check_end(report, end):
     assert report["states"][1] == JOB_STATE_DONE
     if end == "trial_timeout":
-        # Those that do not end take up all there is; then the search cannot go on.
+        # Trials that do not end fill all slots; then the search cannot continue.
         assert report["error"][0] == "BackendLost"
         assert report["states"].count(JOB_STATE_ERROR) == 4
         assert "trial_timeout" in report["errors"][0]

@@ -1,4 +1,4 @@
-"""Whatever goes wrong below a search: it goes on or ends soon, and keeps what has finished."""
+"""Faults below a search: it continues or ends soon, and keeps finished trials."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What needs a Spark of its own, each in a process of its own."""
+"""Tests that need their own Spark, each in its own process."""
 
 import json
 import os
@@ -194,7 +194,7 @@ except Exception as error:
         PYSPARK_PYTHON=None,
         PATH=f"{bare.parent}{os.pathsep}{os.environ['PATH']}",
     )
-    # Nobody chose a Python for the workers, and the one on the PATH would not do.
+    # No Python was chosen for the workers, and the one on the PATH does not work.
     assert chosen == {"found": True, "left": "python3", "threads": []}
     assert refused["error"] == "ObjectiveNotLoaded"
     assert "No module named 'numpy'" in refused["message"]

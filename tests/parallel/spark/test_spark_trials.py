@@ -42,7 +42,7 @@ pytestmark = [
     pytest.mark.usefixtures("nothing_left"),
 ]
 
-# Longer than any test may take: a trial that sleeps so long ends by being cancelled.
+# Longer than any test may take: a trial that sleeps this long has to be cancelled.
 FOREVER = 600
 SPACE = hp.uniform("x", -5, 5)
 
@@ -56,7 +56,7 @@ def states(trials):
     return [trial["state"] for trial in trials._dynamic_trials]
 
 
-# Objectives are made by functions: what a function makes is pickled by value, as in a notebook.
+# Functions return the objectives, so that these are pickled by value, as in a notebook.
 
 
 def parabola():
@@ -362,7 +362,7 @@ def test_an_objective_may_use_broadcast_variables(spark):
     trials = SparkTrials(parallelism=2, spark_session=spark)
     search(objective, trials, max_evals=8)
     assert min(trials.losses()) >= 499500
-    # It works after the search too: neither it nor the session was closed.
+    # It works after the search too: neither the broadcast nor the session was closed.
     assert spark.sparkContext.parallelize([1], 1).map(lambda i: data.value[i]).collect() == [1.0]
 
 
