@@ -1,7 +1,7 @@
-# The one entry to everything: `make` lists what there is.
+# The entry point for all tasks: `make` lists the targets.
 #
-# Everything is kept inside this checkout (.venv, target, demo-output): settings of the caller's
-# shell that would point a build or a test at another checkout, Spark or MLflow are dropped here.
+# Everything stays inside this checkout (.venv, target, demo-output). Settings of the caller's shell
+# that would point a build or a test at another checkout, Spark or MLflow are unset here.
 
 PYTHON ?=
 ARGS ?=
@@ -26,7 +26,7 @@ unexport SPARK_HOME SPARK_CONF_DIR SPARK_REMOTE
 unexport MLFLOW_TRACKING_URI MLFLOW_REGISTRY_URI MLFLOW_RUN_ID MLFLOW_EXPERIMENT_ID
 unexport MLFLOW_EXPERIMENT_NAME SPARKTUNE_MLFLOW
 
-# Finds a JDK for Spark, see scripts/java_home.py.
+# Find a JDK for Spark; see scripts/java_home.py.
 WITH_JAVA = JAVA_HOME="$$($(PY) scripts/java_home.py)" && export JAVA_HOME &&
 
 .DEFAULT_GOAL := help
@@ -40,7 +40,7 @@ help:  ## list the targets
 # --- Setting up -----------------------------------------------------------------------------
 
 .PHONY: setup
-setup: $(CORE)  ## create .venv, install the locked dependencies, build the extension (only what changed)
+setup: $(CORE)  ## create .venv, install the locked dependencies, build the extension; does only what changed
 
 $(STAMPS)/venv:
 	@sh scripts/check_rust.sh
@@ -53,7 +53,7 @@ $(STAMPS)/dependencies: requirements.lock | $(STAMPS)/venv
 	@touch $@
 
 $(STAMPS)/dependents: requirements-dependents.lock | $(STAMPS)/dependencies
-	@echo "Installing code that was built on Hyperopt, for the tests, into .venv/dependents"
+	@echo "Installing packages built on Hyperopt, for the tests, into .venv/dependents"
 	@rm -rf .venv/dependents
 	$(PY) -m pip install --quiet --no-deps --require-hashes --target .venv/dependents \
 		-r requirements-dependents.lock
@@ -77,7 +77,7 @@ demo: setup  ## search for a model on local Spark, logged to MLflow; results in 
 test: test-rust test-python  ## run every test, those of Spark and MLflow included
 
 .PHONY: matrix
-matrix: wheel  ## run the Spark tests with other versions (ARGS='3.10:3.5 3.13:4', Python:PySpark)
+matrix: wheel  ## run the Spark tests with other versions (ARGS='3.10:3.5 3.13:4', meaning Python:PySpark)
 	@sh scripts/matrix.sh $(if $(ARGS),$(ARGS),3.10:3.5 3.12:4.0 3.13:4)
 
 .PHONY: test-rust
@@ -100,17 +100,17 @@ lint: setup  ## check format, style, types, stubs, licences; changes nothing
 	else echo "cargo-deny is not installed: licences were not checked (cargo install cargo-deny)"; fi
 
 .PHONY: audit
-audit:  ## look for known vulnerabilities in what the extension links (cargo-deny, network)
+audit:  ## check the extension's dependencies for known vulnerabilities (cargo-deny, network)
 	cargo deny check advisories
 
 .PHONY: fmt
-fmt: setup  ## format the Python and the Rust code, apply safe fixes
+fmt: setup  ## format Python and Rust code, apply safe fixes
 	$(PY) -m ruff check --fix $(PYTHON_DIRS)
 	$(PY) -m ruff format $(PYTHON_DIRS)
 	cargo fmt --all
 
 .PHONY: bench
-bench: setup  ## time the suggesters alone (cargo bench), then beside hyperopt, optuna and rustuna
+bench: setup  ## time the suggesters alone (cargo bench), then against hyperopt, optuna and rustuna
 	cargo bench --locked --package sparktune-core --bench suggest
 	$(PY) benches/vs_peers.py $(ARGS)
 	$(PY) benches/fmin_loop.py $(ARGS)
@@ -126,7 +126,7 @@ quality: setup  ## compare what searches find on public problems (docs/quality.m
 	$(PY) benches/quality/run.py $(ARGS)
 
 .PHONY: bench-mlflow
-bench-mlflow: setup  ## time searches with and without recording, beside MlflowSparkStudy
+bench-mlflow: setup  ## time searches with and without recording, against MlflowSparkStudy
 	@$(WITH_JAVA) $(PY) benches/mlflow.py $(ARGS)
 
 # --- Shipping it ----------------------------------------------------------------------------
@@ -137,7 +137,7 @@ wheel: $(STAMPS)/dependencies  ## build the wheel and the source distribution in
 	$(VENV)/bin/maturin build --release --locked --sdist --out dist
 
 .PHONY: lock
-lock: $(STAMPS)/venv  ## write requirements*.lock from pyproject.toml (ARGS=--upgrade for newer versions)
+lock: $(STAMPS)/venv  ## update requirements*.lock from pyproject.toml (ARGS=--upgrade for newer versions)
 	$(PY) -m pip install --quiet "uv>=0.8,<1"
 	sh scripts/lock.sh $(ARGS)
 

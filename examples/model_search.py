@@ -1,11 +1,10 @@
 """Search for the best kind of model and its hyperparameters, on Spark, logged to MLflow.
 
-The data are 1,797 images of handwritten digits that scikit-learn carries. The space is
-conditional: first the kind of classifier, then the hyperparameters of that kind alone. Each trial
-is a Spark task that scores one classifier by cross-validation, and a child run in an MLflow store
-kept in a file.
+The data set is scikit-learn's 1,797 images of handwritten digits. The space is conditional: the
+kind of classifier determines which hyperparameters exist. Each trial is a Spark task that scores
+one classifier by cross-validation, and a child run in an MLflow store in a local file.
 
-Run it with `make demo`, or, with `pip install "sparktune[all]" scikit-learn mlflow`, by itself:
+Run it with `make demo`, or after `pip install "sparktune[all]" scikit-learn`:
 
     python examples/model_search.py --max-evals 96 --parallelism 4
 """
@@ -18,8 +17,8 @@ import time
 import warnings
 from pathlib import Path
 
-# Before numpy, Spark and their threads start: four trials at once need one thread each, and the
-# workers must run this very Python.
+# Set before numpy and Spark start: several trials at once should use one thread each, and the
+# workers must run the same Python.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
@@ -78,7 +77,7 @@ SPACE = hp.choice(
 
 
 def build(params: dict) -> ClassifierMixin:
-    """Make the classifier that a point of the space describes."""
+    """Build the classifier for a point of the space."""
     params = dict(params)
     kind = params.pop("type")
     if kind == "svm":
@@ -95,18 +94,18 @@ def objective(params: dict) -> dict:
     """Score one classifier; runs on a Spark worker."""
     started = time.perf_counter()
     with warnings.catch_warnings():
-        # A poor choice of C may not converge: its score tells.
+        # A poor choice of C may not converge; its score shows it.
         warnings.simplefilter("ignore", ConvergenceWarning)
         scores = cross_val_score(build(params), X_TRAIN, Y_TRAIN, cv=5)
-    # Lands in this trial's own run: no run needs to be opened here.
+    # This goes to the run of the trial; no run needs to be started here.
     mlflow.log_metric("accuracy_worst_fold", scores.min())
     mlflow.log_metric("seconds", time.perf_counter() - started)
     return {"loss": 1 - scores.mean(), "status": STATUS_OK, "accuracy": scores.mean()}
 
 
 def start_spark(slots: int) -> SparkSession:
-    """Start a local Spark that keeps to itself and says only what went wrong."""
-    # Spark works with the new pandas here, but is not sure of it yet.
+    """Start local Spark on the loopback interface, without a UI, logging errors only."""
+    # Spark works with the installed pandas, but warns that it may not.
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     log_config = Path(__file__).with_name("log4j2.properties").resolve()
     return (
@@ -124,7 +123,7 @@ def start_spark(slots: int) -> SparkSession:
 
 
 def open_store(folder: Path) -> str:
-    """Open (or make) the MLflow store in this folder, and return its address."""
+    """Open or create the MLflow store in this folder; return its URI."""
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     store = f"sqlite:///{folder / 'mlflow.db'}"
@@ -145,7 +144,7 @@ def report(trials: SparkTrials, best: dict, seconds: float) -> None:
     for name, value in params.items():
         print(f"  {name:<14} {value}")
     print(f"  accuracy       {result['accuracy']:.4f} in cross-validation, ", end="")
-    print(f"{accuracy:.4f} on {len(Y_TEST)} images it never saw")
+    print(f"{accuracy:.4f} on {len(Y_TEST)} unseen images")
     print(
         f"Trials: {trials.count_successful_trials()} ok, {trials.count_failed_trials()} failed, "
         f"{trials.count_cancelled_trials()} cancelled, in {seconds:.0f} s"
@@ -187,7 +186,7 @@ def main() -> None:
     main_plot_history(trials, do_show=False).savefig(folder / "history.png", dpi=150)
     main_plot_vars(trials, do_show=False).savefig(folder / "variables.png", dpi=100)
     print(f"Plots: {folder / 'history.png'}, {folder / 'variables.png'}")
-    print(f"MLflow store: {folder / 'mlflow.db'}; look at it with:")
+    print(f"MLflow store: {folder / 'mlflow.db'}; open it with:")
     print(f"  {Path(sys.executable).with_name('mlflow')} ui --backend-store-uri {store}")
 
 

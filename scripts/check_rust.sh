@@ -1,5 +1,5 @@
 #!/bin/sh
-# Ends with a clear message unless a Rust toolchain is there that is new enough for this project.
+# Fail with a clear message unless a Rust toolchain exists that is new enough for this project.
 set -eu
 cd "$(dirname "$0")/.."
 needed=$(sed -n 's/^rust-version = "\([0-9]*\.[0-9]*\).*/\1/p' Cargo.toml)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# create_venv.sh PYTHON DIRECTORY: makes a virtual environment with PYTHON or, when that is empty,
-# with the first interpreter found that is new enough.
+# create_venv.sh PYTHON DIRECTORY: make a virtual environment with PYTHON or, if that is empty, with
+# the first interpreter found that is new enough.
 set -eu
 wanted=$1
 directory=$2
@@ -24,13 +24,13 @@ else
 fi
 if [ -z "$wanted" ]; then
     echo "error: no Python >= 3.10 found" >&2
-    echo "hint: install one, or name it: make setup PYTHON=/path/to/python3" >&2
+    echo "hint: install one, or give its path: make setup PYTHON=/path/to/python3" >&2
     exit 1
 fi
 
 echo "Creating $directory with $("$wanted" --version) ($(command -v "$wanted"))"
 if ! "$wanted" -m venv "$directory"; then
     echo "error: $wanted could not create a virtual environment" >&2
-    echo "hint: Debian and Ubuntu have it in a package of its own: apt install python3-venv" >&2
+    echo "hint: Debian and Ubuntu ship venv as a separate package: apt install python3-venv" >&2
     exit 1
 fi

