@@ -25,16 +25,15 @@ def no_progress_loss(
     Parameters
     ----------
     iteration_stop_count : int, default 20
-        How many trials in a row may bring no improvement; at least 1. Trials that failed or have
-        no finite loss count neither way.
+        Number of consecutive trials without improvement after which the search stops; at least 1.
+        Trials that failed or have no finite loss are not counted.
     percent_increase : float, default 0.0
-        An improvement by no more than this share of the best loss, in percent, does not count; at
-        least 0.
+        An improvement counts only if it exceeds this percentage of the best loss; at least 0.
 
     Returns
     -------
     callable
-        For the `early_stop_fn` of `fmin`.
+        A function for the `early_stop_fn` argument of `fmin`.
 
     Raises
     ------

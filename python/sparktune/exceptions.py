@@ -1,8 +1,8 @@
 """The errors that sparktune raises.
 
-The names and bases are Hyperopt's where Hyperopt has them, so ``except`` clauses written for it
-keep working. Every class also derives from `SparktuneError`. Every message says the rule, the value
-that broke it and, where there is one, a way out; none is empty. All of them pickle.
+Names and base classes are Hyperopt's where it has them, so ``except`` clauses written for it keep
+working. Every class also derives from `SparktuneError` and can be pickled. Every message states the
+rule, the value that broke it and, if there is one, a way out.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ def _shown(value: Any) -> str:
 
 
 class SparktuneError(Exception):
-    """Base of all the errors that sparktune defines."""
+    """Base class of all errors that sparktune defines."""
 
 
 # -- the search space --------------------------------------------------------------------------
 
 
 class BadSearchSpace(SparktuneError, ValueError):
-    """The description of the search space is wrong."""
+    """The search space is invalid."""
 
 
 class BadSearchSpaceType(BadSearchSpace, TypeError):
-    """A search space was given a value of the wrong type, such as a label that is no string."""
+    """A value in a search space has the wrong type, such as a label that is not a string."""
 
 
 class DuplicateLabel(BadSearchSpace):
@@ -65,12 +65,12 @@ class DuplicateLabel(BadSearchSpace):
 
 
 class InvalidAnnotatedParameter(SparktuneError, ValueError):
-    """A parameter of the objective has an annotation that is no hyperparameter.
+    """A parameter of the objective has an annotation that is not a hyperparameter.
 
     Parameters
     ----------
     result : Any
-        The offending annotation; kept as ``.result``, Hyperopt's name for it.
+        The offending annotation, kept as ``.result`` (Hyperopt's name for it).
     message : str, optional
         The whole message; by default one is made from `result`.
     """
@@ -91,7 +91,7 @@ class InvalidAnnotatedParameter(SparktuneError, ValueError):
 
 
 class InvalidArgument(SparktuneError, ValueError):
-    """An argument has a value that it must not have."""
+    """An argument has an invalid value."""
 
 
 class InvalidArgumentType(InvalidArgument, TypeError):
@@ -102,7 +102,7 @@ class InvalidArgumentType(InvalidArgument, TypeError):
 
 
 class InvalidTrial(SparktuneError, ValueError):
-    """Something that is no trial document was used as one.
+    """An object that is not a valid trial document was used as one.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class InvalidTrial(SparktuneError, ValueError):
 
 
 class InvalidResult(SparktuneError, ValueError):
-    """The objective returned something that is no result.
+    """The objective returned something that is not a valid result.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ class InvalidResult(SparktuneError, ValueError):
 
 
 class InvalidResultStatus(InvalidResult):
-    """The objective returned a status that is none of `STATUS_STRINGS`."""
+    """The objective returned a status that is not in `STATUS_STRINGS`."""
 
     _rule = (
         "The 'status' of a result must be one of 'new', 'running', 'suspended', 'ok', 'fail' "
@@ -170,37 +170,37 @@ class AllTrialsFailed(SparktuneError):
 
 
 class SearchFailed(SparktuneError, RuntimeError):
-    """The search was ended because too many trials failed (see `max_failures`)."""
+    """The search ended because too many trials failed (see `max_failures`)."""
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or "The search was ended because too many trials failed.")
+        super().__init__(message or "The search ended because too many trials failed.")
 
 
-# -- what may travel to a worker ---------------------------------------------------------------
+# -- sending the objective to workers ----------------------------------------------------------
 
 
 class UnpicklableObjective(SparktuneError, TypeError):
-    """The objective, or something that it refers to, cannot be pickled."""
+    """The objective, or an object that it refers to, cannot be pickled."""
 
 
 class ObjectiveNotLoaded(SparktuneError, RuntimeError):
-    """A worker cannot load the objective: something that it refers to is not installed there."""
+    """A worker cannot load the objective, because a module that it needs is not installed there."""
 
 
 class SparkObjectInObjective(SparktuneError, TypeError):
-    """The objective holds a SparkSession, DataFrame or the like, which exist on the driver only."""
+    """The objective refers to a SparkSession, DataFrame or similar, which only the driver has."""
 
 
 # -- trials that run elsewhere -----------------------------------------------------------------
 
 
 class JobFailed(SparktuneError, RuntimeError):
-    """A trial failed outside its objective: its process died, say."""
+    """A trial failed outside its objective, for example because its process died."""
 
 
 class TrialTimeout(JobFailed, TimeoutError):
-    """A trial took longer than its `trial_timeout`, and was stopped."""
+    """A trial took longer than its `trial_timeout` and was stopped."""
 
 
 class BackendLost(SparktuneError, RuntimeError):
-    """No trial can run any more, such as when the Spark session was stopped."""
+    """No trial can run any more, for example because the Spark session was stopped."""

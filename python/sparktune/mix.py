@@ -1,4 +1,4 @@
-"""Mix suggesters: for each suggestion one of several is chosen at random."""
+"""Mix suggest functions: each suggestion comes from one of several, chosen at random."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 __all__ = ["suggest"]
 
-# Probabilities that people type do not sum to 1 exactly; more is a mistake.
+# Typed probabilities do not sum to exactly 1; a larger difference is a mistake.
 _TOLERANCE = 1e-6
 
 
@@ -26,23 +26,23 @@ def suggest(
     seed: int,
     p_suggest: Sequence[tuple[float, Callable[..., list[Trial]]]],
 ) -> list[Trial]:
-    """Suggest new trials, each by one of several suggesters.
+    """Suggest new trials, each with one of several suggest functions.
 
     Parameters
     ----------
     new_ids : iterable of int
         Ids of the new trials, from `Trials.new_trial_ids`.
     domain, trials
-        Passed on.
+        Passed to the chosen suggest function.
     seed : int
-        At least 0. It decides who suggests, and seeds the one that does.
+        At least 0. It determines the choices and seeds the chosen functions.
     p_suggest : sequence of (float, callable)
         Pairs of a probability and a suggest function; the probabilities must sum to 1.
 
     Returns
     -------
     list of Trial
-        The new documents, one an id.
+        The new documents, one per id.
 
     Raises
     ------
