@@ -14,8 +14,9 @@ from sparktune._hyperopt.left_out import LEFT_OUT, refuse
 from sparktune._hyperopt.logs import follow_hyperopt
 from sparktune._hyperopt.names import answer_for_names_without_files
 from sparktune._hyperopt.old_pickles import load_hyperopt_trials
+from sparktune._search.ctrl import Ctrl
 from sparktune._search.data import with_data
-from sparktune._search.domain import Ctrl, Domain
+from sparktune._search.domain import Domain
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
     JOB_STATE_DONE,

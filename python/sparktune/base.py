@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sparktune import pyll
 from sparktune._search.arguments import validate_loss_threshold, validate_timeout
-from sparktune._search.domain import Ctrl, Domain
+from sparktune._search.ctrl import Ctrl
+from sparktune._search.domain import Domain
 from sparktune._space.stochastic import recursive_set_rng_kwarg
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,

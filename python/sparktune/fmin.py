@@ -21,7 +21,8 @@ from sparktune._search.arguments import (
     validate_loss_threshold,
     validate_timeout,
 )
-from sparktune._search.domain import Ctrl, Domain
+from sparktune._search.ctrl import Ctrl
+from sparktune._search.domain import Domain
 from sparktune._search.loop import FMinIter
 from sparktune._space.compile import compile_space, evaluate_assignment
 from sparktune._suggest.distinct import DistinctSuggester

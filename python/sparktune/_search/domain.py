@@ -1,113 +1,21 @@
-"""`Domain`: an objective and its search space; `Ctrl`: how an objective talks to the search."""
+"""`Domain`: an objective and its search space."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+from sparktune._search.ctrl import Ctrl
 from sparktune._space.compile import CompiledSpace, compile_space
 from sparktune._space.expr import Apply, GarbageCollected, as_apply, dfs, rec_eval, scope
-from sparktune._trials.documents import (
-    JOB_STATE_DONE,
-    STATUS_NEW,
-    Trial,
-    normalize_result,
-    split_attachments,
-)
+from sparktune._trials.documents import STATUS_NEW, normalize_result, split_attachments
 from sparktune._worker.program import run_program
-from sparktune.exceptions import DuplicateLabel, InvalidArgument, SparktuneError
+from sparktune.exceptions import DuplicateLabel, SparktuneError
 from sparktune.trials import Trials
 from sparktune.utils import use_obj_for_literal_in_memo
 
-__all__ = ["Ctrl", "Domain"]
-
-logger = logging.getLogger("sparktune.domain")
-
-
-class Ctrl:
-    """Gives an objective access to its trial and to the trials of the search.
-
-    Parameters
-    ----------
-    trials : Trials or None
-        The trials of the search; None makes an empty `Trials`.
-    current_trial : Trial, optional
-        The document of the trial that is being evaluated.
-    """
-
-    info = logger.info
-    warn = logger.warning
-    error = logger.error
-    debug = logger.debug
-
-    def __init__(self, trials: Any, current_trial: Trial | None = None) -> None:
-        self.trials = Trials() if trials is None else trials
-        self.current_trial = current_trial
-
-    def checkpoint(self, r: dict[str, Any] | None = None) -> None:
-        """Store a preliminary result in the trial's document.
-
-        Parameters
-        ----------
-        r : dict, optional
-            The result; None changes nothing.
-        """
-        if r is not None:
-            self._trial["result"] = r
-
-    @property
-    def _trial(self) -> Trial:
-        if self.current_trial is None:
-            raise SparktuneError("This Ctrl was made without a trial; pass `current_trial`.")
-        return self.current_trial
-
-    @property
-    def attachments(self) -> Any:
-        """The attachments of the trial; supports ``[name]`` and ``[name] = value``."""
-        return self.trials.trial_attachments(trial=self._trial)
-
-    def inject_results(
-        self,
-        specs: list[Any],
-        results: list[dict[str, Any]],
-        miscs: list[dict[str, Any]],
-        new_tids: list[int] | None = None,
-    ) -> list[Any]:
-        """Insert trials that are done already, derived from the current one.
-
-        Parameters
-        ----------
-        specs, results, miscs : list
-            One entry a trial.
-        new_tids : list of int, optional
-            Their ids; by default new ones.
-
-        Returns
-        -------
-        list of int
-            The ids.
-
-        Raises
-        ------
-        InvalidArgument
-            If the lists are not equally long.
-        """
-        trial = self._trial
-        if not len(specs) == len(results) == len(miscs):
-            raise InvalidArgument(
-                "`specs`, `results` and `miscs` must be equally long; "
-                f"got {len(specs)}, {len(results)} and {len(miscs)}."
-            )
-        tids = self.trials.new_trial_ids(len(specs)) if new_tids is None else new_tids
-        docs = self.trials.source_trial_docs(
-            tids=tids, specs=specs, results=results, miscs=miscs, sources=[trial] * len(specs)
-        )
-        for doc in docs:
-            doc["state"] = JOB_STATE_DONE
-        inserted: list[Any] = self.trials.insert_trial_docs(docs)
-        return inserted
+__all__ = ["Domain"]
 
 
 @scope.define

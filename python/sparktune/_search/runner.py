@@ -194,9 +194,8 @@ class SerialRunner:
         """Evaluate the trial. A time-out cannot interrupt it: it has this thread."""
         if self._waiting is None:
             return []
-        from sparktune._search.domain import (
-            Ctrl,  # here, since Ctrl needs Trials, which need this module
-        )
+        # Here, since Ctrl needs Trials, which need this module.
+        from sparktune._search.ctrl import Ctrl
 
         trial = self._waiting
         ctrl = Ctrl(self._trials, current_trial=trial)
