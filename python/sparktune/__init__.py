@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparktune import anneal, exceptions, hp, mix, rand, tpe
 from sparktune._core import __version__
+from sparktune._hyperopt import prior as _prior  # noqa: F401 - defines scope.draw_idxs_vals
 from sparktune._hyperopt.install import install_as_hyperopt
 from sparktune._hyperopt.left_out import LEFT_OUT, refuse
 from sparktune._hyperopt.logs import follow_hyperopt

@@ -6,7 +6,8 @@ from sparktune import pyll
 from sparktune._search.arguments import validate_loss_threshold, validate_timeout
 from sparktune._search.ctrl import Ctrl
 from sparktune._search.domain import Domain
-from sparktune._space.stochastic import recursive_set_rng_kwarg
+from sparktune._space.draw import recursive_set_rng_kwarg
+from sparktune._space.expr import use_obj_for_literal_in_memo
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
     JOB_STATE_DONE,
@@ -28,6 +29,7 @@ from sparktune._trials.documents import (
     miscs_update_idxs_vals,
     spec_from_misc,
 )
+from sparktune._trials.pmin import pmin_sampled
 from sparktune.exceptions import (
     AllTrialsFailed,
     DuplicateLabel,
@@ -36,7 +38,6 @@ from sparktune.exceptions import (
     InvalidTrial,
 )
 from sparktune.trials import Trials, trials_from_docs
-from sparktune.utils import pmin_sampled, use_obj_for_literal_in_memo
 
 __all__ = [
     "JOB_STATES",

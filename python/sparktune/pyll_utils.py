@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sparktune import hp
 from sparktune._space.expr import Apply, Literal, MissingArgument, as_apply, rec_eval, scope
+from sparktune._space.parameters import distribution_of, is_parameter, label_of
 from sparktune.exceptions import BadSearchSpace, BadSearchSpaceType, DuplicateLabel
 
 __all__ = [
@@ -48,7 +49,7 @@ hp_qlognormal = hp.qlognormal
 
 
 def validate_label(f: F) -> F:
-    """Make a constructor refuse labels that are no strings.
+    """Make a constructor refuse labels that are not strings.
 
     Parameters
     ----------
@@ -146,16 +147,16 @@ def expr_to_config(expr: Any, conditions: tuple[Any, ...] | None, hps: dict[str,
     todo: list[tuple[Apply, tuple[Any, ...]]] = [(as_apply(expr), start)]
     while todo:
         node, holding = todo.pop()
-        if node.name == "hyperopt_param":
+        if is_parameter(node):
             _enter(node, holding, hps)
         elif node.name == "switch":
             selector, *options = node.inputs()
-            if selector.name != "hyperopt_param":
+            if not is_parameter(selector):
                 raise BadSearchSpace(
                     "expr_to_config needs a choice above each switch; "
                     f"got scope.{selector.name}. Hint: compile_space understands such a space."
                 )
-            label = selector.arg["label"].obj
+            label = label_of(selector)
             branches = [(option, (*holding, EQ(label, i))) for i, option in enumerate(options)]
             todo += [*reversed(branches), (selector, holding)]
         else:
@@ -164,7 +165,7 @@ def expr_to_config(expr: Any, conditions: tuple[Any, ...] | None, hps: dict[str,
 
 
 def _enter(node: Apply, holding: tuple[Any, ...], hps: dict[str, Any]) -> None:
-    label, distribution = node.arg["label"].obj, node.arg["obj"]
+    label, distribution = label_of(node), distribution_of(node)
     entry = hps.setdefault(label, {"node": distribution, "conditions": set(), "label": label})
     if entry["node"] is not distribution:
         raise DuplicateLabel(f"Two hyperparameters must not share a label; got {label!r}.")

@@ -1,18 +1,18 @@
-"""Small helpers, under the names that Hyperopt's `utils` gives them."""
+"""Hyperopt's module name for small helpers; only re-exports."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-
+from sparktune._hyperopt.utils import (
+    fast_isin,
+    get_closest_dir,
+    get_most_recent_inds,
+    path_split_all,
+    temp_dir,
+    working_dir,
+)
+from sparktune._space.expr import use_obj_for_literal_in_memo
 from sparktune._trials.documents import coarse_utcnow
+from sparktune._trials.pmin import pmin_sampled
 
 __all__ = [
     "coarse_utcnow",
@@ -25,199 +25,3 @@ __all__ = [
     "use_obj_for_literal_in_memo",
     "working_dir",
 ]
-
-
-def pmin_sampled(
-    mean: Any, var: Any, n_samples: int = 1000, rng: np.random.Generator | None = None
-) -> npt.NDArray[np.float64]:
-    """Estimate for each of several normal variables the probability that it is the smallest.
-
-    Parameters
-    ----------
-    mean, var : array of shape (n,)
-        Means and variances.
-    n_samples : int, default 1000
-        Joint samples to draw.
-    rng : numpy.random.Generator, optional
-        By default one with a fixed seed, so that the answer is always the same.
-
-    Returns
-    -------
-    array of shape (n,)
-        Sums to 1; joint winners of a sample share it equally.
-    """
-    if rng is None:
-        rng = np.random.default_rng(232342)
-    mean = np.asarray(mean, dtype=float)
-    draws = rng.standard_normal((n_samples, len(mean))) * np.sqrt(var) + mean
-    wins = (draws == draws.min(axis=1, keepdims=True)).sum(axis=0)
-    shares: npt.NDArray[np.float64] = wins / wins.sum()
-    return shares
-
-
-def use_obj_for_literal_in_memo(expr: Any, obj: Any, lit: Any, memo: dict[Any, Any]) -> Any:
-    """Let `obj` take the place of each literal in an expression that is equal to `lit`.
-
-    Parameters
-    ----------
-    expr : Apply
-        The expression.
-    obj : Any
-        The value, for instance a `Ctrl`.
-    lit : Any
-        The literal to look for, for instance the class `Ctrl`.
-    memo : dict of Apply to Any
-        Changed in place.
-
-    Returns
-    -------
-    dict
-        `memo`.
-    """
-    from sparktune._space.expr import Literal, dfs
-
-    for node in dfs(expr):
-        if isinstance(node, Literal):
-            try:
-                found = bool(node.obj == lit)
-            except (AttributeError, TypeError, ValueError):
-                continue  # an array, say, which is not equal as a whole
-            if found:
-                memo[node] = obj
-    return memo
-
-
-@contextlib.contextmanager
-def working_dir(dir: str | os.PathLike[str]) -> Iterator[None]:
-    """Change the working directory within a ``with`` block.
-
-    Parameters
-    ----------
-    dir : path
-        An existing directory.
-    """
-    before = os.getcwd()  # noqa: PTH109 - a Path would lose nothing, but chdir takes a str as well
-    os.chdir(dir)
-    try:
-        yield
-    finally:
-        os.chdir(before)
-
-
-def fast_isin(X: Any, Y: Any) -> npt.NDArray[np.bool_]:
-    """Return for each item of an array whether another array has it.
-
-    Parameters
-    ----------
-    X, Y : array of shape (n,) and (m,)
-        The items, and where to look for them.
-
-    Returns
-    -------
-    array of bool, of shape (n,)
-    """
-    return np.isin(X, Y)
-
-
-def get_most_recent_inds(obj: Sequence[Mapping[str, Any]]) -> npt.NDArray[np.intp]:
-    """Return where the latest version of each document is.
-
-    Parameters
-    ----------
-    obj : sequence of dict
-        Documents with ``_id`` and ``version``. Of equal versions the last one counts.
-
-    Returns
-    -------
-    array of int
-        Positions, in the order of ``_id``.
-    """
-    latest: dict[Any, int] = {}
-    for position, doc in enumerate(obj):
-        known = latest.get(doc["_id"])
-        if known is None or int(doc["version"]) >= int(obj[known]["version"]):
-            latest[doc["_id"]] = position
-    return np.array([latest[key] for key in sorted(latest)], dtype=np.intp)
-
-
-def path_split_all(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Return the parts of a path, one after the other.
-
-    Parameters
-    ----------
-    path : path
-        A relative path.
-    """
-    return iter(Path(path).parts)
-
-
-def get_closest_dir(workdir: str | os.PathLike[str]) -> tuple[str, str]:
-    """Return the deepest directory on a path that exists, and the next part of the path.
-
-    Parameters
-    ----------
-    workdir : path
-        A path that does not exist as a whole.
-
-    Returns
-    -------
-    directory, name : str
-        `directory` is empty where not even the first part exists.
-
-    Raises
-    ------
-    ValueError
-        If all of it exists.
-    """
-    found = Path()
-    for part in Path(workdir).parts:
-        if not (found / part).is_dir():
-            return ("" if found == Path() else str(found)), part
-        found /= part
-    raise ValueError(f"`workdir` must not exist; got {os.fspath(workdir)!r}.")
-
-
-@contextlib.contextmanager
-def temp_dir(
-    dir: str | os.PathLike[str], erase_after: bool = False, with_sentinel: bool = True
-) -> Iterator[None]:
-    """Have a directory within a ``with`` block.
-
-    Parameters
-    ----------
-    dir : path
-        The directory; made, with its parents, if it does not exist.
-    erase_after : bool, default False
-        Whether to remove at the end what was made here, and all that is in it.
-    with_sentinel : bool, default True
-        Whether to keep a file beside it meanwhile (``name.inuse``), so that its parent is not
-        empty and nobody else's clean-up removes it.
-
-    Raises
-    ------
-    RuntimeError
-        If the directory does not exist and its path goes upwards (``..``).
-    NotADirectoryError
-        If there is something else at that path.
-    """
-    path = Path(dir)
-    if path.exists():
-        if not path.is_dir():
-            raise NotADirectoryError(f"`dir` must be a directory; got {os.fspath(dir)!r}.")
-        yield
-        return
-    if os.pardir in path.parts:
-        raise RuntimeError(f"`dir` must not contain '..'; got {os.fspath(dir)!r}.")
-    parent, name = get_closest_dir(path)
-    sentinel = Path(parent) / f"{name}.inuse"
-    keep_sentinel = erase_after and with_sentinel
-    if keep_sentinel:
-        sentinel.touch()
-    path.mkdir(parents=True)
-    try:
-        yield
-    finally:
-        if erase_after:
-            shutil.rmtree(Path(parent) / name if keep_sentinel else path)
-        if keep_sentinel:
-            sentinel.unlink()

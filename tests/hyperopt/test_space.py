@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 import hyperopt
 import sparktune.hp
-from sparktune._space.compile import compile_space
+from sparktune._space.compile import compile_space, evaluate_assignment
+from sparktune._space.draw import sample
 from sparktune._space.expr import as_apply, rec_eval, scope
-from sparktune._space.lowering import build_program, evaluate_assignment
-from sparktune._space.stochastic import sample
+from sparktune._space.program_builder import build_program
 from sparktune._worker.program import run_program
 from sparktune.exceptions import BadSearchSpaceType, DuplicateLabel
 

@@ -1,6 +1,5 @@
-"""From expressions to flat spaces: parameters, conditions, activity, rows, descriptions."""
+"""From expressions to flat spaces: parameters, conditions, activity, rows."""
 
-import json
 import math
 import pickle
 
@@ -10,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparktune import hp
-from sparktune._space.compile import Param, compile_space
+from sparktune._space.compile import Param, compile_space, evaluate_assignment
 from sparktune._space.expr import scope
-from sparktune._space.lowering import evaluate_assignment
 from sparktune.exceptions import InvalidArgument
 
 
@@ -229,7 +227,7 @@ def test_conditions_never_leave_out_what_a_point_needs(data):
         assert set(pruned) == needed
 
 
-# -- rows, pickles, descriptions -----------------------------------------------------------------
+# -- rows and pickles -----------------------------------------------------------------
 
 CLASSIC = {
     "model": hp.choice("m", [{"C": hp.lognormal("C", 0, 1)}, {"d": hp.quniform("d", 1, 9, 1)}]),
@@ -278,34 +276,31 @@ def test_a_compiled_space_pickles_without_its_rust_part():
     assert list(copy.core.labels) == list(compiled.labels)
 
 
-def test_the_description_is_json_and_depends_on_the_space_only():
-    def make(top):
-        x = hp.uniform("x", 0, top)
-        return {"c": hp.choice("c", [[x, object], {"f": len, "o": Thing()}]), "n": np.float64(2)}
-
-    description = compile_space(make(1)).description()
-    assert json.loads(json.dumps(description)) == description
-    assert description == compile_space(make(1)).description()
-    assert description != compile_space(make(2)).description()
-    assert description["parameters"]["x"] == {
-        "distribution": "uniform", "args": [0.0, 1.0], "conditions": [[["c", 0]]],
-    }  # fmt: skip
-    first, second = description["parameters"]["c"]["options"]
-    assert first == "(<x>, builtins.object)"
-    assert second.startswith("dict(f=builtins.len, o=<")
-    assert " at 0x" not in json.dumps(description)
-
-
-class Thing:
-    """Has the default repr, with an address."""
-
-
 def test_ctrl_marker():
     class Marker:
         pass
 
     compiled = compile_space([Marker, hp.uniform("x", 0, 1)], ctrl_type=Marker)
     assert compiled.evaluate({"x": 1.0}, "the ctrl") == ("the ctrl", 1.0)
+    # Outside of a search there is no ctrl: the constant stands for itself.
+    assert evaluate_assignment(compiled, {"x": 1.0}) == (Marker, 1.0)
+
+
+def test_a_compiled_space_is_not_compiled_again():
+    compiled = compile_space(CLASSIC)
+    assert compile_space(compiled) is compiled
+    assignment = {"m": 1, "d": 3.0, "n": 6, "p": 0}
+    assert evaluate_assignment(compiled, assignment) == evaluate_assignment(CLASSIC, assignment)
+
+
+def test_scalars_that_come_again_are_shared_but_not_zeros():
+    compiled = compile_space([hp.qnormal("q", 0, 1, 1), hp.randint("r", 5)])
+    (first,), (integer,) = compiled.lists_from_row([2.0, 3.0]).values()
+    (second,), (same_integer,) = compiled.lists_from_row([2.0, 3.0]).values()
+    assert first is second
+    assert integer is same_integer
+    signs = [math.copysign(1, compiled.lists_from_row([zero, 1.0])["q"][0]) for zero in (0.0, -0.0)]
+    assert signs == [1, -1]
 
 
 # -- space_eval ----------------------------------------------------------------------------------

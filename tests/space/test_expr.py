@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sparktune import hp
+from sparktune._space.draw import as_generator, recursive_set_rng_kwarg, sample
 from sparktune._space.expr import (
     Apply,
     GarbageCollected,
@@ -27,7 +28,6 @@ from sparktune._space.expr import (
     scope,
     toposort,
 )
-from sparktune._space.stochastic import as_generator, recursive_set_rng_kwarg, sample
 from sparktune.exceptions import BadSearchSpace, InvalidArgumentType
 from sparktune.pyll import base as pyll_base
 from sparktune.pyll import stochastic as pyll_stochastic

@@ -9,8 +9,8 @@ import pytest
 
 from sparktune import hp
 from sparktune._space.compile import compile_space
+from sparktune._space.draw import sample
 from sparktune._space.expr import Literal, as_apply, rec_eval, scope
-from sparktune._space.stochastic import sample
 
 
 def param(node):

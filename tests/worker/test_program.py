@@ -11,8 +11,9 @@ import pytest
 
 import sparktune._worker.program
 from sparktune import hp
+from sparktune._space.compile import evaluate_assignment
 from sparktune._space.expr import Lambda, p0, scope
-from sparktune._space.lowering import build_program, evaluate_assignment
+from sparktune._space.program_builder import build_program
 from sparktune._worker.program import branch_index, run_program
 
 SPACE = {

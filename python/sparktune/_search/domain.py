@@ -8,23 +8,21 @@ from typing import Any
 
 from sparktune._search.ctrl import Ctrl
 from sparktune._space.compile import CompiledSpace, compile_space
-from sparktune._space.expr import Apply, GarbageCollected, as_apply, dfs, rec_eval, scope
+from sparktune._space.expr import (
+    Apply,
+    GarbageCollected,
+    Space,
+    as_apply,
+    rec_eval,
+    scope,
+    use_obj_for_literal_in_memo,
+)
+from sparktune._space.parameters import distribution_of, parameters
 from sparktune._trials.documents import STATUS_NEW, normalize_result, split_attachments
 from sparktune._worker.program import run_program
-from sparktune.exceptions import DuplicateLabel, SparktuneError
-from sparktune.trials import Trials
-from sparktune.utils import use_obj_for_literal_in_memo
+from sparktune.exceptions import SparktuneError
 
 __all__ = ["Domain"]
-
-
-@scope.define
-def draw_idxs_vals(domain: Domain, new_ids: Any, rng: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Draw trials from the prior of a domain; see `Domain.s_idxs_vals`."""
-    from sparktune.rand import suggest_batch
-
-    draw = getattr(rng, "integers", None) or rng.randint
-    return suggest_batch(new_ids, domain, Trials(), int(draw(2**31 - 1)))
 
 
 class Domain:
@@ -34,7 +32,7 @@ class Domain:
     ----------
     fn : callable or None
         The objective; None for a domain that only suggests.
-    expr : Any
+    expr : Space or CompiledSpace
         The space: an expression, or dicts, lists and tuples that contain some.
     workdir : str, optional
         Written into the `misc` of new trials.
@@ -72,7 +70,7 @@ class Domain:
     def __init__(
         self,
         fn: Callable[..., Any] | None,
-        expr: Any,
+        expr: Space | CompiledSpace,
         workdir: str | None = None,
         pass_expr_memo_ctrl: bool | None = None,
         name: str | None = None,
@@ -84,8 +82,8 @@ class Domain:
             if pass_expr_memo_ctrl is None
             else pass_expr_memo_ctrl
         )
-        self.expr: Apply = as_apply(expr)
-        self.space: CompiledSpace = compile_space(self.expr, ctrl_type=Ctrl)
+        self.space = compile_space(expr, ctrl_type=Ctrl)
+        self.expr = self.space.expr
         self.workdir = workdir
         self.name = name
         self.loss_target = loss_target
@@ -93,20 +91,12 @@ class Domain:
 
     @cached_property
     def _param_nodes(self) -> dict[str, Apply]:
-        nodes: dict[str, Apply] = {}
-        for node in dfs(self.expr):
-            if node.name == "hyperopt_param":
-                label = node.arg["label"].obj
-                if nodes.setdefault(label, node) is not node:
-                    raise DuplicateLabel(
-                        f"Two hyperparameters must not share a label; got {label!r}."
-                    )
-        return nodes
+        return parameters(self.expr)
 
     @property
     def params(self) -> dict[str, Apply]:
         """The distribution of each hyperparameter, by label."""
-        return {label: node.arg["obj"] for label, node in self._param_nodes.items()}
+        return {label: distribution_of(node) for label, node in self._param_nodes.items()}
 
     @cached_property
     def _draw(self) -> tuple[Apply, Apply, Apply]:
@@ -175,7 +165,7 @@ class Domain:
         Raises
         ------
         InvalidResult
-            If the objective returned something that is no result.
+            If the objective returned something that is not a result.
         """
         if self.fn is None:
             raise SparktuneError("This Domain has no objective (`fn` is None) to evaluate.")

@@ -12,8 +12,9 @@ from typing import Any, ParamSpec
 
 import numpy as np
 
+from sparktune._space.draw import implicit_stochastic_symbols
 from sparktune._space.expr import Apply, Literal, dfs, rec_eval, scope
-from sparktune._space.stochastic import implicit_stochastic_symbols
+from sparktune._space.parameters import is_parameter
 from sparktune.exceptions import BadSearchSpace, BadSearchSpaceType
 
 __all__ = ["HpCall", "constructor"]
@@ -92,7 +93,7 @@ class HpCall:
 
     def _constant(self, arg: str, node: Apply) -> Any:
         for n in dfs(node):
-            if n.name == "hyperopt_param" or n.name in implicit_stochastic_symbols:
+            if is_parameter(n) or n.name in implicit_stochastic_symbols:
                 raise self.fail(
                     f"`{arg}` must be a constant",
                     "an expression that depends on another hyperparameter",

@@ -7,18 +7,141 @@ A condition is a set of alternatives; each is a set of ``(label, value)`` that m
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-__all__ = ["ALWAYS", "Alternatives", "Conjunction", "simplified", "with_choice"]
+from sparktune._space.distributions import INTEGER, Distribution
+from sparktune._space.graph import Apply
+from sparktune._space.parameters import is_parameter, label_of
+from sparktune.exceptions import BadSearchSpace
+
+__all__ = ["Condition", "conditions_of"]
 
 Conjunction: TypeAlias = "frozenset[tuple[str, int]]"
 Alternatives: TypeAlias = "frozenset[Conjunction]"
 
+#: A condition as the sampler has it: choices by the index of their parameter.
+Condition: TypeAlias = "tuple[tuple[tuple[int, int], ...], ...]"
+
 #: No condition.
 ALWAYS: Alternatives = frozenset([frozenset()])
 
+# A condition with more alternatives than this is left to Python; see `CompiledSpace.opaque`.
+_MAX_ALTERNATIVES = 256
 
-def with_choice(condition: Alternatives, label: str, value: int) -> Alternatives:
+
+def conditions_of(
+    nodes: list[Apply], distributions: Mapping[str, Distribution]
+) -> tuple[dict[str, Condition], bool]:
+    """Return when each hyperparameter is active, parents first, and whether that is exact.
+
+    Parameters
+    ----------
+    nodes : list of Apply
+        From `space_nodes`.
+    distributions : mapping of str to Distribution
+        The hyperparameters of the space.
+    """
+    conditions, exact = _from_the_root_down(nodes, distributions)
+    order, conditions, acyclic = _ordered(list(distributions), conditions)
+    index = {label: i for i, label in enumerate(order)}
+    indexed = {
+        label: tuple(
+            sorted(tuple(sorted((index[k], v) for k, v in part)) for part in conditions[label])
+        )
+        for label in order
+    }
+    return indexed, exact and acyclic
+
+
+def _from_the_root_down(
+    nodes: list[Apply], distributions: Mapping[str, Distribution]
+) -> tuple[dict[str, Alternatives], bool]:
+    """Return when each hyperparameter is active, and whether that is exact."""
+    domains = {
+        label: _domain(*distribution)
+        for label, distribution in distributions.items()
+        if distribution[0] in INTEGER
+    }
+    exact = True
+    parts: dict[Apply, set[Any]] = {node: set() for node in nodes}
+    parts[nodes[-1]] = set(ALWAYS)  # inputs come first, so the root is last
+    active: dict[str, Alternatives] = {}
+    # From the root down: all that uses a node is done before the node itself.
+    for node in reversed(nodes):
+        condition = _simplified(parts[node], domains, active)
+        if len(condition) > _MAX_ALTERNATIVES:
+            condition, exact = ALWAYS, False
+        if is_parameter(node):
+            active[label_of(node)] = condition
+            continue
+        if node.name != "switch":
+            for child in node.inputs():
+                parts[child] |= condition
+            continue
+        selector, *branches = node.pos_args
+        parts[selector] |= condition
+        label = _choice_of(selector)
+        if label is None or label not in domains:
+            exact = False
+            for branch in branches:
+                parts[branch] |= condition
+            continue
+        _check_positions(label, domains[label], len(branches))
+        # The choice may be looked at before it is reached itself: it is active at least here.
+        known = active.get(label, frozenset()) | condition
+        active[label] = _simplified(known, domains, {**active, label: known})
+        for value, branch in enumerate(branches):
+            if value in domains[label]:
+                parts[branch] |= _with_choice(condition, label, value)
+    return active, exact
+
+
+def _domain(name: str, args: tuple[float, ...]) -> range:
+    return range(len(args)) if name == "categorical" else range(int(args[0]), int(args[1]))
+
+
+def _choice_of(selector: Apply) -> str | None:
+    """Return the label that a switch depends on, if it is a hyperparameter's very value."""
+    while selector.name == "int" and len(selector.inputs()) == 1:
+        selector = selector.inputs()[0]
+    return label_of(selector) if is_parameter(selector) else None
+
+
+def _check_positions(label: str, domain: range, count: int) -> None:
+    wrong = domain[0] if domain[0] < 0 else domain[-1]
+    if not 0 <= wrong < count:
+        raise BadSearchSpace(
+            f"A switch over {label!r} must have a branch for each of its values; got {count} "
+            f"branches, and {label!r} can be {wrong}."
+        )
+
+
+def _ordered(
+    labels: list[str], conditions: dict[str, Alternatives]
+) -> tuple[list[str], dict[str, Alternatives], bool]:
+    """Order labels so that parents come first; return also whether that was possible.
+
+    Through shared nodes two choices can decide about each other. Then one of them is made
+    unconditional for the sampler, and `CompiledSpace.prune` decides.
+    """
+    conditions = dict(conditions)
+    parents = {label: {name for part in conditions[label] for name, _ in part} for label in labels}
+    order: list[str] = []
+    acyclic = True
+    left = dict.fromkeys(labels)
+    while left:
+        ready = [label for label in left if not parents[label] & left.keys()]
+        if not ready:
+            ready = [next(iter(left))]
+            conditions[ready[0]] = ALWAYS
+            acyclic = False
+        for label in ready:
+            order.append(label)
+            del left[label]
+    return order, conditions, acyclic
+
+
+def _with_choice(condition: Alternatives, label: str, value: int) -> Alternatives:
     """Return the condition that `condition` holds and the choice `label` has `value`."""
     return frozenset(
         part | {(label, value)}
@@ -27,7 +150,7 @@ def with_choice(condition: Alternatives, label: str, value: int) -> Alternatives
     )
 
 
-def simplified(
+def _simplified(
     condition: Iterable[Conjunction],
     domains: Mapping[str, range],
     active: Mapping[str, Alternatives],

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sparktune._space.nodes import Apply, as_apply, scope
+from sparktune._space.graph import Apply, as_apply, scope
 from sparktune._worker import program
 
 __all__ = ["TRUSTED"]

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sparktune._space.reader import SpaceReader
 from sparktune._tracking.exact import encode_trial, to_tags
-from sparktune._tracking.spaces import SpaceReader
 from sparktune._tracking.store import redacted, without_credentials
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from sparktune._space.reader import SpaceReader
 from sparktune._tracking.base import ResumedSearch
 from sparktune._tracking.exact import decode_trial, from_tags
-from sparktune._tracking.spaces import SpaceReader
 from sparktune._tracking.store import RunWriter, absolute_uri
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from sparktune._space.reader import SpaceReader
 from sparktune._tracking.base import SearchInfo, SearchSummary, Trial
 from sparktune._tracking.exact import encode_trial, to_tags
 from sparktune._tracking.plot import history_svg
@@ -23,7 +24,6 @@ from sparktune._tracking.records import (
     cut,
     milliseconds,
 )
-from sparktune._tracking.spaces import SpaceReader
 from sparktune._tracking.store import (
     RunWriter,
     check_reachable,
@@ -79,7 +79,7 @@ class SearchRun:
         self._registry_uri = registry_uri
         self._active = active
         self._space = space
-        self._names = KeyNames(space.parameters)
+        self._names = KeyNames(space.labels)
         self.resumes = info.resumed is not None and (
             active is None or active.info.run_id == info.resumed.run_id
         )

@@ -11,11 +11,11 @@ from functools import partial
 from traceback import format_exception
 from typing import Any
 
+from sparktune._space.reader import SpaceReader
 from sparktune._tracking.base import SearchInfo, SearchSummary, TrackedRun, Trial
 from sparktune._tracking.outbox import FIRST, LAST, Outbox
 from sparktune._tracking.records import TrialRecord, cut, milliseconds
 from sparktune._tracking.run import ChildRun, SearchRun, remove_active
-from sparktune._tracking.spaces import SpaceReader
 from sparktune._tracking.store import absolute_uri, is_passing, is_remote, redacted
 from sparktune._trials.documents import JOB_STATE_CANCEL
 from sparktune._worker.mlflow_run import active_runs, worker_run

@@ -20,8 +20,8 @@ from sparktune._trials.documents import (
     miscs_to_idxs_vals,
     spec_from_misc,
 )
+from sparktune._trials.pmin import pmin_sampled
 from sparktune.exceptions import AllTrialsFailed, SparktuneError
-from sparktune.utils import pmin_sampled
 
 if TYPE_CHECKING:
     import pandas as pd

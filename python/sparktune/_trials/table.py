@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from sparktune._tracking.spaces import SpaceReader
+from sparktune._space.reader import SpaceReader
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
     JOB_STATE_DONE,

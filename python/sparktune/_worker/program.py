@@ -158,10 +158,15 @@ def _checked_call(fn: Callable[..., Any], names: tuple[str, ...], args: list[Any
 
 def evaluated(result: Any) -> Any:
     """Evaluate what a function returned if it is itself an expression, as `Lambda` does."""
-    # By what it can do: this module cannot import the class, and must not need it.
-    while hasattr(type(result), "clone_from_inputs") and hasattr(type(result), "eval"):
+    while is_expression(result):
         result = result.eval()
     return result
+
+
+def is_expression(obj: Any) -> bool:
+    """Return whether an object is a node of an expression."""
+    # By what it can do: this module cannot import the class, and must not need it.
+    return hasattr(type(obj), "clone_from_inputs") and hasattr(type(obj), "eval")
 
 
 def call_with_keywords(fn: Callable[..., Any], point: Mapping[str, Any]) -> Any:
@@ -196,8 +201,6 @@ def callpipe1(fn_list: Iterable[Callable[[Any], Any]], arg: Any) -> Any:
 
 def bincount(x: Any, offset: int = 0, weights: Any = None, minlength: int = 0) -> Any:
     """Count how often each integer from `offset` on occurs, at least `minlength` of them."""
-    import numpy as np
-
     return np.bincount(np.asarray(x, dtype=int) - offset, weights, minlength)
 
 

@@ -1,9 +1,8 @@
-"""Hyperopt's module name for `sparktune._space.stochastic`; everything here is re-exported."""
+"""Hyperopt's module name for `sparktune._space.draw`; everything here is re-exported."""
 
 from __future__ import annotations
 
-from sparktune._space.expr import as_apply, clone, dfs, rec_eval, scope
-from sparktune._space.stochastic import (
+from sparktune._space.draw import (
     categorical,
     implicit_stochastic,
     implicit_stochastic_symbols,
@@ -21,6 +20,7 @@ from sparktune._space.stochastic import (
     sample,
     uniform,
 )
+from sparktune._space.expr import as_apply, clone, dfs, rec_eval, scope
 
 __all__ = [
     "as_apply",

@@ -1,61 +1,34 @@
-"""Expression graph -> `Program`: the space as plain data that is quick to evaluate."""
+"""From the expression graph to a `Program`: the space as plain data that is quick to evaluate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sparktune._space.expr import Apply, Lambda, Literal, as_apply, scope, toposort
-from sparktune._space.stochastic import implicit_stochastic_symbols
+from sparktune._space.draw import implicit_stochastic_symbols
+from sparktune._space.expr import Apply, Lambda, Literal, Space, as_apply, scope
+from sparktune._space.parameters import is_parameter, label_of, space_nodes
 from sparktune._space.symbols import TRUSTED
 from sparktune._worker import program as ops
-from sparktune._worker.program import Program, Step, run_program
-from sparktune.exceptions import BadSearchSpace, InvalidArgument
+from sparktune._worker.program import Program, Step
+from sparktune.exceptions import BadSearchSpace
 
-__all__ = [
-    "build_program",
-    "evaluate_assignment",
-    "label_of",
-    "scalar_values",
-    "space_nodes",
-]
+__all__ = ["build_program"]
 
 _CASTS: dict[str, Callable[[Any], Any]] = {"float": float, "int": int}
 
 
-def label_of(node: Apply) -> str:
-    """Return the label of a ``hyperopt_param`` node."""
-    label = node.pos_args[0] if node.pos_args else node.arg["label"]
-    if not isinstance(label, Literal) or not isinstance(label.obj, str):
-        raise BadSearchSpace(f"The label of a hyperparameter must be a string; got {label}.")
-    return label.obj
-
-
-def space_nodes(expr: Apply) -> list[Apply]:
-    """List the nodes that make up points, inputs first; not what is below hyperparameters.
-
-    Raises
-    ------
-    BadSearchSpace
-        If the expression contains itself.
-    """
-    order = toposort(expr)
-    reachable = {expr}
-    for node in reversed(order):
-        if node in reachable and node.name != "hyperopt_param":
-            reachable.update(node.inputs())
-    return [node for node in order if node in reachable]
-
-
-def build_program(expr: Any, ctrl_type: Any = None) -> Program:
+def build_program(space: Space, ctrl_type: Any = None, nodes: list[Apply] | None = None) -> Program:
     """Turn a space into a `Program`.
 
     Parameters
     ----------
-    expr : Any
+    space : Space
         The space.
     ctrl_type : Any, optional
         Constants that are this very object are replaced by the `ctrl` of `run_program`.
+    nodes : list of Apply, optional
+        The `space_nodes` of the space, where they are known already.
 
     Returns
     -------
@@ -68,8 +41,8 @@ def build_program(expr: Any, ctrl_type: Any = None) -> Program:
         If the expression contains itself, calls a function that `scope` does not have, or draws
         at random outside of a hyperparameter.
     """
-    root = as_apply(expr)
-    nodes = space_nodes(root)
+    root = as_apply(space)
+    nodes = space_nodes(root) if nodes is None else nodes
     slot = {node: i for i, node in enumerate(nodes)}
     steps: list[Step | None] = [None] * len(nodes)
     constants: dict[int, Any] = {}
@@ -83,7 +56,7 @@ def build_program(expr: Any, ctrl_type: Any = None) -> Program:
             else:
                 constants[i] = node.obj
             continue
-        if node.name == "hyperopt_param":
+        if is_parameter(node):
             labels[label_of(node)] = None
         step = _step(node, slot)
         if step[0] == ops.TUPLE and all(j in constants for j in step[2]):
@@ -104,12 +77,12 @@ def build_program(expr: Any, ctrl_type: Any = None) -> Program:
 
 
 def _step(node: Apply, slot: Mapping[Apply, int]) -> Step:
-    """Return the step that computes a node which is no constant."""
-    if node.name == "hyperopt_param":
+    """Return the step that computes a node that is not a constant."""
+    if is_parameter(node):
         return (ops.PARAM, label_of(node), None)
     args = tuple(slot[n] for n in node.inputs())
     names = tuple(k for k, _ in node.named_args)
-    if node.name in _CASTS and len(args) == 1 and node.inputs()[0].name == "hyperopt_param":
+    if node.name in _CASTS and len(args) == 1 and is_parameter(node.inputs()[0]):
         return (ops.PARAM, label_of(node.inputs()[0]), _CASTS[node.name])
     if node.name == "switch" and not names:
         if len(args) < 2:
@@ -167,52 +140,3 @@ def _needed(steps: list[Step | None], target: int) -> tuple[int, ...]:
         elif step[0] != ops.PARAM:
             todo.extend(step[2])
     return tuple(sorted(found))  # slots are numbered inputs first
-
-
-def scalar_values(assignment: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an assignment with ``[value]`` unpacked and ``[]`` left out, as trials write them."""
-    values = {}
-    for label, value in assignment.items():
-        if isinstance(value, (list, tuple)):
-            if len(value) == 1:
-                values[label] = value[0]
-        else:
-            values[label] = value
-    return values
-
-
-def evaluate_assignment(space: Any, assignment: Mapping[str, Any]) -> Any:
-    """Build the point of a space that an assignment of hyperparameters stands for.
-
-    Parameters
-    ----------
-    space : Any
-        The space.
-    assignment : mapping of str to scalar
-        Values by label, such as what `fmin` returns or the ``misc["vals"]`` of a trial. A choice
-        has the position of its option. Labels that the point does not need may be absent.
-
-    Returns
-    -------
-    Any
-        The point as the objective sees it.
-
-    Raises
-    ------
-    InvalidArgument
-        If a hyperparameter that the point needs has no value.
-    BadSearchSpace
-        If the space is wrong.
-    """
-    program = build_program(space)
-    values = scalar_values(assignment)
-    try:
-        return run_program(program, values)
-    except KeyError as e:
-        label = e.args[0] if e.args else None
-        if label not in program.labels or label in values:
-            raise  # a KeyError of the user's own function
-        raise InvalidArgument(
-            f"The assignment must have a value for each hyperparameter of the point; {label!r} is "
-            f"missing among {sorted(values)}."
-        ) from None

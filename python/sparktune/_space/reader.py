@@ -1,16 +1,21 @@
-"""What tracking says about a search space: a JSON description and the readable values of choices.
+"""A search space for people and for tracking: as JSON, and what the choices of a trial chose.
 
-Everything here reads the expression; nothing evaluates it, because functions of the user's own may
-stand in it and tracking runs on another thread.
+Nothing here evaluates the expression, because functions of the user's own may stand in it and
+tracking runs on another thread. Recorded searches are compared with what `SpaceReader.describe`
+returns, so that has to stay as it is.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import numbers
 import re
 from collections.abc import Mapping
 from typing import Any
+
+from sparktune._space.graph import Apply, Literal
+from sparktune._space.parameters import distribution_of, is_parameter, label_of
 
 __all__ = ["SpaceReader"]
 
@@ -24,37 +29,43 @@ class SpaceReader:
     Parameters
     ----------
     space : Apply or None
-        The expression, as `Domain` keeps it; with ``None`` nothing is known.
+        The expression, as `Domain` keeps it; with None nothing is known.
+
+    Attributes
+    ----------
+    labels : set of str
+        The labels of the hyperparameters.
     """
 
-    def __init__(self, space: Any) -> None:
-        self.space = space
-        self.parameters: dict[str, Any] = {}  # label -> hyperopt_param node
-        self.options: dict[str, list[Any]] = {}  # label of a choice -> its branches
+    def __init__(self, space: Apply | None) -> None:
+        self._space = space
+        self.labels: set[str] = set()
+        self._options: dict[str, list[Apply]] = {}  # label of a choice -> its branches
         self._uses: dict[str, set[str]] = {}  # label -> names of the functions that take it
-        if space is not None:
-            self._walk(space)
-
-    def _walk(self, root: Any) -> None:
-        seen: set[int] = set()
-        waiting = [root]
+        seen: set[Apply] = set()
+        waiting = [] if space is None else [space]
         while waiting:
             node = waiting.pop()
-            if id(node) in seen:
+            if node in seen:
                 continue
-            seen.add(id(node))
+            seen.add(node)
             if len(seen) > _MAX_NODES:
                 raise ValueError(f"The search space has more than {_MAX_NODES} nodes.")
-            label = _label(node)
-            if label is not None:
-                self.parameters[label] = node
-            for position, child in enumerate(node.inputs()):
-                inner = _label(child)
-                if inner is not None and label is None:
-                    self._uses.setdefault(inner, set()).add(node.name)
-                    if node.name == "switch" and position == 0:
-                        self.options[inner] = node.pos_args[1:]
-                waiting.append(child)
+            self._note(node)
+            waiting += node.inputs()
+
+    def _note(self, node: Apply) -> None:
+        label = _label(node)
+        if label is not None:
+            self.labels.add(label)
+            return
+        for child in node.inputs():
+            used = _label(child)
+            if used is not None:
+                self._uses.setdefault(used, set()).add(node.name)
+        choice = _choice(node)
+        if choice is not None:
+            self._options[choice] = node.pos_args[1:]
 
     def value(self, label: str, value: Any) -> str:
         """Return a parameter's value as text: what the objective saw, and exact.
@@ -77,7 +88,7 @@ class SpaceReader:
         return repr(number)
 
     def readable(self, label: str, vals: Mapping[str, Any]) -> str | None:
-        """Return what a choice chose, as text; ``None`` for other parameters.
+        """Return what a choice chose, as text; None for other parameters.
 
         Parameters
         ----------
@@ -101,35 +112,13 @@ class SpaceReader:
         vals : mapping of str to Any
             All the values of the trial.
         """
-        options = self.options.get(label)
+        options = self._options.get(label)
         if options is None or label not in vals:
             return False, None
         index = int(vals[label])
         if not 0 <= index < len(options):
             return False, None
-        return True, self._plain(options[index], vals)
-
-    def _plain(self, node: Any, vals: Mapping[str, Any]) -> Any:
-        """Return the value of `node` in a trial, as far as it can be told without running code."""
-        label = _label(node)
-        if label is not None:
-            return _json_value(vals[label]) if label in vals else f"<{label}>"
-        if node.name == "literal":
-            return _json_value(node.obj)
-        if node.name == "pos_args":
-            return [self._plain(child, vals) for child in node.pos_args]
-        if node.name == "dict" and not node.pos_args:
-            return {key: self._plain(child, vals) for key, child in node.named_args}
-        if node.name == "switch":
-            inner = _label(node.pos_args[0])
-            index = int(vals[inner]) if inner is not None and inner in vals else -1
-            if 0 <= index < len(node.pos_args) - 1:
-                return self._plain(node.pos_args[index + 1], vals)
-        if node.name in ("int", "float") and len(node.pos_args) == 1:
-            value = self._plain(node.pos_args[0], vals)
-            if isinstance(value, int | float):
-                return int(value) if node.name == "int" else float(value)
-        return f"{node.name}(...)"
+        return True, _plain(options[index], vals)
 
     def describe(self) -> Any:
         """Return the space as JSON values.
@@ -139,45 +128,70 @@ class SpaceReader:
         ``{"$choice": label, "distribution": ..., "args": [...], "options": [...]}``, any other
         function ``{"$call": name, "args": [...]}``, each with ``kwargs`` where there are some.
         """
-        return None if self.space is None else _describe(self.space)
+        return None if self._space is None else _describe(self._space)
 
 
-def _parameter(node: Any) -> Any:
-    """Return the hyperparameter that `node` is, bare or as a float; ``None`` if it is none."""
+def _parameter(node: Apply) -> Apply | None:
+    """Return the hyperparameter that `node` is, bare or as a float; None if it is not one."""
     if node.name == "float" and len(node.pos_args) == 1:
         node = node.pos_args[0]
-    return node if node.name == "hyperopt_param" and len(node.pos_args) == 2 else None
+    return node if is_parameter(node) and len(node.pos_args) == 2 else None
 
 
-def _label(node: Any) -> str | None:
-    """Return the label of a hyperparameter's node, ``None`` for any other node."""
+def _label(node: Apply) -> str | None:
     parameter = _parameter(node)
-    label = None if parameter is None else getattr(parameter.pos_args[0], "obj", None)
-    return label if isinstance(label, str) else None
+    return None if parameter is None else label_of(parameter)
 
 
-def _describe(node: Any) -> Any:
-    if node.name == "literal":
+def _choice(node: Apply) -> str | None:
+    """Return the label of the choice that `node` is; None if it is not one."""
+    return _label(node.pos_args[0]) if node.name == "switch" and node.pos_args else None
+
+
+def _plain(node: Apply, vals: Mapping[str, Any]) -> Any:
+    """Return the value of `node` in a trial, as far as it can be told without running code."""
+    label = _label(node)
+    if label is not None:
+        return _json_value(vals[label]) if label in vals else f"<{label}>"
+    if isinstance(node, Literal):
+        return _json_value(node.obj)
+    if node.name == "pos_args":
+        return [_plain(child, vals) for child in node.pos_args]
+    if node.name == "dict" and not node.pos_args:
+        return {key: _plain(child, vals) for key, child in node.named_args}
+    label = _choice(node)
+    if label is not None:
+        index = int(vals.get(label, -1))
+        if 0 <= index < len(node.pos_args) - 1:
+            return _plain(node.pos_args[index + 1], vals)
+    if node.name in ("int", "float") and len(node.pos_args) == 1:
+        value = _plain(node.pos_args[0], vals)
+        if isinstance(value, int | float):
+            return int(value) if node.name == "int" else float(value)
+    return f"{node.name}(...)"
+
+
+def _describe(node: Apply) -> Any:
+    if isinstance(node, Literal):
         return _json_value(node.obj)
     if node.name == "pos_args":
         return [_describe(child) for child in node.pos_args]
     if node.name == "dict" and not node.pos_args:
         return {key: _describe(child) for key, child in node.named_args}
-    label = _label(node)
-    if label is not None:
-        return {"$param": label, **_call("distribution", _parameter(node).pos_args[1])}
-    if node.name == "switch":
-        label = _label(node.pos_args[0])
-        if label is not None:
-            return {
-                "$choice": label,
-                **_call("distribution", _parameter(node.pos_args[0]).pos_args[1]),
-                "options": [_describe(option) for option in node.pos_args[1:]],
-            }
+    parameter = _parameter(node)
+    if parameter is not None:
+        return _described_parameter("$param", parameter)
+    if _choice(node) is not None:
+        choice = _described_parameter("$choice", _parameter(node.pos_args[0]))
+        return {**choice, "options": [_describe(option) for option in node.pos_args[1:]]}
     return _call("$call", node)
 
 
-def _call(key: str, node: Any) -> dict[str, Any]:
+def _described_parameter(key: str, parameter: Apply | None) -> dict[str, Any]:
+    return {key: label_of(parameter), **_call("distribution", distribution_of(parameter))}
+
+
+def _call(key: str, node: Apply) -> dict[str, Any]:
     call: dict[str, Any] = {key: node.name, "args": [_describe(arg) for arg in node.pos_args]}
     if node.named_args:
         call["kwargs"] = {name: _describe(arg) for name, arg in node.named_args}
@@ -193,7 +207,7 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, numbers.Real):
         number = float(value)
         # JSON has no NaN and no infinity.
-        return number if number - number == 0 else repr(number)
+        return number if math.isfinite(number) else repr(number)
     if isinstance(value, list | tuple):
         return [_json_value(item) for item in value]
     if isinstance(value, dict):

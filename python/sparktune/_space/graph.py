@@ -1,8 +1,8 @@
-"""Expression nodes: the graph that a search space is, and the symbol table that builds it.
+"""Expression nodes: the graph that a search space is, and the table of functions that builds it.
 
 A node is an `Apply`: the name of a function in `scope` and the nodes of its arguments. Constants
-are `Literal` nodes. `hp.uniform("x", 0, 1) * 2` builds such a graph; `evaluate.py` walks and
-evaluates it. Names, attributes and argument order are Hyperopt's, because frameworks walk them.
+are `Literal` nodes. `hp.uniform("x", 0, 1) * 2` builds such a graph. Names, attributes and argument
+order are Hyperopt's, because frameworks walk them.
 """
 
 from __future__ import annotations
@@ -11,47 +11,33 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from io import StringIO
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 import numpy as np
 
+from sparktune._space.evaluate import Evaluation
+from sparktune._space.functions import FunctionTable
+from sparktune._space.walks import dfs
 from sparktune.exceptions import BadSearchSpaceType
 
-__all__ = [
-    "Apply",
-    "Literal",
-    "MissingArgument",
-    "PyllImportError",
-    "SymbolTable",
-    "SymbolTableEntry",
-    "as_apply",
-    "scope",
-]
+__all__ = ["Apply", "Literal", "MissingArgument", "Space", "SymbolTable", "as_apply", "scope"]
 
+Constant: TypeAlias = Any
 
-class PyllImportError(ImportError):
-    """A name asked of `SymbolTable.inject` or `SymbolTable.import_` is not defined."""
+#: What a search space may be: hyperparameters and expressions, in dicts, lists and tuples.
+Space: TypeAlias = "Apply | Mapping[Any, Space] | list[Space] | tuple[Space, ...] | Constant"
 
 
 class MissingArgument:
     """Stands in `Apply.arg` for a parameter that the call does not give."""
 
 
-class SymbolTable:
-    """The functions that expressions may call, by name.
+class SymbolTable(FunctionTable):
+    """The functions that expressions may call, and what builds the calls.
 
     ``scope.f(a, b)`` builds the node that calls ``f`` on ``a`` and ``b`` when it is evaluated;
     ``scope.define`` adds a function.
     """
-
-    def __init__(self) -> None:
-        self._impls: dict[str, Callable[..., Any]] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        # Only reached for names that are not defined; defined ones are instance attributes.
-        raise AttributeError(
-            f"scope has no function {name!r}; add one with @scope.define (def {name}(...): ...)."
-        )
 
     def _new_apply(
         self,
@@ -63,115 +49,6 @@ class SymbolTable:
     ) -> Apply:
         named = [(k, as_apply(kwargs[k])) for k in sorted(kwargs)]
         return Apply(name, [as_apply(a) for a in args], named, o_len=o_len, pure=pure)
-
-    def _define(
-        self, name: str, f: Callable[..., Any], o_len: int | None, pure: bool
-    ) -> Callable[..., Any]:
-        setattr(self, name, SymbolTableEntry(self, name, o_len, pure))
-        self._impls[name] = f
-        return f
-
-    def define(
-        self, f: Callable[..., Any], o_len: int | None = None, pure: bool = False
-    ) -> Callable[..., Any]:
-        """Add the function `f` under its own name; usable as a decorator.
-
-        Parameters
-        ----------
-        f : callable
-            What the node calls when it is evaluated.
-        o_len : int, optional
-            The length of what `f` returns, if fixed; it allows ``a, b = scope.f(x)``.
-        pure : bool
-            True if `f` has no side effect.
-
-        Returns
-        -------
-        callable
-            `f` itself.
-
-        Raises
-        ------
-        ValueError
-            If the name is taken. The function that a notebook cell or a reloaded module defined
-            may be replaced by that cell or module.
-        """
-        name = f.__name__
-        if hasattr(self, name) and not _same_source(self._impls.get(name), f):
-            raise ValueError(
-                f"scope.{name} is already defined and cannot be overridden; "
-                "give the function another name, or call scope.undefine first."
-            )
-        return self._define(name, f, o_len, pure)
-
-    def define_if_new(
-        self, f: Callable[..., Any], o_len: int | None = None, pure: bool = False
-    ) -> Callable[..., Any]:
-        """Add `f` unless it is there already; a different function of that name is an error."""
-        name = f.__name__
-        if hasattr(self, name) and self._impls.get(name) is not f:
-            raise ValueError(f"scope.{name} is already defined as another function.")
-        return self._define(name, f, o_len, pure)
-
-    def define_pure(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        """Add `f`, which has no side effects."""
-        return self.define(f, o_len=None, pure=True)
-
-    def define_info(
-        self, o_len: int | None = None, pure: bool = False
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Return a decorator that adds a function with these properties."""
-
-        def wrapper(f: Callable[..., Any]) -> Callable[..., Any]:
-            return self.define(f, o_len=o_len, pure=pure)
-
-        return wrapper
-
-    def undefine(self, f: str | Callable[..., Any]) -> None:
-        """Remove the function `f` (itself or its name)."""
-        name = f if isinstance(f, str) else f.__name__
-        del self._impls[name]
-        delattr(self, name)
-
-    def inject(self, *args: str, **kwargs: str) -> dict[str, Any]:
-        """Return a dict of the named builders; ``inject("log", e="exp")`` renames one."""
-        found: dict[str, Any] = {}
-        for new, old in [*((a, a) for a in args), *kwargs.items()]:
-            if not hasattr(self, old):
-                raise PyllImportError(f"scope has no function {old!r}.")
-            found[new] = getattr(self, old)
-        return found
-
-    def import_(self, _globals: dict[str, Any], *args: str, **kwargs: str) -> None:
-        """Put the builders that `inject` returns into a dict, such as ``globals()``."""
-        _globals.update(self.inject(*args, **kwargs))
-
-
-def _same_source(old: Callable[..., Any] | None, new: Callable[..., Any]) -> bool:
-    """Return whether `new` is a newer version of the user's function `old`."""
-    if old is None:
-        return False
-    place = (getattr(old, "__module__", None), getattr(old, "__qualname__", None))
-    if place != (getattr(new, "__module__", None), getattr(new, "__qualname__", None)):
-        return False
-    # Our own functions and builtins stay; only what has a Python body of the user's is replaced.
-    return hasattr(old, "__code__") and not str(place[0]).startswith("sparktune.")
-
-
-class SymbolTableEntry:
-    """What ``scope.f`` is: calling it builds an `Apply` node."""
-
-    def __init__(
-        self, symbol_table: SymbolTable, apply_name: str, o_len: int | None, pure: bool
-    ) -> None:
-        self.symbol_table = symbol_table
-        self.apply_name = apply_name
-        self.o_len = o_len
-        self.pure = pure
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Apply:
-        """Build the node that calls this function on these arguments."""
-        return self.symbol_table._new_apply(self.apply_name, args, kwargs, self.o_len, self.pure)
 
 
 scope = SymbolTable()
@@ -348,10 +225,8 @@ class Apply:
         memo : dict, optional
             Values of nodes, by their ``id``. See `rec_eval` for values by node.
         """
-        from sparktune._space.evaluate import dfs, rec_eval
-
-        by_node = {n: memo[id(n)] for n in dfs(self) if id(n) in memo} if memo else None
-        return rec_eval(self, memo=by_node)
+        by_node = {n: memo[id(n)] for n in dfs(self) if id(n) in memo} if memo else {}
+        return Evaluation(scope._impls).run(self, by_node)
 
     def pprint(
         self,
@@ -391,60 +266,60 @@ class Apply:
     # Like Hyperopt, == and != compare identity: nodes are keys of memo dicts.
 
     def __add__(self, other: Any) -> Apply:
-        return scope.add(self, other)  # type: ignore[no-any-return]
+        return _operation("add", self, other)
 
     def __radd__(self, other: Any) -> Apply:
-        return scope.add(other, self)  # type: ignore[no-any-return]
+        return _operation("add", other, self)
 
     def __sub__(self, other: Any) -> Apply:
-        return scope.sub(self, other)  # type: ignore[no-any-return]
+        return _operation("sub", self, other)
 
     def __rsub__(self, other: Any) -> Apply:
-        return scope.sub(other, self)  # type: ignore[no-any-return]
+        return _operation("sub", other, self)
 
     def __mul__(self, other: Any) -> Apply:
-        return scope.mul(self, other)  # type: ignore[no-any-return]
+        return _operation("mul", self, other)
 
     def __rmul__(self, other: Any) -> Apply:
-        return scope.mul(other, self)  # type: ignore[no-any-return]
+        return _operation("mul", other, self)
 
     def __truediv__(self, other: Any) -> Apply:
-        return scope.truediv(self, other)  # type: ignore[no-any-return]
+        return _operation("truediv", self, other)
 
     def __rtruediv__(self, other: Any) -> Apply:
-        return scope.truediv(other, self)  # type: ignore[no-any-return]
+        return _operation("truediv", other, self)
 
     def __floordiv__(self, other: Any) -> Apply:
-        return scope.floordiv(self, other)  # type: ignore[no-any-return]
+        return _operation("floordiv", self, other)
 
     def __rfloordiv__(self, other: Any) -> Apply:
-        return scope.floordiv(other, self)  # type: ignore[no-any-return]
+        return _operation("floordiv", other, self)
 
     def __pow__(self, other: Any) -> Apply:
-        return scope.pow(self, other)  # type: ignore[no-any-return]
+        return _operation("pow", self, other)
 
     def __rpow__(self, other: Any) -> Apply:
-        return scope.pow(other, self)  # type: ignore[no-any-return]
+        return _operation("pow", other, self)
 
     def __neg__(self) -> Apply:
-        return scope.neg(self)  # type: ignore[no-any-return]
+        return _operation("neg", self)
 
     def __lt__(self, other: Any) -> Apply:
-        return scope.lt(self, other)  # type: ignore[no-any-return]
+        return _operation("lt", self, other)
 
     def __le__(self, other: Any) -> Apply:
-        return scope.le(self, other)  # type: ignore[no-any-return]
+        return _operation("le", self, other)
 
     def __gt__(self, other: Any) -> Apply:
-        return scope.gt(self, other)  # type: ignore[no-any-return]
+        return _operation("gt", self, other)
 
     def __ge__(self, other: Any) -> Apply:
-        return scope.ge(self, other)  # type: ignore[no-any-return]
+        return _operation("ge", self, other)
 
     def __getitem__(self, idx: Any) -> Apply:
         if self.o_len is not None and isinstance(idx, int) and idx >= self.o_len:
             raise IndexError(f"index {idx} of an expression of length {self.o_len}")
-        return scope.getitem(self, idx)  # type: ignore[no-any-return]
+        return _operation("getitem", self, idx)
 
     def __len__(self) -> int:
         if self.o_len is None:
@@ -460,7 +335,11 @@ class Apply:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Apply:
         """Build the node that calls the value of this one."""
-        return scope.call(self, args, kwargs)  # type: ignore[no-any-return]
+        return scope._new_apply("call", (self, args, kwargs), {})
+
+
+def _operation(name: str, *args: Any) -> Apply:
+    return Apply(name, [as_apply(arg) for arg in args], pure=True)
 
 
 @lru_cache(maxsize=256)
