@@ -12,8 +12,7 @@ LEFT_OUT = {
     "ipy": "run trials in parallel with SparkTrials or, on one machine, ProcessTrials",
     "sklearn": "wrap cross_val_score in an objective and call fmin; the package hyperopt-sklearn "
     "(import hpsklearn) has whole scikit-learn spaces",
-    "graph_viz": "print(expr) shows an expression as text, and "
-    "sparktune._space.compile.compile_space(space).description() a whole space as data",
+    "graph_viz": "print(sparktune.pyll.as_apply(space)) shows a space as text",
     "rdists": "scipy.stats has distributions; sparktune.pyll.stochastic.sample draws from a space",
     "algobase": "a suggester is a function of (new_ids, domain, trials, seed); see "
     "sparktune.rand.suggest",

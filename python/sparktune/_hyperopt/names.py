@@ -1,4 +1,4 @@
-"""Module names below `sparktune` without a file: those left out, and earlier versions'."""
+"""Module names that have no file: Hyperopt's that are left out, and those of earlier versions."""
 
 from __future__ import annotations
 
@@ -9,10 +9,33 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 from sparktune._hyperopt.left_out import LEFT_OUT, refuse
 
-__all__ = ["answer_for_names_without_files"]
+__all__ = ["MODULES", "answer_for_names_without_files", "is_ours"]
+
+#: Modules that go by the same name below `hyperopt` and below `sparktune`.
+MODULES = (
+    "anneal",
+    "base",
+    "criteria",
+    "early_stop",
+    "exceptions",
+    "fmin",
+    "hp",
+    "mix",
+    "plotting",
+    "progress",
+    "pyll",
+    "pyll.base",
+    "pyll.stochastic",
+    "pyll_utils",
+    "rand",
+    "spark",
+    "tpe",
+    "utils",
+)
 
 #: What pickles written by earlier versions call the modules of the classes in them.
 _EARLIER = {
@@ -23,20 +46,36 @@ _EARLIER = {
 }
 
 
-class _Names(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+def is_ours(module: Any) -> bool:
+    """Return whether a module is one of sparktune's, under whatever name it is imported."""
+    return getattr(module, "__name__", "").partition(".")[0] == "sparktune"
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Refuses modules that are left out, and finds earlier names under the present ones."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Raise for what is left out, answer for earlier names, and leave all else to others."""
-        parent, _, name = fullname.rpartition(".")
-        if parent == "sparktune" and name in LEFT_OUT:
-            raise refuse(name)
-        if fullname not in _EARLIER:
+        """Answer for names below `sparktune`, and below `hyperopt` where that is sparktune."""
+        if not fullname.startswith(("hyperopt.", "sparktune.")):
             return None
-        # As a package, so that an earlier package's modules can be found below it.
-        return importlib.util.spec_from_loader(fullname, self, is_package=True)
+        parent, _, name = fullname.rpartition(".")
+        ours = is_ours(sys.modules.get(parent))
+        if ours and parent in ("hyperopt", "sparktune") and name in LEFT_OUT:
+            raise refuse(name)
+        if fullname in _EARLIER:
+            # As a package, so that an earlier package's modules can be found below it.
+            return importlib.util.spec_from_loader(fullname, self, is_package=True)
+        if ours and parent.partition(".")[0] == "hyperopt":
+            # The import system would find the file of sparktune's module, and load it a second
+            # time under another name.
+            raise ModuleNotFoundError(
+                f"No module named {fullname!r}: sparktune, which is installed as hyperopt here, "
+                f"has no counterpart of it. It has: {', '.join(MODULES)}.",
+                name=fullname,
+            )
+        return None
 
     def exec_module(self, module: ModuleType) -> None:
         """Give the module all that its successor has."""
@@ -47,5 +86,6 @@ class _Names(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def answer_for_names_without_files() -> None:
     """Make ``import sparktune.atpe`` say what to use instead, and earlier pickles load."""
-    if not any(isinstance(finder, _Names) for finder in sys.meta_path):
-        sys.meta_path.append(_Names())
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        # Before the finder of files, which must not see names below `hyperopt`.
+        sys.meta_path.insert(0, _Finder())
