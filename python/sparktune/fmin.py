@@ -24,7 +24,7 @@ from sparktune._search.arguments import (
 from sparktune._search.ctrl import Ctrl
 from sparktune._search.domain import Domain
 from sparktune._search.loop import FMinIter
-from sparktune._space.compile import compile_space, evaluate_assignment
+from sparktune._space.compile import CompiledSpace, compile_space, evaluate_assignment
 from sparktune._suggest.distinct import DistinctSuggester
 from sparktune._tracking import SearchInfo, SearchSummary, Tracker, make_tracker
 from sparktune._tracking.resume import check_same_space
@@ -297,6 +297,7 @@ def fmin(
         space = annotated_space(fn)
         fn = functools.partial(call_with_keywords, fn)
     labels: Sequence[str] = ()
+    compiled: CompiledSpace | None = None
     if points_to_evaluate is not None:
         compiled = compile_space(space, ctrl_type=Ctrl)
         check_points(points_to_evaluate, compiled)
@@ -315,9 +316,11 @@ def fmin(
             "mlflow": mlflow,
             "avoid_duplicates": avoid_duplicates or None,
         }
+        ours = type(trials).fmin.__module__.startswith("sparktune.")
         return trials.fmin(
             fn,
-            space,
+            # Other classes get the space as it was given.
+            compiled if ours and compiled is not None else space,
             algo=algo,
             max_evals=max_evals,
             timeout=timeout,
@@ -337,7 +340,7 @@ def fmin(
     if points_to_evaluate:
         _insert_points(trials, points_to_evaluate, labels)
 
-    domain = Domain(fn, space, pass_expr_memo_ctrl=pass_expr_memo_ctrl)
+    domain = Domain(fn, compiled or space, pass_expr_memo_ctrl=pass_expr_memo_ctrl)
     parallel = _runs_elsewhere(trials)
     resumed = getattr(trials, "_resumed", None)
     past: Sequence[Trial] = ()
@@ -385,7 +388,7 @@ def fmin(
 
     if return_argmin:
         return trials.argmin
-    return space_eval(space, trials.argmin) if len(trials.trials) else None
+    return evaluate_assignment(domain.space, trials.argmin) if len(trials.trials) else None
 
 
 def _exhaust(search: FMinIter, tracker: Tracker, info: SearchInfo) -> None:

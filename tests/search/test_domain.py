@@ -6,8 +6,10 @@ import cloudpickle
 import numpy as np
 import pytest
 
-from sparktune import STATUS_FAIL, STATUS_OK, Ctrl, Domain, Trials, fmin, hp, rand
+from sparktune import STATUS_FAIL, STATUS_OK, Ctrl, Domain, ProcessTrials, Trials, fmin, hp, rand
+from sparktune._space import compile
 from sparktune._space.expr import Apply, rec_eval, scope
+from sparktune._space.program_builder import build_program
 from sparktune._trials.documents import normalize_result
 from sparktune.exceptions import InvalidArgument, InvalidLoss, InvalidResult, InvalidResultStatus
 from sparktune.fmin import fmin_pass_expr_memo_ctrl, partial
@@ -132,6 +134,32 @@ def test_attributes():
     assert (domain.loss(result), domain.true_loss(result)) == (1, 1)
     assert domain.true_loss({"true_loss": 2}) == 2
     assert (domain.loss_variance(result), domain.status(result)) == (0.0, "ok")
+
+
+@pytest.mark.parametrize("kind", [Trials, ProcessTrials])
+def test_a_search_compiles_its_space_once(kind, monkeypatch):
+    compiled = []
+
+    def counted(*args):
+        compiled.append(args)
+        return build_program(*args)
+
+    monkeypatch.setattr(compile, "build_program", counted)
+    space = {"x": hp.uniform("x", 0, 1), "ctrl": Ctrl, "c": hp.choice("c", ["a", "b"])}
+    trials = kind()
+    best = fmin(
+        lambda point: point["x"],
+        space,
+        algo=rand.suggest,
+        max_evals=3,
+        trials=trials,
+        points_to_evaluate=[{"x": 0.5, "c": 1}, {"x": 0.0, "c": 0}],
+        return_argmin=False,
+        verbose=False,
+    )
+    assert best == trials.best_params == trials.best_params == {"x": 0.0, "ctrl": Ctrl, "c": "a"}
+    assert list(trials.to_pandas()["params.c"][:2]) == ["b", "a"]
+    assert len(compiled) == 1
 
 
 def test_pickles():

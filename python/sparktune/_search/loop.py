@@ -24,6 +24,7 @@ from sparktune._search.runner import (
     SerialRunner,
     TrialError,
 )
+from sparktune._suggest.suggestion import space_of
 from sparktune._tracking.base import NullTracker, Tracker
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
@@ -165,7 +166,7 @@ class FMinIter:
         self._suggested: set[Any] = set()  # ids of trials that were suggested, but not started
         self._shown_best: float | None = None
         if isinstance(trials, Trials):
-            trials._space_expr = domain.expr
+            trials._space = space_of(domain)
         if self._polled:
             # The workers get the objective from here.
             trials.attachments["FMinIter_Domain"] = cloudpickle.dumps(domain)

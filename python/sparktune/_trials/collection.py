@@ -56,7 +56,7 @@ class TrialCollection:
 
     # On the class, so that views, old pickles and subclasses without super().__init__() have them.
     _history: HistoryCache | None = None
-    _space_expr: Any = None
+    _space: CompiledSpace | None = None
     _resumed: ResumedSearch | None = None  # where the trials were read from
     _listed: int = 0  # how many of _dynamic_trials have been looked at for _trials ...
     _listed_of: list[Trial] | None = None  # ... and the list that this was
@@ -99,7 +99,7 @@ class TrialCollection:
 
     def __getstate__(self) -> dict[str, Any]:
         # The caches are rebuilt on demand, and a space may hold what pickle refuses.
-        dropped = ("_history", "_space_expr")
+        dropped = ("_history", "_space")
         return {key: value for key, value in self.__dict__.items() if key not in dropped}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sparktune._space.compile import evaluate_assignment
 from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import (
     JOB_STATE_DONE,
@@ -18,7 +19,6 @@ from sparktune._trials.documents import (
     Trial,
     finite_loss,
     miscs_to_idxs_vals,
-    spec_from_misc,
 )
 from sparktune._trials.pmin import pmin_sampled
 from sparktune.exceptions import AllTrialsFailed, SparktuneError
@@ -266,7 +266,7 @@ class Findings(TrialCollection):
 
         docs = [doc for doc in self._dynamic_trials
                 if self._exp_key is None or doc["exp_key"] == self._exp_key]  # fmt: skip
-        return trials_table(docs, self._space_expr)
+        return trials_table(docs, self._space)
 
     @property
     def best_params(self) -> Any:
@@ -279,16 +279,12 @@ class Findings(TrialCollection):
         SparktuneError
             If no search has run with this object since it was made or unpickled.
         """
-        if self._space_expr is None:
+        if self._space is None:
             raise SparktuneError(
                 "`best_params` must know the space, and this object has not been used in a search "
                 "since it was made or loaded; use `space_eval(space, trials.argmin)`."
             )
-        from sparktune._space.compile import compile_space
-        from sparktune._worker.program import run_program
-
-        spec = spec_from_misc(self.best_trial["misc"])
-        return run_program(compile_space(self._space_expr).program, spec)
+        return evaluate_assignment(self._space, self.best_trial["misc"]["vals"])
 
 
 def first_failure(docs: Iterable[Trial]) -> str | None:

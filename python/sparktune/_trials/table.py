@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from sparktune._space.compile import CompiledSpace
 from sparktune._space.reader import SpaceReader
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
@@ -30,15 +31,15 @@ _STATES = {
 }
 
 
-def trials_table(docs: Iterable[Trial], space: Any = None) -> pd.DataFrame:
-    """Return a table with a row a trial; see `Trials.to_pandas`.
+def trials_table(docs: Iterable[Trial], space: CompiledSpace | None = None) -> pd.DataFrame:
+    """Return a table with one row per trial; see `Trials.to_pandas`.
 
     Parameters
     ----------
     docs : iterable of Trial
         The documents.
-    space : Apply, optional
-        The expression of the space, which tells what choices chose.
+    space : CompiledSpace, optional
+        Tells what choices chose.
     """
     try:
         import pandas as pd
@@ -46,7 +47,7 @@ def trials_table(docs: Iterable[Trial], space: Any = None) -> pd.DataFrame:
         raise ImportError(
             "`to_pandas` needs pandas, which is not installed; hint: pip install pandas."
         ) from error
-    reader = SpaceReader(space)
+    reader = SpaceReader(None if space is None else space.expr)
     docs = list(docs)
     labels = dict.fromkeys(label for doc in docs for label in doc["misc"]["vals"])
     columns: dict[str, list[Any]] = {
