@@ -7,10 +7,9 @@ traceback ends in the line that wrote them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from sparktune._space.checks import HpCall, constructor
-from sparktune._space.expr import Apply, scope
+from sparktune._space.expr import Apply, Space, scope
 
 __all__ = [
     "choice",
@@ -28,11 +27,8 @@ __all__ = [
 ]
 
 
-# -- one of several ----------------------------------------------------------------------------
-
-
 @constructor
-def choice(label: str, options: Iterable[Any]) -> Apply:
+def choice(label: str, options: Iterable[Space]) -> Apply:
     """Choose one of several options.
 
     Parameters
@@ -51,26 +47,24 @@ def choice(label: str, options: Iterable[Any]) -> Apply:
 
     Raises
     ------
-    BadSearchSpace
-        If there are no options or the label is empty.
-    BadSearchSpaceType
-        If the label is no string or the options are no iterable.
+    BadSearchSpace, BadSearchSpaceType
+        If there are no options, the label is empty, or an argument has the wrong type.
     """
     call = HpCall("choice", label)
-    items = _options(call, options)
+    items = call.items("options", options)
     node: Apply = scope.switch(call.param(scope.randint(len(items))), *items)
     return node
 
 
 @constructor
-def pchoice(label: str, p_options: Iterable[tuple[float, Any]]) -> Apply:
+def pchoice(label: str, p_options: Iterable[tuple[float, Space]]) -> Apply:
     """Choose one of several options, with given prior probabilities.
 
     Parameters
     ----------
     label : str
         Name of the hyperparameter.
-    p_options : iterable of (float, Any)
+    p_options : iterable of (float, Space)
         Pairs of probability and option. The probabilities must sum to 1 (to within 1e-6).
 
     Returns
@@ -80,13 +74,12 @@ def pchoice(label: str, p_options: Iterable[tuple[float, Any]]) -> Apply:
 
     Raises
     ------
-    BadSearchSpace
-        If there are no options, a probability is negative or they do not sum to 1.
-    BadSearchSpaceType
-        If the label is no string or an item is no pair of a number and an option.
+    BadSearchSpace, BadSearchSpaceType
+        If there are no options, a probability is negative, they do not sum to 1, or an
+        argument has the wrong type.
     """
     call = HpCall("pchoice", label)
-    pairs = _options(call, p_options)
+    pairs = call.items("p_options", p_options)
     for pair in pairs:
         if not (isinstance(pair, (tuple, list)) and len(pair) == 2):
             raise call.fail(
@@ -98,29 +91,9 @@ def pchoice(label: str, p_options: Iterable[tuple[float, Any]]) -> Apply:
     return node
 
 
-def _options(call: HpCall, options: Any) -> tuple[Any, ...]:
-    """Check that `options` is a collection with something in it, and return its items."""
-    what = "p_options" if call.name == "pchoice" else "options"
-    hint = f"Write hp.{call.name}({call.label!r}, [first, second, ...])."
-    if isinstance(options, (str, bytes)):
-        raise call.fail(f"`{what}` must be a list", repr(options), hint, wrong_type=True)
-    try:
-        items = tuple(options)
-    except TypeError:
-        raise call.fail(
-            f"`{what}` must be a list", repr(options)[:200], hint, wrong_type=True
-        ) from None
-    if not items:
-        raise call.fail(f"`{what}` must not be empty", repr(options), hint)
-    return items
-
-
-# -- integers ----------------------------------------------------------------------------------
-
-
 @constructor
 def randint(label: str, low: int, high: int | None = None) -> Apply:
-    """Draw an integer without order: neighbours are no more alike than others.
+    """Draw an integer without order: neighbouring values are not treated as similar.
 
     Parameters
     ----------
@@ -138,10 +111,9 @@ def randint(label: str, low: int, high: int | None = None) -> Apply:
 
     Raises
     ------
-    BadSearchSpace
-        If there is no integer in the range, or a bound is not whole or not finite.
-    BadSearchSpaceType
-        If a bound is no number or the label is no string.
+    BadSearchSpace, BadSearchSpaceType
+        If there is no integer in the range, a bound is not whole or not finite, or an
+        argument has the wrong type.
     """
     call = HpCall("randint", label)
     if high is None:
@@ -184,10 +156,9 @@ def uniformint(label: str, low: float, high: float, q: float = 1.0) -> Apply:
 
     Raises
     ------
-    BadSearchSpace
-        If ``low >= high``, a bound is not finite or ``q`` is not 1.
-    BadSearchSpaceType
-        If a bound is no number or the label is no string.
+    BadSearchSpace, BadSearchSpaceType
+        If ``low >= high``, a bound is not finite, ``q`` is not 1, or an argument has the
+        wrong type.
     """
     call = HpCall("uniformint", label)
     call.bounds(low, high)
@@ -199,9 +170,6 @@ def uniformint(label: str, low: float, high: float, q: float = 1.0) -> Apply:
         )
     node: Apply = scope.int(scope.float(call.param(scope.quniform(low, high, q=1.0))))
     return node
-
-
-# -- real numbers ------------------------------------------------------------------------------
 
 
 @constructor
@@ -222,14 +190,12 @@ def uniform(label: str, low: float, high: float) -> Apply:
 
     Raises
     ------
-    BadSearchSpace
-        If ``low >= high`` or a bound is not finite.
-    BadSearchSpaceType
-        If a bound is no number or the label is no string.
+    BadSearchSpace, BadSearchSpaceType
+        If ``low >= high``, a bound is not finite, or an argument has the wrong type.
     """
     call = HpCall("uniform", label)
     call.bounds(low, high)
-    return _real(call, scope.uniform(low, high))
+    return call.real(scope.uniform(low, high))
 
 
 @constructor
@@ -252,15 +218,14 @@ def quniform(label: str, low: float, high: float, q: float) -> Apply:
 
     Raises
     ------
-    BadSearchSpace
-        If ``low >= high``, ``q <= 0`` or one of them is not finite.
-    BadSearchSpaceType
-        If one of them is no number or the label is no string.
+    BadSearchSpace, BadSearchSpaceType
+        If ``low >= high``, ``q <= 0``, one of them is not finite, or an argument has the
+        wrong type.
     """
     call = HpCall("quniform", label)
     call.bounds(low, high)
     call.step(q)
-    return _real(call, scope.quniform(low, high, q))
+    return call.real(scope.quniform(low, high, q))
 
 
 @constructor
@@ -281,14 +246,13 @@ def loguniform(label: str, low: float, high: float) -> Apply:
 
     Raises
     ------
-    BadSearchSpace
-        If ``low >= high``, a bound is not finite or its exponential is not.
-    BadSearchSpaceType
-        If a bound is no number or the label is no string.
+    BadSearchSpace, BadSearchSpaceType
+        If ``low >= high``, a bound is not finite, its exponential is not, or an argument
+        has the wrong type.
     """
     call = HpCall("loguniform", label)
     call.bounds(low, high, log=True)
-    return _real(call, scope.loguniform(low, high))
+    return call.real(scope.loguniform(low, high))
 
 
 @constructor
@@ -311,15 +275,14 @@ def qloguniform(label: str, low: float, high: float, q: float) -> Apply:
 
     Raises
     ------
-    BadSearchSpace
-        If ``low >= high``, ``q <= 0`` or one of them is not finite.
-    BadSearchSpaceType
-        If one of them is no number or the label is no string.
+    BadSearchSpace, BadSearchSpaceType
+        If ``low >= high``, ``q <= 0``, one of them is not finite, or an argument has the
+        wrong type.
     """
     call = HpCall("qloguniform", label)
     call.bounds(low, high, log=True)
     call.step(q)
-    return _real(call, scope.qloguniform(low, high, q))
+    return call.real(scope.qloguniform(low, high, q))
 
 
 @constructor
@@ -340,14 +303,12 @@ def normal(label: str, mu: float, sigma: float) -> Apply:
 
     Raises
     ------
-    BadSearchSpace
-        If ``sigma <= 0`` or one of them is not finite.
-    BadSearchSpaceType
-        If one of them is no number or the label is no string.
+    BadSearchSpace, BadSearchSpaceType
+        If ``sigma <= 0``, one of them is not finite, or an argument has the wrong type.
     """
     call = HpCall("normal", label)
     call.spread(mu, sigma)
-    return _real(call, scope.normal(mu, sigma))
+    return call.real(scope.normal(mu, sigma))
 
 
 @constructor
@@ -370,15 +331,14 @@ def qnormal(label: str, mu: float, sigma: float, q: float) -> Apply:
 
     Raises
     ------
-    BadSearchSpace
-        If ``sigma <= 0``, ``q <= 0`` or one of them is not finite.
-    BadSearchSpaceType
-        If one of them is no number or the label is no string.
+    BadSearchSpace, BadSearchSpaceType
+        If ``sigma <= 0``, ``q <= 0``, one of them is not finite, or an argument has the
+        wrong type.
     """
     call = HpCall("qnormal", label)
     call.spread(mu, sigma)
     call.step(q)
-    return _real(call, scope.qnormal(mu, sigma, q))
+    return call.real(scope.qnormal(mu, sigma, q))
 
 
 @constructor
@@ -399,14 +359,13 @@ def lognormal(label: str, mu: float, sigma: float) -> Apply:
 
     Raises
     ------
-    BadSearchSpace
-        If ``sigma <= 0``, one of them is not finite or ``exp(mu)`` is not.
-    BadSearchSpaceType
-        If one of them is no number or the label is no string.
+    BadSearchSpace, BadSearchSpaceType
+        If ``sigma <= 0``, one of them is not finite, ``exp(mu)`` is not, or an argument has
+        the wrong type.
     """
     call = HpCall("lognormal", label)
     call.spread(mu, sigma, log=True)
-    return _real(call, scope.lognormal(mu, sigma))
+    return call.real(scope.lognormal(mu, sigma))
 
 
 @constructor
@@ -429,17 +388,11 @@ def qlognormal(label: str, mu: float, sigma: float, q: float) -> Apply:
 
     Raises
     ------
-    BadSearchSpace
-        If ``sigma <= 0``, ``q <= 0`` or one of them is not finite.
-    BadSearchSpaceType
-        If one of them is no number or the label is no string.
+    BadSearchSpace, BadSearchSpaceType
+        If ``sigma <= 0``, ``q <= 0``, one of them is not finite, or an argument has the
+        wrong type.
     """
     call = HpCall("qlognormal", label)
     call.spread(mu, sigma, log=True)
     call.step(q)
-    return _real(call, scope.qlognormal(mu, sigma, q))
-
-
-def _real(call: HpCall, distribution: Apply) -> Apply:
-    node: Apply = scope.float(call.param(distribution))
-    return node
+    return call.real(scope.qlognormal(mu, sigma, q))

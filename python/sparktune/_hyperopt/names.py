@@ -47,7 +47,7 @@ _EARLIER = {
 
 
 def is_ours(module: Any) -> bool:
-    """Return whether a module is one of sparktune's, under whatever name it is imported."""
+    """Return whether a module is one of sparktune's, under any name."""
     return getattr(module, "__name__", "").partition(".")[0] == "sparktune"
 
 

@@ -20,7 +20,7 @@ from sparktune.trials import Trials, trials_from_docs
 
 __all__ = ["load_hyperopt_trials"]
 
-#: Module and name of what a pickle may refer to, beside NumPy's scalar types.
+#: Module and name of what a pickle may refer to, besides NumPy's scalar types.
 _PLAIN = {
     "_codecs": ("encode",),
     "builtins": ("bytearray", "complex", "frozenset", "object", "set", "slice"),
@@ -112,7 +112,7 @@ def load_hyperopt_trials(
     Raises
     ------
     InvalidArgument, InvalidArgumentType
-        If `source` is no such pickle, or holds something that is not let in.
+        If `source` is not such a pickle, or holds something that is not let in.
 
     Examples
     --------

@@ -125,7 +125,7 @@ def temp_dir(
     erase_after : bool, default False
         Whether to remove at the end what was made here, and all that is in it.
     with_sentinel : bool, default True
-        Whether to keep a file beside it meanwhile (``name.inuse``), so that its parent is not
+        Whether to keep a file next to it meanwhile (``name.inuse``), so that its parent is not
         empty and nobody else's clean-up removes it.
 
     Raises

@@ -160,6 +160,24 @@ class HpCall:
             )
         return weights
 
+    def items(self, arg: str, value: Any) -> tuple[Any, ...]:
+        """Check that `value` is a collection with something in it, and return its items."""
+        hint = f"Write hp.{self.name}({self.label!r}, [first, second, ...])."
+        try:
+            items = None if isinstance(value, (str, bytes)) else tuple(value)
+        except TypeError:
+            items = None
+        if items is None:
+            raise self.fail(f"`{arg}` must be a list", repr(value)[:200], hint, wrong_type=True)
+        if not items:
+            raise self.fail(f"`{arg}` must not be empty", repr(value), hint)
+        return items
+
+    def real(self, distribution: Apply) -> Apply:
+        """Build a hyperparameter whose value is a float."""
+        node: Apply = scope.float(self.param(distribution))
+        return node
+
     def param(self, distribution: Apply) -> Apply:
         """Build the hyperparameter's node, which remembers the user's line."""
         node: Apply = scope.hyperopt_param(self.label, distribution)

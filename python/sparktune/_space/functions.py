@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 __all__ = ["FunctionTable", "PyllImportError", "SymbolTableEntry"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class PyllImportError(ImportError):
@@ -24,27 +27,12 @@ class FunctionTable:
             f"scope has no function {name!r}; add one with @scope.define (def {name}(...): ...)."
         )
 
-    def _new_apply(
-        self,
-        name: str,
-        args: Iterable[Any],
-        kwargs: Mapping[str, Any],
-        o_len: int | None = None,
-        pure: bool = False,
-    ) -> Any:
-        """Build the node of a call."""
-        raise NotImplementedError
-
-    def _define(
-        self, name: str, f: Callable[..., Any], o_len: int | None, pure: bool
-    ) -> Callable[..., Any]:
+    def _define(self, name: str, f: F, o_len: int | None, pure: bool) -> F:
         setattr(self, name, SymbolTableEntry(self, name, o_len, pure))
         self._impls[name] = f
         return f
 
-    def define(
-        self, f: Callable[..., Any], o_len: int | None = None, pure: bool = False
-    ) -> Callable[..., Any]:
+    def define(self, f: F, o_len: int | None = None, pure: bool = False) -> F:
         """Add the function `f` under its own name; usable as a decorator.
 
         Parameters
@@ -75,28 +63,20 @@ class FunctionTable:
             )
         return self._define(name, f, o_len, pure)
 
-    def define_if_new(
-        self, f: Callable[..., Any], o_len: int | None = None, pure: bool = False
-    ) -> Callable[..., Any]:
+    def define_if_new(self, f: F, o_len: int | None = None, pure: bool = False) -> F:
         """Add `f` unless it is there already; a different function of that name is an error."""
         name = f.__name__
         if hasattr(self, name) and self._impls.get(name) is not f:
             raise ValueError(f"scope.{name} is already defined as another function.")
         return self._define(name, f, o_len, pure)
 
-    def define_pure(self, f: Callable[..., Any]) -> Callable[..., Any]:
+    def define_pure(self, f: F) -> F:
         """Add `f`, which has no side effects."""
         return self.define(f, o_len=None, pure=True)
 
-    def define_info(
-        self, o_len: int | None = None, pure: bool = False
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def define_info(self, o_len: int | None = None, pure: bool = False) -> Callable[[F], F]:
         """Return a decorator that adds a function with these properties."""
-
-        def wrapper(f: Callable[..., Any]) -> Callable[..., Any]:
-            return self.define(f, o_len=o_len, pure=pure)
-
-        return wrapper
+        return functools.partial(self.define, o_len=o_len, pure=pure)
 
     def undefine(self, f: str | Callable[..., Any]) -> None:
         """Remove the function `f` (itself or its name)."""
@@ -132,9 +112,7 @@ def _same_source(old: Callable[..., Any] | None, new: Callable[..., Any]) -> boo
 class SymbolTableEntry:
     """What ``scope.f`` is: calling it builds an `Apply` node."""
 
-    def __init__(
-        self, symbol_table: FunctionTable, apply_name: str, o_len: int | None, pure: bool
-    ) -> None:
+    def __init__(self, symbol_table: Any, apply_name: str, o_len: int | None, pure: bool) -> None:
         self.symbol_table = symbol_table
         self.apply_name = apply_name
         self.o_len = o_len

@@ -160,13 +160,13 @@ class Apply:
         Raises
         ------
         TypeError
-            If the function cannot be called so, or does not tell its parameters (some builtins).
+            If the function does not take these arguments, or its signature cannot be inspected.
         """
         fn = scope._impls[self.name]
         try:
             signature = _signature(fn)
         except ValueError as e:
-            raise TypeError(f"scope.{self.name} does not tell the names of its parameters.") from e
+            raise TypeError(f"The signature of scope.{self.name} cannot be inspected.") from e
         bound = signature.bind_partial(*self.pos_args, **dict(self.named_args))
         return {p: bound.arguments.get(p, MissingArgument) for p in signature.parameters}
 
@@ -235,7 +235,7 @@ class Apply:
         indent: int = 0,
         memo: dict[Apply, str] | None = None,
     ) -> None:
-        """Write the graph to `ofile`, a node a line, each node once and then by reference."""
+        """Write the graph to `ofile`, one node per line; a node that comes again is a reference."""
         seen = {} if memo is None else memo
         line = [0] if lineno is None else lineno
         # A stack, not recursion: a long chain of operators must not end in RecursionError.
@@ -359,7 +359,7 @@ class Literal(Apply):
     def __init__(self, obj: Any = None) -> None:
         try:
             o_len = len(obj)
-        except Exception:  # whatever a user's __len__ raises, it has no length that we can use
+        except Exception:  # a user's __len__ may raise anything; then there is no usable length
             o_len = None
         super().__init__("literal", [], [], o_len, pure=True)
         self._obj = obj

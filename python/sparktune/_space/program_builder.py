@@ -126,7 +126,7 @@ def _blocks(steps: list[Step | None], root: int) -> dict[int, tuple[int, ...]]:
 
 
 def _needed(steps: list[Step | None], target: int) -> tuple[int, ...]:
-    """List the steps that slot `target` needs, whatever branches are chosen."""
+    """List the steps that slot `target` needs with any choice of branches."""
     found: set[int] = set()
     todo = [target]
     while todo:

@@ -5,34 +5,15 @@ None of them recurses, so a chain of thousands of operators is not a problem.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sparktune.exceptions import BadSearchSpace
 
-__all__ = ["Node", "clone", "clone_merge", "dfs", "toposort"]
+__all__ = ["N", "clone", "clone_merge", "dfs", "toposort"]
 
 
-class Node(Protocol):
-    """What walks and evaluation need of a node; see `sparktune._space.graph.Apply`."""
-
-    name: str
-    pure: bool
-    pos_args: list[Any]
-    named_args: list[Any]
-
-    @property
-    def arg(self) -> dict[str, Any]:
-        """The argument nodes by parameter name."""
-
-    def inputs(self) -> list[Any]:
-        """Return the argument nodes."""
-
-    def clone_from_inputs(self, inputs: Sequence[Any]) -> Any:
-        """Return a node that calls the same function on other inputs."""
-
-
-N = TypeVar("N", bound=Node)
+#: A node; what nodes are stands above this module, in `graph`.
+N = TypeVar("N", bound=Any)
 
 
 def dfs(aa: N, seq: list[N] | None = None, seqset: dict[N, list[N]] | None = None) -> list[N]:

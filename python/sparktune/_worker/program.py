@@ -38,7 +38,7 @@ class Program:
     Attributes
     ----------
     steps : tuple of (kind, a, b) or None
-        One entry a slot; None where the slot holds a constant.
+        One entry per slot; None where the slot holds a constant.
     constants : dict of int to Any
         Slots known beforehand. The objects are shared by all evaluations, as in Hyperopt.
     blocks : dict of int to tuple of int
@@ -85,7 +85,7 @@ def run_program(program: Program, values: Mapping[str, Any], ctrl: Any = None) -
     KeyError
         If a hyperparameter that the point needs has no value; the key is its label.
     TypeError, ValueError, IndexError
-        If the value of a choice is no position among its options.
+        If the value of a choice is not a position among its options.
     """
     slots = dict(program.constants)
     for i in program.ctrl_slots:

@@ -1,57 +1,10 @@
-"""Hyperopt's module name for `sparktune._space.expr`; everything here is re-exported."""
+"""Hyperopt's module name for `sparktune._space.expr`; only re-exports."""
 
 from __future__ import annotations
 
-from sparktune._space.expr import (
-    Apply,
-    GarbageCollected,
-    Lambda,
-    Literal,
-    MissingArgument,
-    PyllImportError,
-    SymbolTable,
-    SymbolTableEntry,
-    UndefinedValue,
-    apply,
-    as_apply,
-    clone,
-    clone_merge,
-    dfs,
-    p0,
-    p1,
-    p2,
-    p3,
-    p4,
-    partial,
-    rec_eval,
-    scope,
-    toposort,
-)
+from sparktune._space import expr
+from sparktune._space.expr import *  # noqa: F403 - all of it, and named there
 from sparktune._worker.program import bincount
 
-__all__ = [
-    "Apply",
-    "GarbageCollected",
-    "Lambda",
-    "Literal",
-    "MissingArgument",
-    "PyllImportError",
-    "SymbolTable",
-    "SymbolTableEntry",
-    "UndefinedValue",
-    "apply",
-    "as_apply",
-    "bincount",
-    "clone",
-    "clone_merge",
-    "dfs",
-    "p0",
-    "p1",
-    "p2",
-    "p3",
-    "p4",
-    "partial",
-    "rec_eval",
-    "scope",
-    "toposort",
-]
+__all__ = ["bincount"]
+__all__ += expr.__all__
