@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from sparktune import hp
 from sparktune._space.expr import as_apply, scope
@@ -76,6 +77,14 @@ def test_what_json_does_not_have():
         "b'x'",
         "{2}",
     ]
+
+
+def test_a_description_without_end_is_refused():
+    shared = hp.uniform("x", 0, 1)
+    for i in range(40):  # 2**40 paths
+        shared = hp.choice(f"c{i}", [shared, [shared]])
+    with pytest.raises(ValueError, match="more than 1000000 nodes"):
+        described(shared)
 
 
 def test_choices_by_value():

@@ -18,10 +18,22 @@ from sparktune.exceptions import BadSearchSpace, InvalidArgumentType
 __all__ = [
     "RandomSource",
     "as_generator",
+    "categorical",
     "implicit_stochastic",
     "implicit_stochastic_symbols",
+    "lognormal",
+    "loguniform",
+    "normal",
+    "qlognormal",
+    "qloguniform",
+    "qnormal",
+    "quniform",
+    "randint",
+    "randint_via_categorical",
     "recursive_set_rng_kwarg",
+    "rng_from_seed",
     "sample",
+    "uniform",
 ]
 
 #: What may be given as a source of randomness.

@@ -16,11 +16,14 @@ from typing import Any
 
 from sparktune._space.graph import Apply, Literal
 from sparktune._space.parameters import distribution_of, is_parameter, label_of
+from sparktune._space.walks import dfs
 
 __all__ = ["SpaceReader"]
 
 # A description is for people and for comparing; a graph beyond this size is not described.
 _MAX_NODES = 100_000
+# In a description a node that several nodes share is written once per use.
+_MAX_WRITTEN = 1_000_000
 
 
 class SpaceReader:
@@ -127,8 +130,20 @@ class SpaceReader:
         ``{"$param": label, "distribution": ..., "args": [...]}``, a choice
         ``{"$choice": label, "distribution": ..., "args": [...], "options": [...]}``, any other
         function ``{"$call": name, "args": [...]}``, each with ``kwargs`` where there are some.
+
+        Raises
+        ------
+        ValueError
+            If the description would be too large.
         """
-        return None if self._space is None else _describe(self._space)
+        if self._space is None:
+            return None
+        written: dict[Apply, int] = {}
+        for node in dfs(self._space):
+            written[node] = 1 + sum(written[child] for child in node.inputs())
+        if written[self._space] > _MAX_WRITTEN:
+            raise ValueError(f"The description of the space has more than {_MAX_WRITTEN} nodes.")
+        return _describe(self._space)
 
 
 def _parameter(node: Apply) -> Apply | None:
