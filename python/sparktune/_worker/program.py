@@ -201,6 +201,8 @@ def callpipe1(fn_list: Iterable[Callable[[Any], Any]], arg: Any) -> Any:
 
 def bincount(x: Any, offset: int = 0, weights: Any = None, minlength: int = 0) -> Any:
     """Count how often each integer from `offset` on occurs, at least `minlength` of them."""
+    import numpy as np
+
     return np.bincount(np.asarray(x, dtype=int) - offset, weights, minlength)
 
 
