@@ -10,8 +10,9 @@ import cloudpickle
 import mlflow
 import pytest
 
-import sparktune._worker.mlflow_run
+from sparktune import _worker
 from sparktune._tracking import SearchInfo, SearchSummary, make_tracker
+from sparktune._worker.mlflow_run import worker_run
 
 SCRIPT = Path(__file__).with_name("worker_script.py")
 NAMES = [
@@ -50,12 +51,12 @@ def worked(store, documents, tmp_path_factory):
     trials = {name: documents.running(tid, x=1.0) for tid, name in enumerate(NAMES)}
     payloads = {name: tracker.trial_started(trial).payload() for name, trial in trials.items()}
 
-    cloudpickle.register_pickle_by_value(sparktune._worker.mlflow_run)
+    cloudpickle.register_pickle_by_value(_worker)
     try:
-        job = {"worker_run": sparktune._worker.mlflow_run.worker_run, "payloads": payloads}
+        job = {"worker_run": worker_run, "payloads": payloads}
         (folder / "job.pkl").write_bytes(cloudpickle.dumps(job))
     finally:
-        cloudpickle.unregister_pickle_by_value(sparktune._worker.mlflow_run)
+        cloudpickle.unregister_pickle_by_value(_worker)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "PYTHON"))}
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(folder / "job.pkl"), str(folder / "found.json")],

@@ -1,17 +1,11 @@
-"""`Program`: quick to evaluate, plain data, works without sparktune."""
+"""`Program`: quick to evaluate, plain data."""
 
 import pickle
-import subprocess
-import sys
-import textwrap
 
-import cloudpickle
 import numpy as np
 import pytest
 
-import sparktune._worker.program
 from sparktune import hp
-from sparktune._space.compile import evaluate_assignment
 from sparktune._space.expr import Lambda, p0, scope
 from sparktune._space.program_builder import build_program
 from sparktune._worker.program import branch_index, run_program
@@ -147,48 +141,3 @@ def test_labels_and_plainness():
 def test_a_program_pickles():
     program = build_program(SPACE)
     assert pickle.loads(pickle.dumps(program)) == program
-
-
-EXECUTOR = """
-import pickle, sys
-sys.path = [p for p in sys.path if "sparktune" not in p and not p.endswith("/python")]
-class Refuse:
-    def find_spec(self, name, *_):
-        if name.split(".")[0] == "sparktune":
-            raise ImportError("no sparktune here")
-sys.meta_path.insert(0, Refuse())
-with open(sys.argv[1], "rb") as f:
-    run = pickle.load(f)
-with open(sys.argv[2], "rb") as f:
-    program = pickle.load(f)
-print(run(program, {"x": 0.5, "c": 1, "n": 2.0, "p": 0}))
-assert not [m for m in sys.modules if m.startswith("sparktune")]
-"""
-
-
-@pytest.mark.timeout(120)
-def test_a_program_runs_where_sparktune_is_not(tmp_path):
-    """Function and program are sent separately, as in the Spark task."""
-    space = {
-        "x": scope.exp(hp.uniform("x", 0, 1)) * 0 + scope.sum([1, 2], axis=0),
-        "c": hp.choice("c", [0, {"n": scope.int(hp.normal("n", 0, 1)), "i": scope.identity("i")}]),
-        "m": scope.call_method("a-b", "split", "-"),
-        "k": scope.kwswitch("b", a=1, b=2),
-        "l": scope.map(abs, [-1, scope.len([1, 2])]),
-        "p": hp.pchoice("p", [(0.5, "yes"), (0.5, "no")]),
-    }
-    program = build_program(space)
-    assert program.plain
-    cloudpickle.register_pickle_by_value(sparktune._worker.program)
-    try:
-        (tmp_path / "run").write_bytes(cloudpickle.dumps(run_program))
-        (tmp_path / "program").write_bytes(cloudpickle.dumps(program))
-    finally:
-        cloudpickle.unregister_pickle_by_value(sparktune._worker.program)
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(EXECUTOR), tmp_path / "run", tmp_path / "program"],
-        capture_output=True, text=True, timeout=100, check=False, cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    expected = evaluate_assignment(space, {"x": 0.5, "c": 1, "n": 2.0, "p": 0})
-    assert done.stdout.strip() == str(expected)

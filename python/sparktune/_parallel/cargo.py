@@ -1,7 +1,7 @@
 """Packs what all trials of a search share: objective, space and the code that evaluates them.
 
 It is pickled once, with a cloudpickle that every worker has: the one inside pyspark for Spark's
-executors. sparktune's own functions go by value, so workers need no sparktune.
+executors. `sparktune._worker` goes by value as a whole, so workers do not need sparktune.
 """
 
 from __future__ import annotations
@@ -20,28 +20,27 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from sparktune import _worker
 from sparktune._parallel import checks
 from sparktune._parallel.parcels import Parcel
+from sparktune._parallel.spark.compat import forget_pickled
 from sparktune._search.data import ObjectiveWithData
 from sparktune._space.expr import Apply
-from sparktune._worker import mlflow_run, task
-from sparktune._worker import program as program_module
-from sparktune._worker.mlflow_run import worker_run
-from sparktune._worker.program import Program, call_with_keywords, run_program
+from sparktune._worker import task
+from sparktune._worker.program import Program, call_with_keywords
 
 __all__ = ["ByValue", "Cargo", "by_value", "pack"]
 
 logger = logging.getLogger("sparktune.dispatch")
 
-_BY_VALUE = (task, program_module, mlflow_run)
 _registry_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Cargo:
-    """What is shipped once a search.
+    """What is shipped once per search.
 
-    A back end ships `data` and each of `parcels` in whatever way is best for it, and runs trials
+    A back end ships `data` and each of `parcels` in the way that suits it best, and runs trials
     with what `task` returns.
 
     Attributes
@@ -49,7 +48,7 @@ class Cargo:
     data : bytes
         Unpickles to a `sparktune._worker.task.Evaluator`.
     key : str
-        Hash of `data`; workers keep what they have unpickled by it.
+        Hash of `data`; workers keep what they have unpickled under it.
     parcels : tuple of Parcel
         The data of `sparktune.with_data`.
     pickler : str
@@ -77,9 +76,9 @@ class Cargo:
         Parameters
         ----------
         shipped : Any
-            What `data` has become: see `sparktune._worker.task` for what it may be.
+            How `data` arrives; see `sparktune._worker.task`.
         parcels : mapping of str to Any
-            What each parcel has become, by its key.
+            How each parcel arrives, by its key.
         """
         return functools.partial(
             by_value(task.run_task, self.pickler),
@@ -93,9 +92,7 @@ class Cargo:
 
 
 class ByValue:
-    """Pickles as the object that `data` unpickles to.
-
-    Lets functions of ours travel without a reference to a module of ours.
+    """Pickles as the object that `data` unpickles to, so without a reference to its module.
 
     Parameters
     ----------
@@ -115,16 +112,16 @@ class ByValue:
 
 
 def by_value(function: Callable[..., Any], pickler: str) -> ByValue:
-    """Return what is pickled as a function such that its module is not needed to unpickle it.
+    """Return an object that unpickles to a function where the function's module is missing.
 
     Parameters
     ----------
     function : callable
-        A function of a module that is made to travel, such as `sparktune._worker.task.run_task`.
+        A function of `sparktune._worker`, such as `sparktune._worker.task.run_task`.
     pickler : str
         See `pack`.
     """
-    with _by_value(pickler, sys.modules[function.__module__]):
+    with _by_value(pickler):
         return ByValue(_Packing(pickler).dumps(function))
 
 
@@ -151,7 +148,7 @@ def pack(
     Returns
     -------
     Cargo
-        The bytes and what belongs to them.
+        The bytes, and what belongs to them.
 
     Raises
     ------
@@ -163,7 +160,7 @@ def pack(
     packing = _Packing(pickler, _annotated_space(fn))
     try:
         with _by_value(pickler):
-            data = packing.dumps(task.make_evaluator(fn, program, run_program, worker_run))
+            data = packing.dumps(task.make_evaluator(fn, program))
     except _SparkObjectMet as met:
         raise checks.spark_object_error(_blamed(fn, program, pickler), met.obj) from None
     except Exception as error:
@@ -190,7 +187,7 @@ class _SparkObjectMet(Exception):
 
 
 class _Packing:
-    """Pickles the parts of one cargo, and notes on the way what has to travel beside it."""
+    """Pickles the parts of one cargo, and collects what has to travel beside it."""
 
     def __init__(self, pickler: str, dropped: Set[int] = frozenset()) -> None:
         self.pickler = pickler
@@ -199,7 +196,7 @@ class _Packing:
         self.parcels: dict[str, Parcel] = {}
 
     def dumps(self, obj: Any, buffers: list[pickle.PickleBuffer] | None = None) -> bytes:
-        """Pickle `obj`; the contents of arrays go to `buffers` if there are."""
+        """Pickle `obj`; the contents of arrays go to `buffers` if that is given."""
         packing = self
 
         class Packer(importlib.import_module(self.pickler).Pickler):  # type: ignore[misc]
@@ -215,7 +212,7 @@ class _Packing:
         return stream.getvalue()
 
     def reduce(self, obj: Any) -> Any:
-        """Return how to pickle what is special to us; None for all else."""
+        """Return how to pickle the objects that need special care; None for all others."""
         if id(obj) in self.dropped:
             return type(None), ()
         if isinstance(obj, ObjectiveWithData):
@@ -231,21 +228,19 @@ class _Packing:
         return None
 
     def forget_broadcasts(self) -> None:
-        """Take back what pickling told pyspark: that this thread's next job needs them."""
+        """Undo that pickling marks them as needed by the next Spark job of this thread."""
         for broadcast in self.broadcasts:
-            registry = getattr(broadcast, "_pickle_registry", None)
-            if registry is not None:
-                registry.clear()
+            forget_pickled(broadcast)
 
 
 @contextlib.contextmanager
-def _by_value(pickler: str, *more: ModuleType) -> Iterator[None]:
-    """Make a cloudpickle send our modules by value, and those that the user told it to."""
+def _by_value(pickler: str) -> Iterator[None]:
+    """Make a cloudpickle send `_worker` by value, and the modules that the user told it to."""
     cloudpickle = importlib.import_module(pickler)
     added: list[ModuleType] = []
     with _registry_lock:  # the registry is one for the process
         registered = cloudpickle.list_registry_pickle_by_value()
-        for module in (*_BY_VALUE, *more, *_users_modules()):
+        for module in (_worker, *_users_modules()):  # a package stands for all its modules
             if module.__name__ not in registered and module not in added:
                 cloudpickle.register_pickle_by_value(module)
                 added.append(module)
@@ -266,7 +261,7 @@ def _users_modules() -> list[ModuleType]:
 def _annotated_space(fn: Any) -> Set[int]:
     """Return the ids of hyperparameters in the annotations of an objective.
 
-    They are pickled with a function, but nobody needs them on a worker, and they need sparktune.
+    They are pickled with the function, but are not needed on a worker, and need sparktune.
     """
     while isinstance(fn, (functools.partial, ObjectiveWithData)):
         if isinstance(fn, ObjectiveWithData):

@@ -24,7 +24,7 @@ Trial = dict[str, Any]
 
 @dataclass(frozen=True)
 class ResumedSearch:
-    """Where trials came from that were read back from a tracking store.
+    """Where trials that were read from a tracking store came from.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class ResumedSearch:
     space : Any
         The description of its space, as JSON has it; ``None`` if it could not be read.
     open_runs : frozenset of str
-        Runs of trials that have ended, which were not ended: the driver died in between.
+        Runs that are still open although their trials have ended: the driver died in between.
     """
 
     run_id: str
@@ -46,22 +46,21 @@ class ResumedSearch:
 
 @dataclass(frozen=True)
 class SearchInfo:
-    """What a tracker must know of a search before its first trial.
+    """What a tracker must know about a search before its first trial.
 
     Parameters
     ----------
     params : mapping of str to Any
-        The arguments of `fmin` and of the `Trials` object that are worth recording, by name:
-        ``max_evals``, ``timeout``, ``loss_threshold``, ``max_queue_len``, ``algo`` (its name),
-        ``parallelism`` and the like. They become params of the parent run; a value of ``None``
-        is left out.
+        The arguments of `fmin` and of the `Trials` object to record, by name: ``max_evals``,
+        ``timeout``, ``loss_threshold``, ``max_queue_len``, ``algo`` (its name), ``parallelism`` and
+        others. They become params of the parent run; values of ``None`` are left out.
     space : Any
         The expression of the search space (``domain.expr``), for the description of the space and
         for the readable values of choices. ``None`` leaves both out.
     uuid : str
-        Names this search, 32 hexadecimal digits; by default a new one.
+        Identifies this search: 32 hexadecimal digits, by default new ones.
     resumed : ResumedSearch or None
-        The search that this one goes on with: its parent run is used again, unless another run is
+        The search that this one continues: its parent run is used again, unless another run is
         active.
     past : sequence of Trial
         The trials of `resumed` that have ended; they are counted, not written again.
@@ -94,18 +93,17 @@ class SearchSummary:
 
 
 class TrackedRun(Protocol):
-    """The run of one trial, which may still be in the making."""
+    """The run of one trial, which may not exist yet."""
 
     def payload(self, timeout: float | None = None) -> dict[str, Any] | None:
         """Wait for the run and return what the worker needs to log into it.
 
-        Call it on a thread that may wait (just before the trial is submitted), never in the loop.
+        Call it on a thread that may block (just before the trial is submitted), never in the loop.
 
         Parameters
         ----------
         timeout : float or None
-            The longest wait in seconds; ``None`` leaves it to the tracker. Either way the wait is
-            bounded.
+            The longest wait in seconds; ``None`` means the tracker's own limit.
 
         Returns
         -------
@@ -116,12 +114,12 @@ class TrackedRun(Protocol):
         ...
 
     def note(self, text: str) -> None:
-        """Take what a worker has to say about its logging; called on any thread.
+        """Take a message of a worker about its logging; called on any thread.
 
         Parameters
         ----------
         text : str
-            A message for the user, who hears the first one of a search.
+            A message for the user, who is told the first one of each search.
         """
         ...
 
@@ -149,7 +147,7 @@ class Tracker(Protocol):
         ...
 
     def end(self, summary: SearchSummary) -> None:
-        """Finish recording; called once, however the search ended."""
+        """Finish recording; called once per search, also if it failed."""
         ...
 
 

@@ -1,7 +1,7 @@
-"""A trial document as text and back, with exact values and types; what a search resumes from.
+"""Trial documents as text and back, with exact values and types: what a search resumes from.
 
-MLflow's params are text for people, and what the objective logged stands among them. So each
-trial's run also has its document as JSON in a tag, or in several where one is too short.
+MLflow's params are text for people, and the objective may add its own. So the run of each trial
+also has its document as JSON, in one tag, or in several if one is too short.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from sparktune._trials.documents import (
 __all__ = ["TAG", "decode_trial", "encode_trial", "from_tags", "to_tags"]
 
 TAG = "sparktune.trial"
-# Servers before 2.15 take 5,000 characters a tag. A document beyond the limit keeps its plain keys.
+# Servers before 2.15 accept 5,000 characters per tag. Of a document that exceeds the second limit,
+# only scalar results are kept.
 _TAG_CHARACTERS = 5000
 _MAX_CHARACTERS = 60_000
 _MAX_TEXT = 10_000
@@ -40,7 +41,7 @@ _STATES = {
     JOB_STATE_CANCEL: "cancelled",
 }
 _STATE_OF = {name: state for state, name in _STATES.items()}
-# Keys of `misc` that are written in a way of their own, or that the reader knows.
+# Keys of `misc` that are written separately, or that the reader can reconstruct.
 _KNOWN_MISC = frozenset({"tid", "cmd", "workdir", "idxs", "vals", "error", "traceback", "run_id"})
 
 
@@ -54,10 +55,10 @@ def encode_trial(trial: Trial, clean: Callable[[str], str] = str) -> str:
     Parameters
     ----------
     trial : Trial
-        In any state. Values of `result` that are no plain data (numbers, text, lists, dicts, small
+        In any state. Values of `result` that are not plain data (numbers, text, lists, dicts, small
         numeric arrays) are left out; `vals` must be scalars.
     clean : callable
-        Takes what must not be kept out of the texts of errors.
+        Removes secrets from the texts of errors.
     """
     misc = trial["misc"]
     vals: dict[str, Any] = {}
@@ -98,7 +99,7 @@ def encode_trial(trial: Trial, clean: Callable[[str], str] = str) -> str:
 
 
 def decode_trial(text: str, tid: int) -> Trial:
-    """Return the document that `encode_trial` was given, as far as it could be kept.
+    """Return the document that `encode_trial` was given, without what it left out.
 
     Parameters
     ----------
@@ -147,7 +148,7 @@ def to_tags(text: str) -> dict[str, str]:
 
 
 def from_tags(tags: Mapping[str, str]) -> str | None:
-    """Return the text that `to_tags` was given; None if it is not there as a whole."""
+    """Return the text that `to_tags` was given; None if a part of it is missing."""
     first = tags.get(TAG)
     if first is None or first.startswith("{"):
         return first

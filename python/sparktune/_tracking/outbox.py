@@ -1,4 +1,4 @@
-"""One background thread that does a tracker's work, and does it again when the server was away."""
+"""One background thread that does a tracker's work, and retries while the server is away."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ FIRST, NORMAL, LAST = 0, 1, 2
 
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 30.0
-# While `close` waits, somebody else waits too.
+# The longest pause while `close`, and with it the user, waits.
 _LONGEST_PAUSE_AT_END = 2.0
 _LAST_WAIT = 1.0
-# A job that fails so often although others succeed meanwhile is itself what is wrong.
+# A job that fails this often while others succeed is itself at fault.
 _TRIES = 4
 
 
@@ -35,20 +35,20 @@ class _Job:
 
 
 class Outbox:
-    """Does jobs one after the other on a daemon thread; what fails for a time is tried again.
+    """Runs jobs one after the other on a daemon thread, and retries those that fail for a while.
 
     Parameters
     ----------
     name : str
         The thread's name.
     is_passing : callable
-        Whether an exception says that the same job may succeed later (the server is away).
+        Whether an exception means that the same job may succeed later (the server is away).
     on_failure : callable
         Called with each exception and whether the job will be tried again.
     on_success : callable
         Called after each job that succeeds.
     limit : int
-        How many jobs may wait; further ones are lost, so that memory stays bounded.
+        How many jobs may wait; further ones are dropped, so that memory stays bounded.
     """
 
     def __init__(
@@ -96,9 +96,9 @@ class Outbox:
         order : int
             `FIRST` overtakes all others; `LAST` waits until no other is left.
         about : Any
-            What is lost with the job, for the answer of `close`.
+            What is lost if the job is dropped; `close` returns it.
         on_drop : callable, optional
-            Called if the job is lost.
+            Called if the job is dropped.
         """
         job = _Job(order, next(self._numbers), run, about, on_drop)
         with self._changed:
@@ -109,7 +109,7 @@ class Outbox:
         self._lose(job)
 
     def seconds_at_work(self) -> float:
-        """Return for how long the present job has been running; 0 if none is."""
+        """Return for how many seconds the current job has been running; 0 if none is."""
         since = self._running_since
         return 0.0 if since is None else time.monotonic() - since
 
@@ -126,7 +126,7 @@ class Outbox:
         Returns
         -------
         list
-            `about` of the jobs that were lost, those that still waited included.
+            `about` of the jobs that were dropped, including those that still waited.
         """
         end = time.monotonic() + total
         with self._changed:
@@ -194,7 +194,7 @@ class Outbox:
             stopped = self._stopped
             self._running = self._running_since = None
             if again:
-                job.number = next(self._numbers)  # behind its like: it may be at fault itself
+                job.number = next(self._numbers)  # behind its peers: it may be at fault itself
                 heapq.heappush(self._jobs, job)
             self._changed.notify_all()
         if not again:

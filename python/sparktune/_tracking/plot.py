@@ -9,12 +9,12 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-__all__ = ["history_svg"]
+__all__ = ["history_svg", "wants_log_axis"]
 
 _WIDTH, _HEIGHT = 800, 450
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 780, 40, 400
 _MAX_POINTS = 5_000
-_LOG_RATIO = 20.0  # as `sparktune.plotting` has it
+_LOG_RATIO = 20.0
 _COLORS = {"ok": "#1f77b4", "fail": "#d62728", "error": "#d62728", "cancelled": "#7f7f7f"}
 
 
@@ -30,7 +30,7 @@ def history_svg(points: Sequence[tuple[int, float | None, str]], title: str) -> 
     """
     kept = [(tid, loss, status) for tid, loss, status in sorted(points) if loss is not None]
     last = max((tid for tid, _, _ in points), default=0)
-    log = _is_log([loss for _, loss, _ in kept])
+    log = wants_log_axis([loss for _, loss, _ in kept])
     low, high = _span([loss for _, loss, _ in kept], log)
 
     def x(tid: int) -> float:
@@ -61,7 +61,7 @@ def history_svg(points: Sequence[tuple[int, float | None, str]], title: str) -> 
     parts.append(f'<text x="{_WIDTH / 2}" y="440" text-anchor="middle">trial</text>')
     parts.append(f'<text x="16" y="{_HEIGHT / 2}" text-anchor="middle" '
                  f'transform="rotate(-90 16 {_HEIGHT / 2})">loss</text>')  # fmt: skip
-    # Of very many trials a share is drawn; the line below knows them all.
+    # Of very many trials only a sample is drawn; the line of the best loss uses all of them.
     step = math.ceil(len(points) / _MAX_POINTS) or 1
     for tid, loss, status in sorted(points)[::step]:
         color = _COLORS.get(status, "#7f7f7f")
@@ -85,8 +85,17 @@ def history_svg(points: Sequence[tuple[int, float | None, str]], title: str) -> 
     return "".join([*parts, "</g></svg>"])
 
 
-def _is_log(losses: Sequence[float]) -> bool:
-    return bool(losses) and min(losses) > 0 and max(losses) / min(losses) > _LOG_RATIO
+def wants_log_axis(values: Sequence[float], ratio: float = _LOG_RATIO) -> bool:
+    """Return whether values are positive and span a range that wide.
+
+    Parameters
+    ----------
+    values : sequence of float
+        What the axis is for; by default losses.
+    ratio : float
+        The range, as the largest value in terms of the smallest.
+    """
+    return len(values) > 0 and min(values) > 0 and max(values) / min(values) > ratio
 
 
 def _span(losses: Sequence[float], log: bool) -> tuple[float, float]:

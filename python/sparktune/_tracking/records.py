@@ -27,8 +27,8 @@ from sparktune._trials.documents import (
 
 __all__ = ["KeyNames", "TrialRecord", "clean_key", "cut", "milliseconds"]
 
-# MLflow's limits: 250 characters a name; 6,000 a param's value, but 500 on servers before 2.8;
-# 8,000 a tag's value, but 5,000 on servers before 2.15.
+# MLflow's limits in characters: 250 per name; 6,000 per value of a param, but 500 on servers before
+# 2.8; 8,000 per value of a tag, but 5,000 on servers before 2.15.
 MAX_KEY = 250
 MAX_PARAM = 500
 MAX_TAG = 5000
@@ -50,10 +50,10 @@ def milliseconds(moment: datetime.datetime | None) -> int:
 
 
 def clean_key(name: str) -> str:
-    """Return the nearest name that MLflow takes for a param, metric or tag.
+    """Return the nearest name that MLflow accepts for a param, metric or tag.
 
-    Characters that it refuses become underscores; so do the slashes of a name that is no tidy
-    relative path, since MLflow may store a name as one.
+    Characters that it refuses become underscores. Slashes do too, unless the name is a normalized
+    relative path, because some stores use names as paths.
     """
     key = _FORBIDDEN.sub("_", name)[: MAX_KEY - _UUID_ROOM]
     if posixpath.normpath(key) != key or key.startswith(("/", "..")):
@@ -62,7 +62,7 @@ def clean_key(name: str) -> str:
 
 
 class KeyNames:
-    """A name for each label, so that no two labels share one.
+    """Gives each label a name of its own.
 
     Parameters
     ----------
@@ -91,14 +91,14 @@ class KeyNames:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """What a finished trial leaves, copied so that the document may change meanwhile."""
+    """What is recorded of a finished trial: a copy, so that its document may change meanwhile."""
 
     tid: int
     run_status: str  # MLflow's: FINISHED, FAILED, KILLED
-    trial_status: str  # ok, fail, error, cancelled, or what else the objective said
+    trial_status: str  # ok, fail, error, cancelled, or another status of the objective's
     vals: Mapping[str, Any]
     metrics: Mapping[str, float] = field(default_factory=dict)
-    error: str = ""  # the traceback, or what else is known
+    error: str = ""  # the traceback if there is one, else type and message
     document: str = ""  # see `sparktune._tracking.exact`
     ended: int = 0  # milliseconds since 1970
 
@@ -157,7 +157,7 @@ class TrialRecord:
             tags[clean_key(f"choice.{name}")] = text
         loss = self.metrics.get("loss")
         if loss is not None and not math.isfinite(loss):
-            # Stores differ in what they make of such a metric; the tag can be searched.
+            # Stores treat such a metric differently; the tag can be searched.
             tags["loss_not_finite"] = str(loss)
         return tags
 
@@ -167,7 +167,7 @@ def _numbers(result: Mapping[str, Any]) -> dict[str, float]:
     found: dict[str, float] = {}
     names = KeyNames()
     for key, value in result.items():
-        # A loss is whatever float() accepts; of the rest only what is a number.
+        # A loss is whatever float() accepts; of the other entries, only numbers are metrics.
         if key != "loss" and not isinstance(value, numbers.Real):
             continue
         if value is None or type(value).__name__ in ("bool", "bool_"):

@@ -1,4 +1,4 @@
-"""Reading a search back from its parent run, so that `fmin` can go on with it."""
+"""Reads a search back from its parent run, so that `fmin` can continue it."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _SHOWN_DIFFERENCES = 10
 
 
 def read_search(run_id: str, fmin_uuid: str | None = None) -> tuple[list[Trial], ResumedSearch]:
-    """Read the trials of a search from the MLflow tracking store that is set.
+    """Read the trials of a search from the current MLflow tracking store.
 
     Parameters
     ----------
     run_id : str
         The parent run.
     fmin_uuid : str, optional
-        Which search, if several were recorded in that run.
+        Which search, if several are recorded in that run.
 
     Returns
     -------
     list of Trial
-        By id. Trials that had not ended are new again; those that were cancelled are cancelled.
+        Sorted by id. Trials that had not ended are new again, unless they were cancelled.
     ResumedSearch
         Where they came from.
 
@@ -52,7 +52,7 @@ def read_search(run_id: str, fmin_uuid: str | None = None) -> tuple[list[Trial],
     InvalidArgument
         If there is no such run, or no such search in it.
     InvalidArgumentType
-        If an argument is no text.
+        If an argument is not a str.
     """
     for name, value in (("run_id", run_id), ("fmin_uuid", fmin_uuid)):
         if not isinstance(value, str) and not (name == "fmin_uuid" and value is None):
@@ -85,7 +85,7 @@ def read_search(run_id: str, fmin_uuid: str | None = None) -> tuple[list[Trial],
         ended = trial["state"] != JOB_STATE_NEW
         if ended and run.info.status == "RUNNING":
             open_runs.add(run.info.run_id)
-        # One id twice: a server that was away may have made a run that nobody used.
+        # The same id twice: a server that was away may have created a run that was never used.
         if trial["tid"] not in found or (ended and not found[trial["tid"]][0]):
             found[trial["tid"]] = (ended, trial)
     if unreadable:
@@ -124,7 +124,7 @@ def _which_search(parent: Any, wanted: str | None) -> str:
 
 
 def _read_trial(run: Any) -> Trial | None:
-    """Return the document of a trial, None if the run has none."""
+    """Return the document of a trial, None if its run has none."""
     tid, text = run.data.tags.get("tid", ""), from_tags(run.data.tags)
     if not tid.isdigit() or text is None:
         return None
@@ -137,7 +137,7 @@ def _read_trial(run: Any) -> Trial | None:
         if run.data.tags.get("trial_status") == "cancelled":
             trial["state"] = JOB_STATE_CANCEL
         else:
-            # Its search died: it is to run again, with the same values.
+            # Its search died: it must run again, with the same values.
             trial["state"] = JOB_STATE_NEW
             trial["result"] = {"status": STATUS_NEW}
             trial["book_time"] = trial["refresh_time"] = None
@@ -147,7 +147,7 @@ def _read_trial(run: Any) -> Trial | None:
 
 
 def _read_space(reader: RunWriter, parent: Any, uuid: str) -> Any:
-    """Return the description of the search's space, None if it cannot be had."""
+    """Return the description of the search's space, None if it cannot be read."""
     second = f"fmin_uuid_{uuid}" in parent.data.tags
     file = f"space_{uuid}.json" if second else "space.json"
     try:
@@ -155,14 +155,14 @@ def _read_space(reader: RunWriter, parent: Any, uuid: str) -> Any:
     except Exception as error:
         logger.warning(
             "The space of the search in run %s cannot be read (%s), so it is not compared with "
-            "the one that the search goes on with.",
+            "the space of the resumed search.",
             parent.info.run_id, error,
         )  # fmt: skip
         return None
 
 
 def check_same_space(resumed: ResumedSearch, space: Any) -> None:
-    """Raise `BadSearchSpace` if a space is not the one that a search was begun with.
+    """Raise `BadSearchSpace` if a space is not the one that a search began with.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def check_same_space(resumed: ResumedSearch, space: Any) -> None:
         if more > 0:
             different = [*different[:_SHOWN_DIFFERENCES], f"  and {more} more"]
         raise BadSearchSpace(
-            "The space must be the one that the search was begun with (run "
+            "The space must be the one that the search began with (run "
             f"{resumed.run_id}); it differs, then -> now:\n" + "\n".join(different) + "\n"
             "Hint: for another space begin a new search, with `points_to_evaluate` for good points."
         )

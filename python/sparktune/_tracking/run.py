@@ -1,7 +1,7 @@
 """What is written of a search: its parent run and the run of each trial.
 
-Everything here is called on the tracker's background thread, and everything may be called again
-after it failed: what was written before is found, not written twice.
+Everything here is called on the tracker's background thread, and can be called again after it
+failed: what was written before is found, not written twice.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from sparktune._space.reader import SpaceReader
 from sparktune._tracking.base import SearchInfo, SearchSummary, Trial
 from sparktune._tracking.exact import encode_trial, to_tags
+from sparktune._tracking.mlflow_compat import context_tags, info_of, remove_active
 from sparktune._tracking.plot import history_svg
 from sparktune._tracking.records import (
     MAX_PARAM,
@@ -25,21 +26,21 @@ from sparktune._tracking.records import (
     milliseconds,
 )
 from sparktune._tracking.store import (
+    CONNECT_SECONDS,
     RunWriter,
-    check_reachable,
     is_passing,
     is_remote,
     redacted,
     worker_environment,
     worker_uri,
 )
-from sparktune._worker.mlflow_run import active_runs
+from sparktune._worker.mlflow_access import check_reachable
 
-__all__ = ["ChildRun", "SearchRun", "remove_active"]
+__all__ = ["ChildRun", "SearchRun"]
 
 
 class ChildRun:
-    """What is known of the run of one trial."""
+    """What is known about the run of one trial."""
 
     def __init__(self, trial: Trial) -> None:
         self.tid = int(trial["tid"])
@@ -48,7 +49,7 @@ class ChildRun:
         self.known: str | None = trial["misc"].get("run_id")  # a resumed trial's
         self.run_id: str | None = None
         self.payload: dict[str, Any] | None = None
-        self.attempted = False  # a call that failed may have made the run all the same
+        self.attempted = False  # a call that failed may have created the run nevertheless
 
 
 class SearchRun:
@@ -83,7 +84,7 @@ class SearchRun:
         self.resumes = info.resumed is not None and (
             active is None or active.info.run_id == info.resumed.run_id
         )
-        # A search that goes on keeps its uuid; only its suffix for clashing params is new.
+        # A resumed search keeps its uuid; only its suffix for clashing params is new.
         self.uuid = info.resumed.uuid if self.resumes and info.resumed else info.uuid
         self._suffix = info.uuid
         self.own_run: Any = None
@@ -100,16 +101,15 @@ class SearchRun:
 
     def target(self) -> tuple[RunWriter, str]:
         """Return a writer and the id of the parent run, which is made or found first."""
-        # Each time: MLflow's client takes minutes to find out that nobody listens.
-        check_reachable(self._tracking_uri)
+        # Each time: MLflow's client retries for minutes if nothing listens.
+        check_reachable(self._tracking_uri, CONNECT_SECONDS)
         if self._writer is None or self.parent_id is None:
             self._writer = self._open()
         assert self.parent_id is not None
         return self._writer, self.parent_id
 
     def _open(self) -> RunWriter:
-        import mlflow.tracking.fluent as fluent
-        from mlflow.tracking.context import registry
+        import mlflow
 
         writer = RunWriter(self._tracking_uri, self._suffix)
         if self._active is not None:
@@ -117,13 +117,13 @@ class SearchRun:
         elif self.own_run is not None:
             run = self.own_run
         else:
-            # The fluent API knows where runs belong (experiment, source, user, notebook); the
-            # run becomes active on this thread, and is taken over by the one that searches.
+            # The fluent API knows where runs belong (experiment, source, user, notebook). It makes
+            # the run active on this thread, but it must be on the thread that called `fmin`.
             if self.resumes and self._info.resumed is not None:
-                run = fluent.start_run(run_id=self._info.resumed.run_id)
+                run = mlflow.start_run(run_id=self._info.resumed.run_id)
             else:
-                run = fluent.start_run(run_name=f"fmin-{self.uuid[:6]}")
-            remove_active(fluent, run.info.run_id)
+                run = mlflow.start_run(run_name=f"fmin-{self.uuid[:6]}")
+            remove_active(run.info.run_id)
             self.own_run = run
             run = writer.client.get_run(run.info.run_id)
         if not self.resumes:
@@ -134,20 +134,19 @@ class SearchRun:
             }
             self._second = "fmin_uuid" in run.data.tags
         elif run.data.tags.get("fmin_uuid") != self.uuid:
-            # Another search was there first, and got the plain names.
+            # Another search came first, and has the plain names.
             self._second = True
             end = f"_{self.uuid}"
             names = (*run.data.params, *run.data.metrics, *run.data.tags)
             own = {name.removesuffix(end) for name in names if name.endswith(end)}
             self._taken = {"params": own, "metrics": own, "tags": own}
-        with contextlib.suppress(Exception):
-            self._context_tags = {k: redacted(str(v)) for k, v in registry.resolve_tags().items()}
+        self._context_tags = {name: redacted(value) for name, value in context_tags().items()}
         self._experiment_id = run.info.experiment_id
         self.parent_id = run.info.run_id
         return writer
 
     def _free(self, kind: str, name: str) -> str:
-        """Return a name for the parent run that nobody else had when the search began."""
+        """Return a name that was free in the parent run when the search began."""
         return f"{name}_{self.uuid}" if name in self._taken.get(kind, ()) else name
 
     def _file(self, stem: str, kind: str) -> str:
@@ -172,7 +171,7 @@ class SearchRun:
             writer.log_text(parent, text, self._file("space", "json"))
 
     def log_best(self, loss: float, finished: int, moment: int) -> None:
-        """Write that there is a new best loss."""
+        """Record a new best loss."""
         writer, parent = self.target()
         name = self._free("metrics", "best_loss")
         writer.log(parent, metrics={name: loss}, step=finished, moment=moment)
@@ -212,7 +211,7 @@ class SearchRun:
     def _ending(
         self, writer: RunWriter, run_id: str | None, status: str, moment: int
     ) -> Iterator[None]:
-        """End a run after the body, also when that fails for good; not when it will be repeated."""
+        """End a run after the body, unless that fails and will be retried."""
         try:
             yield
         except Exception as error:
@@ -263,22 +262,17 @@ class SearchRun:
             every = {**self._context_tags, **tags, **to_tags(child.document)}
             run = writer.create(self._experiment_id, name, every, child.started)
         child.run_id = self._tids[child.tid] = run.info.run_id
-        info = {
-            key.lstrip("_"): value
-            for key, value in vars(run.info).items()
-            if value is None or isinstance(value, str | int)
-        }
         child.payload = {
             **self.payload_without_run(),
             "run_id": run.info.run_id,
             "parent_run_id": parent,
             "experiment_id": run.info.experiment_id,
-            "info": info,
+            "info": info_of(run),
             "tags": tags,
         }
 
     def payload_without_run(self) -> dict[str, Any]:
-        """Return what a worker must know of the store."""
+        """Return what a worker must know about the store."""
         return {
             "run_id": None,
             "experiment_id": None,
@@ -288,7 +282,7 @@ class SearchRun:
         }
 
     def record(self, child: ChildRun, record: TrialRecord) -> None:
-        """Write what a trial came to."""
+        """Record the outcome of a trial."""
         self.create(child)
         writer, _ = self.target()
         assert child.run_id is not None
@@ -301,19 +295,13 @@ class SearchRun:
         )
 
     def end_trial(self, child: ChildRun, record: TrialRecord) -> None:
-        """Write that a trial has ended, and why if it failed."""
+        """End the run of a trial, with the traceback if it failed."""
         self.create(child)
         writer, _ = self.target()
         assert child.run_id is not None
         writer.end(child.run_id, record.run_status, record.ended)
         if record.error:
             writer.log_text(child.run_id, record.error, "traceback.txt")
-
-
-def remove_active(fluent: Any, run_id: str) -> None:
-    """Take a run out of this thread's active ones, without ending it."""
-    stack = active_runs(fluent)
-    stack[:] = [run for run in stack if run.info.run_id != run_id]
 
 
 def _version() -> str:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import socket
 import tempfile
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sparktune._tracking.mlflow_compat import set_status
+from sparktune._worker.mlflow_access import check_reachable
+
 __all__ = [
+    "CONNECT_SECONDS",
     "RunWriter",
     "absolute_uri",
-    "check_reachable",
     "is_passing",
     "is_remote",
     "redacted",
@@ -39,14 +39,14 @@ CREDENTIALS = (
 )
 
 _NO_SECRETS = frozenset({"MLFLOW_TRACKING_USERNAME", "DATABRICKS_HOST"})
-_SHORTEST_SECRET = 6  # replacing less would garble texts, and hides nothing
+_SHORTEST_SECRET = 6  # replacing a shorter one would garble texts
 
-_CONNECT_SECONDS = 3.0
+CONNECT_SECONDS = 3.0
 _PAGE = 1000
 
 
 def absolute_uri(uri: str) -> str:
-    """Return a tracking URI that means the same store in any working directory."""
+    """Return a tracking URI that names the same store in any working directory."""
     if uri.startswith("sqlite:///"):
         path, mark, query = uri[len("sqlite:///") :].partition("?")
         if path and path != ":memory:" and not os.path.isabs(path):  # noqa: PTH117
@@ -72,14 +72,14 @@ def without_credentials(text: str) -> str:
 
 
 def worker_environment() -> dict[str, str]:
-    """Return the credentials that workers are to be given: none, unless the user chose to."""
+    """Return the credentials to send to workers: none, unless the user chose to."""
     if not _credentials_travel():
         return {}
     return {name: os.environ[name] for name in CREDENTIALS if name in os.environ}
 
 
 def worker_uri(uri: str) -> str:
-    """Return the URI that workers are to use: without a password, unless the user chose to."""
+    """Return the URI for workers: without a password, unless the user chose to send it."""
     return uri if _credentials_travel() else re.sub(r"//[^/@\s]+@", "//", uri)
 
 
@@ -87,34 +87,13 @@ def _credentials_travel() -> bool:
     return os.environ.get(CREDENTIALS_SWITCH, "").strip().lower() in {"1", "true", "yes", "on"}
 
 
-def check_reachable(uri: str) -> None:
-    """Raise `ConnectionError` if nobody listens where an HTTP tracking URI points.
-
-    MLflow's own client retries for minutes before it gives up.
-    """
-    parts = urllib.parse.urlsplit(uri)
-    if parts.scheme not in ("http", "https") or parts.hostname is None:
-        return
-    if parts.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(
-        parts.hostname
-    ):
-        return  # only the proxy knows
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        socket.create_connection((parts.hostname, port), timeout=_CONNECT_SECONDS).close()
-    except OSError as error:
-        raise ConnectionError(
-            f"No MLflow server answers at {parts.scheme}://{parts.hostname}:{port} ({error})."
-        ) from error
-
-
 def is_remote(uri: str) -> bool:
-    """Whether a store is behind a server, whose client tries again by itself."""
+    """Return whether a store is behind a server, whose client retries by itself."""
     return not uri.startswith(("sqlite:", "file:"))
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether an error of MLflow's says that the same call may succeed later."""
+    """Return whether an error of MLflow's means that the same call may succeed later."""
     status = getattr(error, "get_http_status_code", None)
     if status is not None:
         code = status()
@@ -124,16 +103,16 @@ def is_passing(error: Exception) -> bool:
 
 
 class RunWriter:
-    """Writes to runs by their ids; never touches the fluent API's active runs.
+    """Writes to runs by their ids; never touches the active runs of the fluent API.
 
-    Each call may be repeated: what is there already is not written twice.
+    All calls can be repeated: what exists already is not written twice.
 
     Parameters
     ----------
     tracking_uri : str
         An absolute URI, see `absolute_uri`.
     suffix : str
-        What a name gets appended when it is taken already.
+        Appended to names that are taken.
     """
 
     def __init__(self, tracking_uri: str, suffix: str) -> None:
@@ -173,9 +152,9 @@ class RunWriter:
         step: int = 0,
         moment: int | None = None,
     ) -> None:
-        """Write a batch. Params that the run has with other values are written under new names.
+        """Write a batch. Params that the run has with other values get new names.
 
-        MLflow refuses to change a param, and with it the whole batch.
+        MLflow does not let a param change, and would refuse the whole batch.
         """
         from mlflow.entities import Metric, Param, RunTag
 
@@ -188,10 +167,10 @@ class RunWriter:
         try:
             self.client.log_batch(run_id, **batch)
         except Exception:
-            # Not every store says so when the reason is a param.
+            # Not every store says that a param is the reason.
             if not params:
                 raise
-            check_reachable(self._uri)
+            check_reachable(self._uri, CONNECT_SECONDS)
             present = self.client.get_run(run_id).data.params
             clashing = {key for key, value in params.items() if present.get(key, value) != value}
             if not clashing:
@@ -214,23 +193,10 @@ class RunWriter:
 
     def end(self, run_id: str, status: str, moment: int | None = None) -> None:
         """Give a run its terminal status."""
-        self._set_status(run_id, status, int(time.time() * 1000) if moment is None else moment)
+        now = int(time.time() * 1000) if moment is None else moment
+        set_status(self.client, run_id, status, now)
 
     def reopen(self, run_id: str) -> Any:
-        """Make a run that was interrupted a running one again, and return it."""
-        self._set_status(run_id, "RUNNING", None)
+        """Set an interrupted run to RUNNING again, and return it."""
+        set_status(self.client, run_id, "RUNNING", None)
         return self.client.get_run(run_id)
-
-    def _set_status(self, run_id: str, status: str, end_time: int | None) -> None:
-        # `MlflowClient.set_terminated` prints two lines a run on a server, and ends the
-        # asynchronous logging that the user's own code may be using.
-        with contextlib.suppress(AttributeError, ImportError):
-            from mlflow.entities import RunStatus
-
-            store = self.client._tracking_client.store
-            store.update_run_info(run_id, RunStatus.from_string(status), end_time, run_name=None)
-            return
-        if end_time is None:
-            self.client.update_run(run_id, status)
-        else:
-            self.client.set_terminated(run_id, status, end_time)

@@ -31,15 +31,15 @@ def make_tracker(
     parallel : bool
         Whether the trials run on a cluster (`SparkTrials`).
     session : pyspark.sql.SparkSession, optional
-        The session that runs the trials, of whichever kind; by default the active one, if any.
+        The session that runs the trials, classic or Spark Connect; by default the active one, if
+        any.
 
     Returns
     -------
     Tracker
         `NullTracker` when nothing is to be recorded; then MLflow is not imported. The environment
         variable ``SPARKTUNE_MLFLOW=0`` and the Spark setting
-        ``spark.databricks.mlflow.trackHyperopt.enabled=false`` switch recording off whatever
-        `enabled` says.
+        ``spark.databricks.mlflow.trackHyperopt.enabled=false`` override `enabled`.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def _spark_setting(key: str, session: Any) -> str:
         # Not by way of the context, which Spark Connect does not have.
         return str(session.conf.get(key, "")) if session is not None else ""
     except Exception:
-        # A stopped session, or a client without a session: there is no setting to honour.
+        # A stopped session, or a client without a session, has no settings.
         return ""
 
 

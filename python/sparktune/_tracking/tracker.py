@@ -13,12 +13,13 @@ from typing import Any
 
 from sparktune._space.reader import SpaceReader
 from sparktune._tracking.base import SearchInfo, SearchSummary, TrackedRun, Trial
+from sparktune._tracking.mlflow_compat import leave_run, make_active
 from sparktune._tracking.outbox import FIRST, LAST, Outbox
 from sparktune._tracking.records import TrialRecord, cut, milliseconds
-from sparktune._tracking.run import ChildRun, SearchRun, remove_active
+from sparktune._tracking.run import ChildRun, SearchRun
 from sparktune._tracking.store import absolute_uri, is_passing, is_remote, redacted
 from sparktune._trials.documents import JOB_STATE_CANCEL
-from sparktune._worker.mlflow_run import active_runs, worker_run
+from sparktune._worker.mlflow_run import worker_run
 
 __all__ = ["MlflowTracker"]
 
@@ -27,12 +28,12 @@ logger = logging.getLogger("sparktune.mlflow")
 # The first use of a SQLite store creates its tables, which can take ten seconds.
 _BEGIN_SECONDS = 60.0
 _BEGIN_SECONDS_REMOTE = 15.0
-# A trial waits for its run, so that the objective can log into it: so long while runs are being
-# made, and no longer than this when the server is stuck on one thing.
+# A trial waits for its run, so that the objective can log into it: this long while runs are being
+# created, and this long while the server is stuck in one call.
 _CHILD_SECONDS = 30.0
 _STUCK_SECONDS = 5.0
-# At the end of a search: so long without any progress (but not much longer than the search itself
-# took), and so long at all. A server takes some 20 seconds to start.
+# At the end of a search: the longest wait without progress (from 5 to 30 seconds, depending on how
+# long the search took), and in total. A server takes about 20 seconds to start.
 _END_IDLE_SECONDS = (5.0, 30.0)
 _END_SECONDS = 600.0
 
@@ -41,7 +42,7 @@ _SEARCH = "the search itself"
 
 
 class _Tracked:
-    """The run of one trial, which is made on the tracker's thread."""
+    """The run of one trial, which is created on the tracker's thread."""
 
     def __init__(self, tracker: MlflowTracker, trial: Trial, run: ChildRun) -> None:
         self._tracker = tracker
@@ -66,13 +67,13 @@ class _Tracked:
 class MlflowTracker:
     """Records a search in MLflow.
 
-    The active run is the parent and is left open; without one, a run is made, made active and
-    ended. Each trial has a nested run. What is written is listed in docs/mlflow.md.
+    The active run is the parent and is left open; without one, a run is created, made active and
+    ended. Each trial has a nested run. docs/mlflow.md lists what is written.
 
-    All calls to the server are made on one background thread, with explicit run ids. The search
-    waits for it in three places, each bounded: for a parent run of its own in `begin`, for a
-    trial's run where a worker needs it, and in `end`. While the server is away nothing waits:
-    what is to be written is kept, and tried again until `end` gives up.
+    One background thread makes all calls to the server, with explicit run ids. The search waits for
+    it in three places, each time for a bounded time: in `begin` for a parent run of its own, before
+    a trial that needs its run, and in `end`. While the server is away nothing waits: records are
+    kept, and retried until `end` gives up.
     """
 
     def __init__(self) -> None:
@@ -180,7 +181,7 @@ class MlflowTracker:
             if self._search is None:
                 return
             search, now = self._search, milliseconds(None)
-            # Trials whose end nobody reported.
+            # Trials whose end was not reported.
             for tracked in list(self._tracked.values()):
                 self.trial_finished({**tracked.trial, "state": JOB_STATE_CANCEL})
             counts = {f"trials_{name}": float(count) for name, count in self._counts.items()}
@@ -217,7 +218,7 @@ class MlflowTracker:
             self._unnamed.append((trial, run))
 
     def wait_for(self, event: threading.Event, timeout: float, stuck: float | None = None) -> bool:
-        """Wait for the background thread to do something, unless the server is away or stuck.
+        """Wait for the background thread to set an event, unless the server is away or stuck.
 
         Parameters
         ----------
@@ -242,11 +243,12 @@ class MlflowTracker:
             )
             if left <= 0:
                 self._warn(
-                    "The MLflow server is slow; trials do not wait for it. What the objectives of "
-                    "these trials log themselves is lost, all else is written when it answers."
+                    "MLflow is slow; trials no longer wait for it. What the objectives of these "
+                    "trials log directly may be lost; sparktune's own records are written when it "
+                    "answers."
                 )
                 break
-            # In short steps: the server may be found to be away meanwhile.
+            # In short steps: the server may turn out to be away meanwhile.
             if event.wait(min(left, 0.25)):
                 break
         return event.is_set()
@@ -256,39 +258,28 @@ class MlflowTracker:
     def _make_active(self, search: SearchRun) -> None:
         """Make the run of the search's own the active one, for callbacks and for the user."""
         if search.own_run is not None:
-            import mlflow.tracking.fluent as fluent
-
-            active_runs(fluent).append(search.own_run)
+            make_active(search.own_run)
 
     def _make_inactive(self, search: SearchRun) -> None:
         if search.own_run is not None:
-            import mlflow.tracking.fluent
-
-            fluent: Any = mlflow.tracking.fluent
-            run_id = search.own_run.info.run_id
-            remove_active(fluent, run_id)
-            with contextlib.suppress(Exception):
-                fluent._last_active_run_id.set(run_id)
-                monitor = fluent.run_id_to_system_metrics_monitor.pop(run_id, None)
-                if monitor is not None:
-                    monitor.finish()
+            leave_run(search.own_run.info.run_id)
 
     # -- failures --------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def _guard(self) -> Any:
-        """Keep what goes wrong in tracking out of the search."""
+        """Log what goes wrong in tracking, instead of failing the search."""
         try:
             yield
         except Exception as error:
             self._warn("Recording the search in MLflow failed", error)
 
     def payload_without_run(self) -> dict[str, Any] | None:
-        """Return what a worker gets whose trial has no run, so that it logs nowhere."""
+        """Return the payload of a trial that has no run: what it logs is thrown away."""
         return None if self._search is None else self._search.payload_without_run()
 
     def warn_of_workers(self, text: str) -> None:
-        """Pass on what a worker says, once."""
+        """Pass on a message of a worker, once per search."""
         with self._lock:
             told, self._told_of_workers = self._told_of_workers, True
         logger.log(logging.DEBUG if told else logging.WARNING, "%s", text)
@@ -298,8 +289,8 @@ class MlflowTracker:
         if again:
             self._away = True
             self._warn(
-                "MLflow cannot be reached or fails; the search goes on, and what is to be recorded "
-                "is kept and tried again",
+                "MLflow cannot be reached or fails; the search goes on, and its records are kept "
+                "and retried",
                 error,
             )
         else:
@@ -312,23 +303,23 @@ class MlflowTracker:
             logger.info("MLflow answers again.")
 
     def _tell_what_is_lost(self, lost: list[Any]) -> None:
-        """Say once, at the end, what was not recorded."""
+        """Log once, at the end, what was not recorded."""
         tids = sorted({about for about in lost if isinstance(about, int)})
         if tids:
             shown = ", ".join(str(tid) for tid in tids[:10]) + (", ..." if len(tids) > 10 else "")
             logger.warning(
-                "MLflow lacks the records, or a part of them, of %d of %d trials (%s)%s. "
+                "%d of %d trials (%s)%s are not (fully) recorded in MLflow. "
                 "The trials themselves are complete.",
                 len(tids),
                 sum(self._counts.values()),
                 shown,
-                " and of the search itself" if _SEARCH in lost else "",
+                " and the search itself" if _SEARCH in lost else "",
             )
         elif _SEARCH in lost:
-            logger.warning("MLflow lacks a part of the record of the search, but of no trial.")
+            logger.warning("The search is not fully recorded in MLflow; all of its trials are.")
 
     def _warn(self, message: str, error: BaseException | None = None) -> None:
-        """Log a warning, once; further ones are for those who debug."""
+        """Log the first warning as such, further ones at level DEBUG."""
         level = logging.DEBUG if self._warned else logging.WARNING
         self._warned = True
         if error is None:

@@ -1,7 +1,4 @@
-"""What runs on an executor of a Spark Connect server; see `sparktune._worker.task`.
-
-Travels by value like that module, and imports only what every such executor has.
-"""
+"""What runs on an executor of a Spark Connect server; see `sparktune._worker.task`."""
 
 from __future__ import annotations
 
@@ -34,11 +31,11 @@ def run_arrow_task(
     Parameters
     ----------
     run_task : callable
-        What `sparktune._parallel.cargo.Cargo.task` returned.
+        See `sparktune._parallel.cargo.Cargo.task`.
     payload : bytes
         See `sparktune._worker.task.encode_payload`.
     batches : iterable of pyarrow.RecordBatch
-        One row that says nothing. It is read to its end, so that the Python worker is reused.
+        One row without information. It is read to its end, so that the Python worker is reused.
 
     Yields
     ------

@@ -1,9 +1,9 @@
-"""Kills the worker processes when the driver dies, in whatever way it does.
+"""Kills the worker processes if the driver dies, however it dies.
 
-It is run as a script by an interpreter of its own: a worker that is busy inside an extension could
-not see the driver die, and the processes which an objective has started would not either. The
+An interpreter of its own runs it as a script: a worker that is busy inside an extension module
+could not notice that the driver died, nor could the processes that an objective has started. The
 driver writes lines to its standard input: ``+12`` for each process group to kill, ``-12`` when it
-is gone. Standard library only.
+is gone.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ def main(driver: int) -> None:
     """Wait until the driver is gone, then kill the groups that it left."""
     groups: set[int] = set()
     with contextlib.suppress(OSError, AttributeError):
-        # The end of the input could hide: a child of the driver may hold the pipe open.
+        # The input might not end with the driver: a child of the driver may hold the pipe open.
         driver = os.pidfd_open(driver)
         os.set_blocking(0, False)
         poll = select.poll()

@@ -1,8 +1,7 @@
 """What a worker process runs: trials that the driver sends, one after the other.
 
-It is run as a script by a fresh interpreter, which has nothing of the driver's: so the driver's
-main module is not imported and needs no ``if __name__ == "__main__"``. Standard library only, and
-not sparktune, so that a worker starts quickly.
+A fresh interpreter runs it as a script. It does not import the driver's main module, which
+therefore does not need ``if __name__ == "__main__"``, nor sparktune, so that it starts quickly.
 """
 
 import contextlib

@@ -1,7 +1,6 @@
 """`Program`: a search space as plain data, and the function that builds points from it.
 
-The objective's argument is built with this module, in the driver and on Spark executors. It
-imports nothing of sparktune, so that it travels by value: executors need no sparktune.
+The objective's argument is built with this module, in the driver and on Spark executors.
 
 A program is a list of steps. Step ``i`` computes slot ``i`` from earlier slots. Constants fill
 their slots beforehand. `blocks` says, for a slot, which steps it needs, in order; the steps of a
@@ -12,11 +11,10 @@ from __future__ import annotations
 
 import copy
 import operator
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 __all__ = ["Program", "Step", "branch_index", "run_program"]
 
@@ -134,11 +132,12 @@ def fill_slot(
 
 def branch_index(position: Any, count: int) -> int:
     """Return the position of the chosen branch of a switch with `count` branches."""
-    if isinstance(position, np.ndarray):
-        position = position.item()
     try:
         index = operator.index(position)
     except TypeError:
+        numpy = sys.modules.get("numpy")  # nothing is an array where it has not been imported
+        if numpy is not None and isinstance(position, numpy.ndarray):
+            return branch_index(position.item(), count)
         raise TypeError(
             f"The value of a choice must be an integer position among its {count} options; "
             f"got {position!r}."
@@ -248,6 +247,8 @@ def array_union(*args: Iterable[Any]) -> Any:
 
 def array_union1(args: Iterable[Iterable[Any]]) -> Any:
     """Return the sorted array of all that is in any of the items."""
+    import numpy as np
+
     return np.asarray(sorted(set().union(*args)))
 
 

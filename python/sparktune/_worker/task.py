@@ -1,14 +1,10 @@
 """What runs on a worker: one trial.
 
-The functions here travel to workers by value, where sparktune need not be installed. So this
-module imports the standard library only, and keeps no state at module level: a function that was
-sent by value has globals of its own each time it arrives.
-
 A cargo is the bytes that all trials of a search share: the objective, the space and the functions
-below. It is unpickled once a worker process and kept there by its hash. Parcels are the data of
-`sparktune.with_data`; the objective gets them when it is unpickled.
+that evaluate them. It is unpickled once per worker process and kept there by its hash. Parcels are
+the data of `sparktune.with_data`; the objective gets them when it is unpickled.
 
-Whatever is shipped once a search, cargo or parcel, reaches this module as one of
+Cargo and parcels are shipped once per search, and reach this module as one of
 
 - bytes;
 - an object whose attribute ``value`` is bytes (a Spark broadcast variable);
@@ -30,9 +26,12 @@ import struct
 import sys
 import time
 import traceback
-import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from sparktune._worker.home import home, take_notes
+from sparktune._worker.mlflow_run import worker_run
+from sparktune._worker.program import Program, run_program
 
 __all__ = [
     "RESULT_LIMIT",
@@ -45,11 +44,11 @@ __all__ = [
 ]
 
 RESULT_LIMIT = 64 * 1024 * 1024
-"""The most bytes that a pickled result may have: the driver keeps those of all trials."""
+"""The largest pickled result in bytes: the driver keeps the results of all trials."""
 
 Evaluator = Callable[[Mapping[str, Any], Any], Any]
-"""What a cargo unpickles to: takes a trial's values by label and its tracked run; returns what the
-objective returned."""
+"""What a cargo unpickles to: takes the values of a trial by label and its tracked run; returns what
+the objective returned."""
 
 Answer = tuple[Any, ...]
 """``("ok", pickled result, meta)`` or
@@ -70,12 +69,7 @@ def encode_payload(values: Mapping[str, Any], tracked: Any) -> bytes:
     return pickle.dumps((dict(values), tracked))
 
 
-def make_evaluator(
-    fn: Callable[[Any], Any],
-    program: Any,
-    run_program: Callable[..., Any],
-    worker_run: Callable[..., Any],
-) -> Evaluator:
+def make_evaluator(fn: Callable[[Any], Any], program: Program) -> Evaluator:
     """Return what a cargo holds.
 
     Parameters
@@ -84,9 +78,6 @@ def make_evaluator(
         The objective; takes a point.
     program : Program
         The space.
-    run_program, worker_run : callable
-        Those of `program.py` and `mlflow_run.py`, handed in because this module cannot import them
-        where it runs.
     """
 
     def evaluate(values: Mapping[str, Any], tracked: Any) -> Any:
@@ -114,7 +105,7 @@ def run_task(
     Parameters
     ----------
     cargo : Any
-        What all trials of the search share, in one of the ways that the head of this module lists;
+        What all trials of the search share, in one of the forms that the module's docstring lists;
         read only if this process has not loaded it yet.
     key : str
         Hash of the cargo.
@@ -122,9 +113,9 @@ def run_task(
         Gives one payload, see `encode_payload`. It is read to its end: Spark throws away the
         Python worker of a task that leaves input unread, and starts another for the next trial.
     parcels : mapping of str to Any
-        The parcels of the cargo by their keys, in one of the same ways.
+        The parcels of the cargo by their keys, in one of the same forms.
     pickler : str
-        The module that pickles results. The cargo was pickled with it, so it is here.
+        The module that pickles results. The cargo was pickled with it, so it is available here.
     result_limit : int, optional
         The most bytes that a pickled result may have.
     keep : Any
@@ -151,24 +142,18 @@ def run_task(
     return [pickle.dumps(answer)]
 
 
-def _home() -> types.ModuleType:
-    """Return what outlives a task: a module of our own. This function's globals do not."""
-    return sys.modules.setdefault("_sparktune_worker", types.ModuleType("_sparktune_worker"))
-
-
 def _loaded(cargo: Any, key: str, parcels: Mapping[str, Any]) -> Any:
     """Return the evaluator of this cargo, unpickled at most once in this process."""
-    home = vars(_home())
-    loaded: dict[str, Any] = home.setdefault("loaded", {})
+    loaded: dict[str, Any] = home().loaded
     if key not in loaded:
         # Searches follow one another; an objective may hold much data, so few are kept.
         while len(loaded) >= 2:
             del loaded[next(iter(loaded))]
-        home["parcels"] = parcels  # for `attach`, which unpickling calls
+        home().parcels = parcels  # for `attach`, which unpickling calls
         try:
             loaded[key] = pickle.loads(_contents(cargo))
         finally:
-            del home["parcels"]
+            home().parcels = {}
     return loaded[key]
 
 
@@ -205,13 +190,13 @@ def attach(fn: Callable[..., Any], key: str) -> Callable[..., Any]:
     key : str
         Names the parcel with its keyword arguments, see `sparktune._parallel.parcels`.
     """
-    block = memoryview(_contents(_home().parcels[key])).cast("B")
+    block = memoryview(_contents(home().parcels[key])).cast("B")
     (count,) = struct.unpack_from("<Q", block)
     lengths = struct.unpack_from(f"<{count}Q", block, 8)
     start, pieces = 8 * (count + 1), []
     for length in lengths:
         start += -start % 64
-        # Read-only whatever the block is: trials share it.
+        # Read-only, also if the block is not: trials share it.
         pieces.append(block[start : start + length].toreadonly())
         start += length
     return functools.partial(fn, **pickle.loads(pieces[0], buffers=pieces[1:]))
@@ -268,7 +253,7 @@ def _failure(error: BaseException, pickler: str, started: float) -> Answer:
     exception = None
     try:
         exception = _dumps(error, pickler)
-        # The text is enough of an exception that cannot be pickled or that holds much.
+        # The text is enough if the exception cannot be pickled, or holds much data.
         if len(exception) > 1024 * 1024:
             exception = None
     except BaseException:
@@ -312,5 +297,5 @@ def _meta(started: float) -> dict[str, Any]:
         "host": socket.gethostname(),
         "attempt": attempt,
         "seconds": time.time() - started,
-        "notes": vars(sys.modules.get("_sparktune_worker", types)).pop("notes", []),
+        "notes": take_notes(),
     }

@@ -1,0 +1,41 @@
+"""What outlives a task in a worker process.
+
+A function that was sent by value gets new globals each time it arrives, so a module of ours cannot
+keep anything at module level. What must last is kept in a module made here, in ``sys.modules``.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+__all__ = ["home", "leave_note", "take_notes"]
+
+_NAME = "_sparktune_worker"
+
+
+def home() -> Any:
+    """Return the module that lasts as long as the process.
+
+    Its attributes: `loaded` (evaluators by the hash of their cargo), `parcels` (those of the cargo
+    that is being unpickled), `refusals` (why an MLflow server refuses us, by its URI) and `notes`
+    (messages for the driver).
+    """
+    if _NAME not in sys.modules:
+        module = ModuleType(_NAME)
+        vars(module).update(loaded={}, parcels={}, refusals={}, notes=[])
+        sys.modules.setdefault(_NAME, module)
+    return sys.modules[_NAME]
+
+
+def leave_note(text: str) -> None:
+    """Leave a message for the driver, which the answer of the trial takes along."""
+    home().notes.append(text)
+
+
+def take_notes() -> list[str]:
+    """Return the messages for the driver, and forget them."""
+    notes: list[str] = home().notes
+    home().notes = []
+    return notes
