@@ -196,13 +196,21 @@ def trial_time_out_behind_others(spark):
     """All slots are taken for longer than `trial_timeout`: waiting for a slot does not count."""
     start_workers(spark)
     others = SparkTrials(parallelism=ALL, spark_session=spark)
+    folder = Path(tempfile.mkdtemp(prefix="sparktune-test-"))
+
+    def fill(x):
+        (folder / f"{x}").touch()
+        time.sleep(12)
+        return x
+
     filler = threading.Thread(
         target=search,
-        args=(lambda x: time.sleep(12) or x, others),
+        args=(fill, others),
         kwargs={"points_to_evaluate": points(*range(others.parallelism))},
     )
     filler.start()
-    time.sleep(1)  # its jobs come first
+    while len(list(folder.iterdir())) < others.parallelism:
+        time.sleep(0.02)
     begin = time.time()
 
     def objective(x):

@@ -7,13 +7,9 @@ import numpy as np
 import pytest
 
 from sparktune._parallel.parallelism import check_parallelism
-from sparktune._parallel.spark.cluster import (
-    Cluster,
-    decide_parallelism,
-    is_stopped,
-    read_cluster,
-    task_slots,
-)
+from sparktune._parallel.spark.classic import ClassicSession
+from sparktune._parallel.spark.cluster import Cluster, decide_parallelism
+from sparktune._parallel.spark.compat import is_stopped, task_slots
 from sparktune.exceptions import InvalidArgumentType
 
 LOCAL = Cluster(local=True, executors=None, slots=4, default_parallelism=4)
@@ -66,7 +62,7 @@ def test_ints_and_none_are_taken(right):
 
 
 class FakeContext:
-    """What `read_cluster` asks of a SparkContext."""
+    """What a `ClassicSession` asks of a SparkContext."""
 
     def __init__(self, master="spark://host:7077", executors=2, slots=8, conf=None, stopped=False):
         self.master = master
@@ -87,7 +83,7 @@ class FakeContext:
 
 
 def read(context):
-    return read_cluster(SimpleNamespace(sparkContext=context))
+    return ClassicSession(SimpleNamespace(sparkContext=context)).read_cluster()
 
 
 def test_reads_a_cluster():

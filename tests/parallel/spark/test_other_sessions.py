@@ -180,10 +180,21 @@ def test_workers_of_another_python(tmp_path):
     bare.chmod(0o755)
     chosen, refused = run(
         f"""
-report(found=bool(abs(search(quick, SparkTrials(2), max_evals=4)["x"]) < 5),
-       left=spark.sparkContext.pythonExec)
+sc = spark.sparkContext
+others = set()
 
-spark.sparkContext.pythonExec = {str(bare)!r}
+
+def job_of_the_users(trials):
+    # In mid-search, and in the same session.
+    flags = sc.parallelize([0], 1).map(lambda _: sys.flags.no_site).collect()
+    others.add((sc.pythonExec, *flags))
+    return False, []
+
+
+best = search(quick, SparkTrials(2), max_evals=8, early_stop_fn=job_of_the_users)
+report(found=bool(abs(best["x"]) < 5), left=sc.pythonExec, others=sorted(others))
+
+sc.pythonExec = {str(bare)!r}
 trials = SparkTrials(2)
 try:
     search(quick, trials, max_evals=50)
@@ -194,8 +205,12 @@ except Exception as error:
         PYSPARK_PYTHON=None,
         PATH=f"{bare.parent}{os.pathsep}{os.environ['PATH']}",
     )
-    # No Python was chosen for the workers, and the one on the PATH does not work.
-    assert chosen == {"found": True, "left": "python3", "threads": []}
+    # Nobody chose a Python for the workers, and the one on the PATH would not do.
+    assert chosen["found"]
+    assert chosen["left"] == "python3"
+    assert chosen["threads"] == []
+    # It was chosen for our jobs only: those of the user's run with what the session says.
+    assert chosen["others"] == [["python3", 1]]
     assert refused["error"] == "ObjectiveNotLoaded"
     assert "No module named 'numpy'" in refused["message"]
     assert f"The driver runs {sys.executable}" in refused["message"]

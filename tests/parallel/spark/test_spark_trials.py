@@ -421,10 +421,11 @@ def test_two_searches_one_after_the_other_and_resuming(spark):
 
 def test_a_session_that_is_stopped_while_the_search_begins(spark, monkeypatch):
     from sparktune._parallel.spark import trials as module
+    from sparktune._parallel.spark.classic import ClassicSession
 
     trials = SparkTrials(parallelism=2)
     stopped = iter([False, True])  # before, and after the first call that failed
-    monkeypatch.setattr(module, "is_stopped", lambda session: next(stopped))
+    monkeypatch.setattr(ClassicSession, "is_stopped", lambda session: next(stopped))
     monkeypatch.setattr(module, "make_backend", lambda *arguments: 1 / 0)
     with pytest.raises(BackendLost, match="stopped while the search began"):
         search(parabola(), trials)

@@ -1,5 +1,6 @@
 """Trials on Spark: `SparkTrials`, and a back end for each kind of session.
 
-All that is particular to classic Spark is in `classic.py`, all that is particular to Spark Connect
-in `connect.py`; `sessions.py` chooses. May import what `_parallel` may.
+`sessions.py` says what a session must be able to do, and chooses between `classic.py` and
+`connect.py`; `compat.py` is the only file that uses Spark's private API. May import what
+`_parallel` may.
 """

@@ -11,12 +11,56 @@ from typing import Any
 
 from sparktune._parallel.backend import BackendLost, JobFailed
 from sparktune._parallel.cargo import Cargo
-from sparktune._parallel.spark import cluster
+from sparktune._parallel.spark import compat
+from sparktune._parallel.spark.cluster import Cluster, is_local
 from sparktune._parallel.spark.reasons import reason
 
-__all__ = ["ClassicBackend"]
+__all__ = ["ClassicBackend", "ClassicSession"]
 
 logger = logging.getLogger("sparktune.spark")
+
+
+class ClassicSession:
+    """A classic session; a `sparktune._parallel.spark.sessions.Session`.
+
+    Parameters
+    ----------
+    spark : pyspark.sql.SparkSession
+        The session.
+    """
+
+    result_limit: int | None = None
+
+    def __init__(self, spark: Any) -> None:
+        self.spark = spark
+
+    def is_stopped(self) -> bool:
+        """See `Session`."""
+        return compat.is_stopped(self.spark.sparkContext)
+
+    def read_cluster(self, resource_profile: Any = None) -> Cluster:
+        """See `Session`."""
+        sc = self.spark.sparkContext
+        return Cluster(
+            local=is_local(str(sc.master)),
+            executors=compat.executor_count(sc),
+            slots=compat.task_slots(sc, resource_profile),
+            default_parallelism=int(sc.defaultParallelism),
+            dynamic=_is_dynamic(sc),
+        )
+
+    def register(self, resource_profile: Any) -> None:
+        """See `Session`."""
+        self.spark.sparkContext.emptyRDD().withResources(resource_profile)  # runs no job
+
+    def make_backend(self, cargo: Cargo, resource_profile: Any) -> ClassicBackend:
+        """See `Session`."""
+        return ClassicBackend(self.spark, cargo, resource_profile)
+
+
+def _is_dynamic(sc: Any) -> bool:
+    """Return whether executors come and go with the work there is (dynamic allocation)."""
+    return str(sc.getConf().get("spark.dynamicAllocation.enabled", "false")).lower() == "true"
 
 
 class ClassicBackend:
@@ -36,14 +80,13 @@ class ClassicBackend:
         self._sc = spark.sparkContext
         self._resource_profile = resource_profile
         # Tags belong to a thread of the JVM. Without pinned threads, Python's threads share those.
-        self._pinned = cluster.has_pinned_threads(self._sc)
-        self._properties = self._local_properties() if self._pinned else None
+        self._pinned = compat.has_pinned_threads(self._sc)
+        self._properties = compat.get_local_properties(self._sc) if self._pinned else None
         self._thread = threading.local()  # the thread of the JVM that answers a thread's calls
         self._waiting: dict[str, Any] = {}  # by tag: such threads, while they have a job
-        self._dynamic = cluster.is_dynamic(self._sc)
-        self._python: str | None = None  # the workers' Python as it was, where it was changed
-        if cluster.runs_a_python_by_chance(self._sc):
-            self._python, self._sc.pythonExec = self._sc.pythonExec, sys.executable
+        self._dynamic = _is_dynamic(self._sc)
+        by_chance = compat.runs_a_python_by_chance(self._sc, is_local(str(self._sc.master)))
+        self._python = sys.executable if by_chance else None  # None: what the session has
         shipped = self._sc.broadcast(cargo.data)
         parcels = {each.key: self._sc.broadcast(each.to_bytes()) for each in cargo.parcels}
         self._broadcasts = [shipped, *parcels.values()]
@@ -63,20 +106,13 @@ class ClassicBackend:
             try:
                 # A copy for each thread: what one sets must not show in another. Nothing is asked
                 # of the JVM on the caller's thread in mid-search: a Ctrl-C would take the answer.
-                self._sc._jsc.sc().setLocalProperties(properties.clone())
-                self._thread.of_jvm = self._sc._jvm.java.lang.Thread.currentThread()
+                compat.set_local_properties(self._sc, properties)
+                self._thread.of_jvm = compat.current_jvm_thread(self._sc)
             except Exception:
                 logger.debug("A thread could not be prepared.", exc_info=True)
             body()
 
         return with_properties
-
-    def _local_properties(self) -> Any:
-        try:
-            return self._sc._jsc.sc().getLocalProperties().clone()
-        except Exception:
-            logger.debug("Local properties could not be read.", exc_info=True)
-            return None
 
     def submit(self, tag: str, payload: bytes, description: str) -> bytes:
         """Run one trial and return its answer; see `Backend`."""
@@ -84,6 +120,8 @@ class ClassicBackend:
             rdd = self._sc.parallelize([payload], 1)
             if self._resource_profile is not None:
                 rdd = rdd.withResources(self._resource_profile)
+            if self._python is not None:
+                rdd = compat.with_python(rdd, self._python)
             rdd = rdd.mapPartitions(self._task)
             if not self._pinned:
                 return bytes(rdd.collectWithJobGroup(tag, description, True)[0])
@@ -97,7 +135,7 @@ class ClassicBackend:
                 del self._waiting[tag]
                 self._sc.removeJobTag(tag)
         except Exception as error:
-            if cluster.is_stopped(self._sc):
+            if compat.is_stopped(self._sc):
                 raise BackendLost(
                     "The Spark session was stopped during the search, so no trial can run; "
                     "trials that had finished are kept."
@@ -108,7 +146,7 @@ class ClassicBackend:
 
     def cancel(self, tag: str) -> None:
         """Cancel the job of a trial."""
-        if cluster.is_stopped(self._sc):
+        if compat.is_stopped(self._sc):
             # Spark never ends a job that was submitted just when its context stopped.
             if (thread := self._waiting.get(tag)) is not None:
                 with contextlib.suppress(Exception):  # the JVM is gone, and the wait with it
@@ -121,19 +159,17 @@ class ClassicBackend:
 
     def started(self, tag: str) -> float | None:
         """Return when the task of a trial began to run; see `Backend`."""
-        return cluster.task_started(self._sc, tag, is_group=not self._pinned)
+        return compat.task_started(self._sc, tag, is_group=not self._pinned)
 
     def slots(self) -> int | None:
         """Return how many tasks the cluster can run at once; None if unknown, or if it grows."""
         # Dynamic allocation adds executors only for jobs that wait.
-        return None if self._dynamic else cluster.task_slots(self._sc, self._resource_profile)
+        return None if self._dynamic else compat.task_slots(self._sc, self._resource_profile)
 
     def close(self) -> None:
         """Remove the broadcast variables; the session stays as it was."""
-        if self._python is not None:
-            self._sc.pythonExec, self._python = self._python, None
         try:
-            if not cluster.is_stopped(self._sc):
+            if not compat.is_stopped(self._sc):
                 for broadcast in self._broadcasts:
                     broadcast.destroy()
         except Exception:

@@ -12,27 +12,23 @@ import time
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
 from typing import IO, Any
 
 from sparktune._parallel.backend import BackendLost, JobFailed
 from sparktune._parallel.cargo import Cargo, by_value
-from sparktune._parallel.spark.cluster import Cluster
+from sparktune._parallel.spark.cluster import Cluster, is_local
+from sparktune._parallel.spark.interrupter import Interrupter
 from sparktune._parallel.spark.reasons import reason
 from sparktune._worker.arrow import read_artifact, run_arrow_task
+from sparktune.exceptions import InvalidArgument
 
-__all__ = ["RESULT_LIMIT", "ConnectBackend", "is_stopped", "read_cluster"]
+__all__ = ["ConnectBackend", "ConnectSession"]
 
 logger = logging.getLogger("sparktune.spark")
 
-RESULT_LIMIT = 32 * 1024 * 1024
-"""The most bytes of a result: the server holds it several times over, and does not survive running
-out of memory. With Spark's default of 1 GB, 60 MB pass and 100 MB do not."""
-
-_CLOSE_SECONDS = 2.0
-# The shortest and the longest pause between two interruptions of what still runs after `close`.
-_INTERRUPT_AGAIN_SECONDS = 0.5
-_INTERRUPT_AGAIN_AT_MOST = 5.0
+# The server holds a result several times over, and does not survive running out of memory. With
+# Spark's default of 1 GB, 60 MB pass and 100 MB do not.
+_RESULT_LIMIT = 32 * 1024 * 1024
 _READ_AGAIN_SECONDS = 30.0
 # What Spark says when no job of the session can run any more.
 _LOST = (
@@ -52,6 +48,44 @@ _uploaded: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary(
 _upload_lock = threading.Lock()
 
 
+class ConnectSession:
+    """A session of Spark Connect; a `sparktune._parallel.spark.sessions.Session`.
+
+    Parameters
+    ----------
+    spark : pyspark.sql.connect.session.SparkSession
+        The session.
+    """
+
+    result_limit: int | None = _RESULT_LIMIT
+
+    def __init__(self, spark: Any) -> None:
+        self.spark = spark
+
+    def is_stopped(self) -> bool:
+        """Return whether the session was stopped from this side, or is known to be gone."""
+        return bool(self.spark.is_stopped)
+
+    def read_cluster(self, resource_profile: Any = None) -> Cluster:
+        """See `Session`."""
+        return _read_cluster(self.spark, resource_profile)
+
+    def register(self, resource_profile: Any) -> None:
+        """See `Session`."""
+        from pyspark.sql import SparkSession
+
+        if SparkSession.getActiveSession() is not self.spark:  # pyspark asks the active one
+            raise InvalidArgument(
+                "`resource_profile` of SparkTrials needs `spark_session` to be the active "
+                "session. Make the session of the trials the first that is made."
+            )
+        resource_profile.id  # noqa: B018  asks the server, and keeps what it says
+
+    def make_backend(self, cargo: Cargo, resource_profile: Any) -> ConnectBackend:
+        """See `Session`."""
+        return ConnectBackend(self.spark, cargo, resource_profile)
+
+
 class ConnectBackend:
     """Runs each trial as one Spark job with one task; a `sparktune._parallel.backend.Backend`.
 
@@ -60,7 +94,7 @@ class ConnectBackend:
     spark : pyspark.sql.connect.session.SparkSession
         The session. It is not stopped.
     cargo : Cargo
-        What all trials share; uploaded here, once a session.
+        What all trials share; uploaded here, once per session.
     resource_profile : pyspark.resource.ResourceProfile, optional
         What each task needs.
     """
@@ -86,12 +120,12 @@ class ConnectBackend:
         self._thread = threading.local()  # which trial a thread has
         self._since: dict[str, float] = {}  # by tag: see `started`
         spark.registerProgressHandler(self._on_progress)
-        self._cluster = read_cluster(spark, self._profile)
+        self._cluster = _read_cluster(spark, self._profile)
         self._read_at = time.monotonic()
         self._reading = threading.Lock()
 
     def thread_body(self, body: Callable[[], None]) -> Callable[[], None]:
-        """Give the thread the caller's tags, so that what interrupts those stops trials."""
+        """Give the thread the caller's tags, so that interrupting those stops trials."""
         tags = set(self._spark.getTags())
 
         def with_tags() -> None:
@@ -145,8 +179,8 @@ class ConnectBackend:
     def started(self, tag: str) -> float | None:
         """Return when the task of a trial began to run; see `Backend`.
 
-        The server tells it every two seconds, unless `spark.connect.progress.reportInterval` says
-        otherwise.
+        The server reports it every two seconds, unless `spark.connect.progress.reportInterval` is
+        set.
         """
         return self._since.get(tag)
 
@@ -157,21 +191,21 @@ class ConnectBackend:
 
     def _is_lost(self, error: BaseException) -> bool:
         """Return whether no job can run any more, now that one has failed."""
-        if is_stopped(self._spark) or _says_lost(error):
+        if self._spark.is_stopped or _says_lost(error):
             return True
         try:
             # A session that is being stopped first ends its jobs, as if they had been cancelled.
             self._spark.conf.get("spark.app.name", "")
         except Exception as answer:
-            # What PySpark 4.0 says, of whatever it has tried in vain for as long as it was told to.
+            # What PySpark 4.0 says when it has retried for as long as its policy allows.
             gave_up = "RETRIES_EXCEEDED" in str(answer)
-            return gave_up or is_stopped(self._spark) or _says_lost(answer)
+            return gave_up or self._spark.is_stopped or _says_lost(answer)
         return False
 
     def slots(self) -> int | None:
         """Return how many tasks the cluster can run at once; see `Backend`.
 
-        The number is half a minute old at most while trials end: to ask takes a tenth of a second.
+        The number is at most half a minute old while trials end: asking takes a tenth of a second.
         """
         return None if self._cluster.dynamic else self._cluster.slots
 
@@ -181,7 +215,7 @@ class ConnectBackend:
                 return
             self._read_at = time.monotonic()
         with contextlib.suppress(Exception):
-            self._cluster = read_cluster(self._spark, self._profile)
+            self._cluster = _read_cluster(self._spark, self._profile)
 
     def close(self) -> None:
         """End the thread that cancels; the session stays as it was, and keeps the artifact."""
@@ -190,72 +224,10 @@ class ConnectBackend:
         self._interrupter.close()
 
 
-class Interrupter:
-    """Interrupts operations on a thread of its own: a server that is gone blocks for minutes.
-
-    Parameters
-    ----------
-    spark : pyspark.sql.connect.session.SparkSession
-        The session of the operations.
-    left : callable
-        Returns the tags of what is to end and has not.
-    """
-
-    def __init__(self, spark: Any, left: Callable[[], set[str]]) -> None:
-        self._spark = spark
-        self._left = left
-        self._tags: SimpleQueue[str | None] = SimpleQueue()
-        self._waiting: set[str] = set()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def interrupt(self, tag: str) -> None:
-        """Interrupt what has a tag, soon."""
-        if is_stopped(self._spark):
-            return
-        with self._lock:
-            if tag in self._waiting:
-                return
-            self._waiting.add(tag)
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="sparktune-interrupter", daemon=True
-                )
-                self._thread.start()
-        self._tags.put(tag)
-
-    def close(self) -> None:
-        """End the thread as soon as nothing is left to interrupt; wait two seconds at most."""
-        if self._thread is not None:
-            self._tags.put(None)
-            self._thread.join(_CLOSE_SECONDS)
-
-    def _run(self) -> None:
-        while (tag := self._tags.get()) is not None:
-            with self._lock:
-                self._waiting.discard(tag)  # from here on it may be asked for again
-            self._interrupt_now(tag)
-        # A server that was away may get to an interruption before the job that it is meant for.
-        # Nobody else asks again by now, and that job would keep its slot for as long as it likes.
-        pause = _INTERRUPT_AGAIN_SECONDS
-        while (left := self._left()) and not is_stopped(self._spark):
-            for tag in left:
-                self._interrupt_now(tag)
-            time.sleep(pause)
-            pause = min(2 * pause, _INTERRUPT_AGAIN_AT_MOST)
-
-    def _interrupt_now(self, tag: str) -> None:
-        try:
-            self._spark.interruptTag(tag)
-        except Exception:
-            if not is_stopped(self._spark):
-                logger.warning("The job %s could not be cancelled.", tag, exc_info=True)
-
-
 def _upload(spark: Any, cargo: Cargo) -> list[str]:
     """Give the session a file each for the cargo and its parcels; return the files' names.
 
-    The contents are in the names: a name can never be used for something else in the same session.
+    The names contain the hashes of the contents, since a session never lets a file change.
     """
     writers: dict[str, Callable[[IO[bytes]], Any]] = {
         f"sparktune-{cargo.key[:40]}": lambda file: file.write(cargo.data)
@@ -273,33 +245,14 @@ def _upload(spark: Any, cargo: Cargo) -> list[str]:
     return list(writers)
 
 
-def is_stopped(spark: Any) -> bool:
-    """Return whether a session was stopped from this side, or is known to be gone.
-
-    Parameters
-    ----------
-    spark : pyspark.sql.connect.session.SparkSession
-        The session.
-    """
-    return bool(spark.is_stopped)
-
-
 def _says_lost(error: BaseException) -> bool:
     text = str(error)
     status = getattr(getattr(error, "getGrpcStatusCode", lambda: None)(), "name", "")
     return status == "UNAVAILABLE" or any(said in text for said in _LOST)
 
 
-def read_cluster(spark: Any, resource_profile: Any = None) -> Cluster:
-    """Read what is known of the cluster behind a session.
-
-    Parameters
-    ----------
-    spark : pyspark.sql.connect.session.SparkSession
-        The session.
-    resource_profile : pyspark.resource.ResourceProfile, optional
-        What each trial needs.
-    """
+def _read_cluster(spark: Any, resource_profile: Any) -> Cluster:
+    """Read what is known of the cluster behind a session."""
     master = _setting(spark, "spark.master")
     total = _count_cores(spark)
     executors = _int(_setting(spark, "spark.executor.instances"))
@@ -313,19 +266,19 @@ def read_cluster(spark: Any, resource_profile: Any = None) -> Cluster:
     if total is not None:
         slots = (each // cpus) * (total // each) if each else total // cpus
     return Cluster(
-        local=master == "local" or master.startswith("local["),
+        local=is_local(master),
         executors=executors,
         slots=slots or None,
         default_parallelism=slots or 1,
-        # A service that hides its master (serverless, say) adds machines as it is asked for them.
+        # A service that hides its master (serverless, for example) adds machines on demand.
         dynamic=not master or _setting(spark, "spark.dynamicAllocation.enabled").lower() == "true",
     )
 
 
 def _count_cores(spark: Any) -> int | None:
     """Return how many cores the executors have, None if that cannot be found out."""
-    # Spark plans as many partitions as it has cores, where nobody set their number. To read the
-    # plan needs no free slot, unlike to run it.
+    # Unless their number is set, Spark plans one partition per core. Reading the plan does not
+    # need a free slot, unlike running it.
     try:
         plan = str(spark.sql("EXPLAIN SELECT * FROM range(1000000)").collect()[0][0])
     except Exception:

@@ -1,4 +1,4 @@
-"""What Spark says of a job that failed, short enough for a trial's error."""
+"""Why a Spark job failed, short enough for the error of a trial."""
 
 from __future__ import annotations
 

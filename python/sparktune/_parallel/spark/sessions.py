@@ -1,34 +1,66 @@
-"""Classic sessions and those of Spark Connect: which one there is, and what differs."""
+"""What `SparkTrials` needs of a Spark session, and which kind a session is."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from sparktune._parallel.backend import Backend
-from sparktune._parallel.cargo import Cargo, pack
-from sparktune._parallel.spark import cluster
+from sparktune._parallel.cargo import pack
 from sparktune._parallel.spark.cluster import Cluster
 from sparktune._parallel.spark.reasons import reason
 from sparktune._search.domain import Domain
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
-__all__ = [
-    "check_resource_profile",
-    "find_session",
-    "is_connect",
-    "is_stopped",
-    "make_backend",
-    "read_cluster",
-]
+__all__ = ["Session", "check_resource_profile", "find_session", "make_backend"]
 
 
-def find_session(session: Any) -> Any:
+class Session(Protocol):
+    """A Spark session of either kind; `ClassicSession` and `ConnectSession` are the two.
+
+    Attributes
+    ----------
+    spark : pyspark.sql.SparkSession
+        The user's session. It is never stopped.
+    result_limit : int or None
+        The most bytes that the session can take back from a trial.
+    """
+
+    spark: Any
+    result_limit: int | None
+
+    def is_stopped(self) -> bool:
+        """Return whether the session can run no more jobs."""
+        ...
+
+    def read_cluster(self, resource_profile: Any = None) -> Cluster:
+        """Return what is known of the cluster, for trials that need `resource_profile`."""
+        ...
+
+    def register(self, resource_profile: Any) -> None:
+        """Have Spark look at a resource profile, and know it from here on; raise if it cannot."""
+        ...
+
+    def make_backend(self, cargo: Any, resource_profile: Any) -> Backend:
+        """Return what runs trials."""
+        ...
+
+
+def find_session(spark: Any) -> Session:
     """Return a session that is not stopped: the given one, the active one, or a new one.
 
     Parameters
     ----------
-    session : pyspark.sql.SparkSession or None
+    spark : pyspark.sql.SparkSession or None
         Of either kind.
+
+    Raises
+    ------
+    ImportError
+        If pyspark is not installed.
+    InvalidArgument
+        If the session is stopped, or of a kind that this pyspark is too old for.
+    InvalidArgumentType
+        If it is not a session.
     """
     try:
         from pyspark.sql import SparkSession
@@ -37,20 +69,28 @@ def find_session(session: Any) -> Any:
             "SparkTrials needs pyspark, which cannot be imported; "
             'hint: pip install "sparktune[spark]".'
         ) from error
-    if session is None:
-        session = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
-    if is_connect(session):
-        if not hasattr(session, "is_stopped"):
+    if spark is None:
+        spark = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
+    session: Session
+    if _is_connect(spark):
+        if not hasattr(spark, "is_stopped"):
             raise InvalidArgument(
                 "`spark_session` of SparkTrials must be a classic session with this version of "
                 "pyspark; hint: Spark Connect is supported with pyspark 4.0 or newer."
             )
-    elif not isinstance(session, SparkSession):
+        from sparktune._parallel.spark.connect import ConnectSession
+
+        session = ConnectSession(spark)
+    elif isinstance(spark, SparkSession):
+        from sparktune._parallel.spark.classic import ClassicSession
+
+        session = ClassicSession(spark)
+    else:
         raise InvalidArgumentType(
             "`spark_session` of SparkTrials must be a pyspark.sql.SparkSession or None; "
-            f"got {type(session).__name__}."
+            f"got {type(spark).__name__}."
         )
-    if is_stopped(session):
+    if session.is_stopped():
         raise InvalidArgument(
             "`spark_session` of SparkTrials must not be stopped; "
             "hint: SparkSession.builder.getOrCreate() makes a new one."
@@ -58,76 +98,23 @@ def find_session(session: Any) -> Any:
     return session
 
 
-def is_connect(session: Any) -> bool:
-    """Return whether a session is one of Spark Connect.
+def _is_connect(spark: Any) -> bool:
+    # By name: the classes of Spark Connect cannot be imported without gRPC.
+    return any(cls.__module__.startswith("pyspark.sql.connect") for cls in type(spark).__mro__)
+
+
+def check_resource_profile(session: Session, resource_profile: Any) -> None:
+    """Raise `InvalidArgument` if the cluster cannot have tasks with a resource profile.
 
     Parameters
     ----------
-    session : Any
-        A session.
-    """
-    return any(cls.__module__.startswith("pyspark.sql.connect") for cls in type(session).__mro__)
-
-
-def is_stopped(session: Any) -> bool:
-    """Return whether a session can run no more jobs.
-
-    Parameters
-    ----------
-    session : pyspark.sql.SparkSession
-        Of either kind.
-    """
-    if is_connect(session):
-        from sparktune._parallel.spark import connect
-
-        return connect.is_stopped(session)
-    return cluster.is_stopped(session.sparkContext)
-
-
-def read_cluster(session: Any, resource_profile: Any = None) -> Cluster:
-    """Read what is known of the cluster.
-
-    Parameters
-    ----------
-    session : pyspark.sql.SparkSession
-        Of either kind.
-    resource_profile : pyspark.resource.ResourceProfile, optional
-        What each trial needs.
-    """
-    if is_connect(session):
-        from sparktune._parallel.spark import connect
-
-        return connect.read_cluster(session, resource_profile)
-    return cluster.read_cluster(session, resource_profile)
-
-
-def check_resource_profile(session: Any, resource_profile: Any) -> None:
-    """Have Spark look at a resource profile, and know it from here on.
-
-    Parameters
-    ----------
-    session : pyspark.sql.SparkSession
-        Of either kind.
+    session : Session
+        The session, which knows the profile from here on.
     resource_profile : pyspark.resource.ResourceProfile
         What each trial needs.
-
-    Raises
-    ------
-    InvalidArgument
-        If the cluster cannot have tasks with such a profile.
     """
     try:
-        if is_connect(session):
-            from pyspark.sql import SparkSession
-
-            if SparkSession.getActiveSession() is not session:  # pyspark asks the active one
-                raise InvalidArgument(
-                    "`resource_profile` of SparkTrials needs `spark_session` to be the active "
-                    "session. Make the session of the trials the first that is made."
-                )
-            resource_profile.id  # noqa: B018  asks the server, and keeps what it says
-        else:
-            session.sparkContext.emptyRDD().withResources(resource_profile)  # runs no job
+        session.register(resource_profile)
     except InvalidArgument:
         raise
     except Exception as error:
@@ -137,14 +124,14 @@ def check_resource_profile(session: Any, resource_profile: Any) -> None:
 
 
 def make_backend(
-    session: Any, domain: Domain, resource_profile: Any, result_limit: int | None
+    session: Session, domain: Domain, resource_profile: Any, result_limit: int | None
 ) -> Backend:
-    """Return what runs trials on this kind of session.
+    """Return what runs the trials of a search.
 
     Parameters
     ----------
-    session : pyspark.sql.SparkSession
-        Of either kind.
+    session : Session
+        The session.
     domain : Domain
         What all trials share.
     resource_profile : pyspark.resource.ResourceProfile or None
@@ -152,22 +139,12 @@ def make_backend(
     result_limit : int or None
         The most bytes that the pickled result of a trial may have.
     """
-    if is_connect(session):
-        from sparktune._parallel.spark import connect
-
-        cargo = _pack(domain, min(result_limit or connect.RESULT_LIMIT, connect.RESULT_LIMIT))
-        return connect.ConnectBackend(session, cargo, resource_profile)
-    from sparktune._parallel.spark.classic import ClassicBackend
-
-    return ClassicBackend(session, _pack(domain, result_limit), resource_profile)
-
-
-def _pack(domain: Domain, result_limit: int | None) -> Cargo:
     assert domain.fn is not None
-    # Every executor has the cloudpickle inside pyspark.
-    return pack(
+    limits = [limit for limit in (result_limit, session.result_limit) if limit]
+    cargo = pack(
         domain.fn,
         domain.space.program,
-        pickler="pyspark.cloudpickle",
-        result_limit=result_limit,
+        pickler="pyspark.cloudpickle",  # which every executor has
+        result_limit=min(limits, default=None),
     )
+    return session.make_backend(cargo, resource_profile)

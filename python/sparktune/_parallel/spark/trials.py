@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sparktune._parallel.parallelism import MAX_PARALLELISM, check_parallelism
 from sparktune._parallel.spark import cluster
 from sparktune._parallel.spark.sessions import (
+    Session,
     check_resource_profile,
     find_session,
-    is_stopped,
     make_backend,
-    read_cluster,
 )
 from sparktune._parallel.trials import ParallelTrials
 from sparktune.exceptions import BackendLost, InvalidArgument
@@ -29,9 +28,9 @@ logger = logging.getLogger("sparktune.spark")
 class SparkTrials(ParallelTrials):
     """The trials of a search that runs on Spark: each trial is one Spark job with one task.
 
-    The driver proposes trials, the workers evaluate them, several at once. The objective and all
-    that it refers to must be picklable. For an objective that runs Spark jobs itself (MLlib, say),
-    use `Trials`.
+    The driver suggests trials, and the workers evaluate them, several at once. The objective and
+    everything it refers to must be picklable. For an objective that runs Spark jobs itself, with
+    MLlib for example, use `Trials`.
 
     Parameters
     ----------
@@ -40,10 +39,11 @@ class SparkTrials(ParallelTrials):
         number of executors, in local mode that of the task slots. A number above what the cluster
         can run at once is reduced to that, unless the cluster can grow (dynamic allocation).
     timeout : float or None, default None
-        Seconds that `fmin` may take, greater than 0. Then the trials that run are cancelled, and
-        `fmin` returns; finished trials are kept. Goes before the `timeout` of `fmin`.
+        Time limit for `fmin` in seconds, greater than 0. Then running trials are cancelled, and
+        `fmin` returns; finished trials are kept. Takes precedence over the `timeout` of `fmin`.
     loss_threshold : float or None, default None
-        The search ends when a loss is below it. Goes before the `loss_threshold` of `fmin`.
+        The search ends when a loss is below it. Takes precedence over the `loss_threshold` of
+        `fmin`.
     spark_session : pyspark.sql.SparkSession, optional
         Classic or of Spark Connect; by default the active session, or a new one. Not stopped, and
         not pickled with the object.
@@ -51,15 +51,14 @@ class SparkTrials(ParallelTrials):
         What each trial needs (stage-level scheduling), such as two cores or a GPU. Ignored, with a
         warning, in local mode; refused where the cluster cannot do it.
     trial_timeout : float or None, default None
-        Seconds that one trial may take, from when its task starts. Then the job is cancelled,
-        whatever it is doing; the trial ends with the error `sparktune.exceptions.TrialTimeout`,
-        and the search goes on.
+        Time limit for one trial in seconds, from the start of its task. Then the job is cancelled;
+        the trial fails with `sparktune.exceptions.TrialTimeout`, and the search goes on.
 
     Attributes
     ----------
     parallelism : int
-        The number that was decided on. A search follows the cluster as it shrinks and grows, up to
-        the number that was asked for.
+        The most trials at once. A search follows the cluster as it shrinks and grows, up to the
+        number that was asked for.
     user_specified_parallelism : int or None
         The number that was asked for.
 
@@ -74,7 +73,7 @@ class SparkTrials(ParallelTrials):
     """
 
     # On the class, so that views and unpickled objects have them.
-    _spark: Any = None
+    _session: Session | None = None
     _resource_profile: Any = None
     _logger = logger
 
@@ -91,17 +90,21 @@ class SparkTrials(ParallelTrials):
         super().__init__(timeout, loss_threshold, trial_timeout)
         requested = check_parallelism(parallelism)
         self.user_specified_parallelism = parallelism
-        self._spark = find_session(spark_session)
-        self._set_up_cluster(requested, resource_profile)
+        self._set_up(find_session(spark_session), requested, resource_profile)
         self.refresh()
 
     def __getstate__(self) -> dict[str, Any]:
         # A session belongs to its process; so does a profile, which may hold a Java object.
-        dropped = ("_spark", "_resource_profile")
+        dropped = ("_session", "_resource_profile")
         return {key: value for key, value in super().__getstate__().items() if key not in dropped}
 
-    def _set_up_cluster(self, requested: int | None, resource_profile: Any) -> None:
-        found = read_cluster(self._spark)
+    @property
+    def _spark(self) -> Any:
+        """The user's session, None in an unpickled object."""
+        return None if self._session is None else self._session.spark
+
+    def _set_up(self, session: Session, requested: int | None, resource_profile: Any) -> None:
+        found = session.read_cluster()
         if resource_profile is not None:
             if found.local:
                 logger.warning(
@@ -110,24 +113,26 @@ class SparkTrials(ParallelTrials):
                 )
                 resource_profile = None
             else:
-                check_resource_profile(self._spark, resource_profile)
-                found = read_cluster(self._spark, resource_profile)
+                check_resource_profile(session, resource_profile)
+                found = session.read_cluster(resource_profile)
         self.parallelism = cluster.decide_parallelism(requested, found)
         self._resource_profile = resource_profile
+        self._session = session
 
     def _make_backend(self, domain: Domain) -> Backend:
-        if self._spark is None:  # unpickled
-            self._spark = find_session(None)
-            self._set_up_cluster(self.user_specified_parallelism, self._resource_profile)
-        if is_stopped(self._spark):
+        session = self._session
+        if session is None:  # unpickled
+            session = find_session(None)
+            self._set_up(session, self.user_specified_parallelism, self._resource_profile)
+        if session.is_stopped():
             raise InvalidArgument(
                 "The Spark session of SparkTrials must not be stopped. Make a session, and a new "
                 "SparkTrials with it; to go on with these trials, pickle and unpickle them."
             )
         try:
-            return make_backend(self._spark, domain, self._resource_profile, self.result_limit)
+            return make_backend(session, domain, self._resource_profile, self.result_limit)
         except Exception as error:
-            if not is_stopped(self._spark):
+            if not session.is_stopped():
                 raise
             raise BackendLost(
                 "The Spark session was stopped while the search began, so no trial can run."
