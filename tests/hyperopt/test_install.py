@@ -8,7 +8,6 @@ import pytest
 
 import sparktune
 from sparktune._hyperopt.left_out import LEFT_OUT
-from sparktune._hyperopt.logs import follow_hyperopt
 
 
 def run(code):
@@ -158,11 +157,28 @@ class TestLoggers:
             logger.removeHandler(handler)
         assert got == ["here"]
 
-    def test_doing_it_again_makes_no_circle(self):
-        follow_hyperopt()
-        chain = []
-        logger = logging.getLogger("sparktune.spark")
-        while logger is not None:
-            chain.append(logger.name)
-            logger = logger.parent
-        assert chain == ["sparktune.spark", "hyperopt-spark", "sparktune", "hyperopt", "root"]
+    @pytest.mark.parametrize("name", ["hyperopt-spark", "hyperopt.tpe", "hyperopt.base"])
+    def test_hyperopts_own_loggers_stay_as_they_are(self, name):
+        """With both libraries there, what is set for ours leaves Hyperopt's output alone."""
+        theirs = logging.getLogger(name)
+        parent = "hyperopt" if name.startswith("hyperopt.") else "root"
+        assert theirs.parent.name == parent
+        logging.getLogger("sparktune").setLevel(logging.CRITICAL)
+        assert theirs.isEnabledFor(logging.WARNING)
+        got = []
+
+        class Handler(logging.Handler):
+            def emit(self, record):
+                got.append(record.getMessage())
+
+        ours, handler = logging.getLogger("sparktune"), Handler()
+        ours.addHandler(handler)
+        try:
+            theirs.warning("theirs")
+        finally:
+            ours.removeHandler(handler)
+        assert got == []
+
+    def test_each_handler_gets_a_record_once(self, caplog):
+        logging.getLogger("sparktune.spark").warning("here")
+        assert caplog.messages == ["here"]

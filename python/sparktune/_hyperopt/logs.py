@@ -1,8 +1,8 @@
 """Lets the logger names of Hyperopt govern the loggers of sparktune.
 
 Code that quiets Hyperopt does so by name: ``logging.getLogger("hyperopt-spark").setLevel(...)``.
-Those loggers are put above ours, so their levels and handlers apply to ours as well. The name
-`sparktune` is above all of them but `hyperopt`.
+What is set there, levels and handlers, counts for ours as well. Hyperopt's loggers are only read:
+each of ours has a stand-in for one of them as its parent.
 """
 
 from __future__ import annotations
@@ -24,16 +24,41 @@ _COUNTERPARTS = {
 }
 
 
-def follow_hyperopt() -> None:
-    """Put Hyperopt's loggers between ours and the root logger; done when sparktune is imported.
+class _StandIn:
+    """What `logging` asks of a parent: the settings of one logger, below another parent.
 
-    From below to above: ``sparktune.tpe``, ``hyperopt.tpe``, ``sparktune``, ``hyperopt``, root.
+    Parameters
+    ----------
+    name : str
+        The logger of Hyperopt's whose settings these are.
+    parent : logging.Logger
+        Where to go on.
+    """
+
+    def __init__(self, name: str, parent: logging.Logger) -> None:
+        self.name = name
+        self.parent = parent
+
+    @property
+    def level(self) -> int:
+        return logging.getLogger(self.name).level
+
+    @property
+    def handlers(self) -> list[logging.Handler]:
+        return logging.getLogger(self.name).handlers
+
+    @property
+    def propagate(self) -> bool:
+        return logging.getLogger(self.name).propagate
+
+
+def follow_hyperopt() -> None:
+    """Give our loggers their parents; done when sparktune is imported.
+
+    From below to above: ``sparktune.tpe``, what is set for ``hyperopt.tpe``, ``sparktune``, what is
+    set for ``hyperopt``, root.
     """
     package = logging.getLogger("sparktune")
-    # First of all: a logger that is made after its children takes them over.
-    above = logging.getLogger("hyperopt")
+    package.parent = _StandIn("hyperopt", logging.getLogger())  # type: ignore[assignment]
     for ours, theirs in _COUNTERPARTS.items():
-        between = logging.getLogger(theirs)
-        between.parent = package
-        logging.getLogger(ours).parent = between
-    package.parent = above
+        logging.getLogger(ours).parent = _StandIn(theirs, package)  # type: ignore[assignment]
