@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sparktune._tracking.plot import wants_log_axis
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -35,9 +37,8 @@ default_status_colors: dict[str, str] = {
 
 _BEST_COLOR = "#e6550d"
 _REST_COLOR = "#c8c8c8"
-# Values, and losses, that span more than this factor are shown on a logarithmic axis.
+# Values of a hyperparameter that span more than this factor are shown on a logarithmic axis.
 _LOG_RATIO = 500.0
-_LOG_RATIO_LOSS = 20.0
 
 
 @dataclass(frozen=True)
@@ -58,16 +59,10 @@ def _points(trials: Any) -> list[_Point]:
         result = trial["result"]
         loss = result.get("loss")
         value = math.nan if loss is None else float(loss)
+        finite = value if math.isfinite(value) else math.nan
         vals = {label: float(v[0]) for label, v in trial["misc"]["vals"].items() if len(v)}
-        points.append(
-            _Point(
-                index=index,
-                tid=trial["tid"],
-                status=str(result.get("status", "new")),
-                loss=value if math.isfinite(value) else math.nan,
-                vals=vals,
-            )
-        )
+        status = str(result.get("status", "new"))
+        points.append(_Point(index, trial["tid"], status, finite, vals))
     return points
 
 
@@ -198,7 +193,7 @@ def main_plot_history(
             label="no loss",
         )
 
-    if losses.min() > 0 and losses.max() / losses.min() > _LOG_RATIO_LOSS:
+    if wants_log_axis(list(losses)):
         axes.set_yscale("log")
     axes.set_xlabel("trial")
     axes.set_ylabel("loss")
@@ -275,7 +270,7 @@ def main_plot_vars(
     columns: int = 5,
     arrange_by_loss: bool = False,
 ) -> Figure | None:
-    """Plot the values each hyperparameter took, one panel a hyperparameter, coloured by loss.
+    """Plot the values of each hyperparameter, one panel per hyperparameter, coloured by loss.
 
     A panel holds only the trials in which its hyperparameter was active.
 
@@ -316,15 +311,7 @@ def main_plot_vars(
     if not labels:
         raise ValueError("The trials must have hyperparameters to plot; these have none.")
 
-    across = min(columns, len(labels))
-    down = math.ceil(len(labels) / across)
-    if plt.get_fignums() and not plt.gcf().axes:
-        figure: Figure = plt.gcf()
-        figure.set_layout_engine("constrained")
-    else:
-        figure = plt.figure(figsize=(3.0 * across + 1.0, 2.4 * down + 0.4), layout="constrained")
-    panels = figure.subplots(down, across, squeeze=False)
-
+    figure, panels = _panels(plt, len(labels), columns)
     # The scale belongs to the coloured trials. A few terrible losses would make all the others look
     # alike, so it ends before them.
     ranked = sorted(kept, key=lambda point: point.loss)[:colorize_best]
@@ -342,15 +329,8 @@ def main_plot_vars(
         if grey:
             _scatter(axes, grey, label, arrange_by_loss, color=_REST_COLOR)
         if coloured:
-            drawn = _scatter(
-                axes,
-                coloured,
-                label,
-                arrange_by_loss,
-                c=[point.loss for point in coloured],
-                cmap="viridis",
-                norm=norm,
-            )
+            style = {"c": [point.loss for point in coloured], "cmap": "viridis", "norm": norm}
+            drawn = _scatter(axes, coloured, label, arrange_by_loss, **style)
             shaded = shaded or drawn
         _label_panel(axes, label, [point.vals[label] for point in shown], fontsize)
     for axes in panels.flat[len(labels) :]:
@@ -362,11 +342,23 @@ def main_plot_vars(
             shaded,
             ax=panels,
             extend="max" if worst < scale[-1] else "neither",
-            aspect=max(20, 15 * down),
+            aspect=max(20, 15 * len(panels)),
         )
         bar.set_label("loss", fontsize=fontsize)
         bar.ax.tick_params(labelsize=fontsize - 2)
     return _shown(plt, figure, do_show)
+
+
+def _panels(plt: Any, count: int, columns: int) -> tuple[Figure, Any]:
+    """Return a figure, the current one if it is empty, and its rows of at least `count` axes."""
+    across = min(columns, count)
+    down = math.ceil(count / across)
+    if plt.get_fignums() and not plt.gcf().axes:
+        figure: Figure = plt.gcf()
+        figure.set_layout_engine("constrained")
+    else:
+        figure = plt.figure(figsize=(3.0 * across + 1.0, 2.4 * down + 0.4), layout="constrained")
+    return figure, figure.subplots(down, across, squeeze=False)
 
 
 def _scatter(
@@ -386,8 +378,7 @@ def _label_panel(axes: Axes, label: str, values: Sequence[float], fontsize: int)
     """Set a panel's title and scale."""
     from matplotlib.ticker import MaxNLocator
 
-    low, high = min(values), max(values)
-    if low > 0 and high / low > _LOG_RATIO:
+    if wants_log_axis(values, _LOG_RATIO):
         axes.set_yscale("log")
     elif len(set(values)) <= 10 and all(value.is_integer() for value in values):
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
