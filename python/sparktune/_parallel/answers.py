@@ -1,4 +1,4 @@
-"""Reads on the driver what a task answered; see `sparktune._worker.task`."""
+"""Reads the answers of tasks on the driver; see `sparktune._worker.task`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ logger = logging.getLogger("sparktune.dispatch")
 
 
 def failed(trial: Trial, error: BaseException) -> Finished:
-    """Return the outcome of a trial of which a worker has no traceback.
+    """Return the outcome of a trial that failed outside its objective.
 
     Parameters
     ----------
     trial : Trial
         The document.
     error : BaseException
-        What happened. Of errors that are ours, our own frames say nothing to anybody.
+        What happened. The traceback of a `JobFailed` is left out: it shows our own frames only.
     """
     described = TrialError.from_exception(error)
     if isinstance(error, JobFailed):
@@ -36,7 +36,7 @@ def failed(trial: Trial, error: BaseException) -> Finished:
 
 
 def finished(trial: Trial, answer: bytes, tracked: TrackedRun | None = None) -> Finished:
-    """Turn what a task answered into what the search loop is told.
+    """Return the outcome of a trial, from the answer of its task.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def finished(trial: Trial, answer: bytes, tracked: TrackedRun | None = None) -> 
     answer : bytes
         A pickled `sparktune._worker.task.Answer`.
     tracked : TrackedRun, optional
-        Is told what the worker has to say about its logging.
+        Receives the worker's messages about its logging.
     """
     kind, *body, meta = pickle.loads(answer)
     if tracked is not None:

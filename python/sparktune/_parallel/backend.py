@@ -13,16 +13,16 @@ __all__ = ["Backend", "BackendLost", "JobFailed"]
 class Backend(Protocol):
     """Where trials run. `submit` and `cancel` are called from several threads at once.
 
-    A back end is made for one search, from a `sparktune._parallel.cargo.Cargo`. It ships
+    A back end serves one search and is made from a `sparktune._parallel.cargo.Cargo`. It ships
     ``cargo.data`` and each of ``cargo.parcels`` (the data of `sparktune.with_data`) to its workers
-    by the best means that it has, once, and builds what runs a trial with ``cargo.task(shipped,
-    parcels)``, where `shipped` and the values of `parcels` are bytes, objects with bytes as their
-    ``value``, or functions that return bytes or a mapped file on the worker
+    once, by the best means that it has, and gets the function that runs a trial from
+    ``cargo.task(shipped, parcels)``. `shipped` and the values of `parcels` are bytes, objects with
+    bytes as their ``value``, or functions that return bytes or a mapped file on the worker
     (`sparktune._worker.task.mapped`).
     """
 
     def thread_body(self, body: Callable[[], None]) -> Callable[[], None]:
-        """Return `body` as it must run on a thread of its own; called on the caller's thread."""
+        """Return `body` prepared for a thread of its own; called on the caller's thread."""
         ...
 
     def submit(self, tag: str, payload: bytes, description: str) -> bytes:
@@ -31,7 +31,7 @@ class Backend(Protocol):
         Parameters
         ----------
         tag : str
-            Names the trial for `cancel`; unique.
+            Identifies the trial for `cancel`; unique.
         payload : bytes
             See `sparktune._worker.task.encode_payload`.
         description : str
@@ -52,26 +52,27 @@ class Backend(Protocol):
         ...
 
     def cancel(self, tag: str) -> None:
-        """Stop the trial, if it runs; its `submit` then ends soon, however it likes."""
+        """Stop the trial if it runs; its `submit` then returns or raises soon."""
         ...
 
     def started(self, tag: str) -> float | None:
         """Return when a trial that was submitted began to run, by the clock `time.monotonic`.
 
-        Infinity stands for a trial that waits for a slot, None for one of which that is unknown.
-        Called on the search's thread when a trial may have had its time: must not wait for long.
+        Infinity means that the trial waits for a slot, None that the time is unknown. Called on the
+        search's thread when a trial may have timed out: must not block for long.
         """
         ...
 
     def slots(self) -> int | None:
-        """Return how many trials should run at once, as things stand.
+        """Return how many trials should run at once now.
 
-        Called when the search begins and then, at most once a second, on a thread of its own. None
-        stands for no bound of the back end's own: where that is unknown, or where work that waits
-        makes it grow. If None at first, it is not asked for again. Less than 1 counts as 1.
+        Called when the search begins and then, at most once per second, on a thread of its own.
+        None means that the back end sets no limit: the number is unknown, or the back end grows
+        while work waits. If it is None at first, it is not asked for again. Less than 1 counts as
+        1.
         """
         ...
 
     def close(self) -> None:
-        """Let go of everything that was made for the search."""
+        """Release everything that was made for the search."""
         ...

@@ -1,4 +1,4 @@
-"""What may travel to a worker, and how to say which variable may not."""
+"""What can travel to a worker, and which variable cannot."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = [
 ]
 
 LARGE_OBJECTIVE = 5 * 1024 * 1024
-"""Pickled bytes from which on an objective's data should go by `sparktune.with_data`."""
+"""The size of a pickled objective above which its data should travel by `sparktune.with_data`."""
 
-# By name, so that classic, Connect and pandas-on-Spark classes of all versions are met without an
-# import. Models of pyspark.ml are met by the JavaObject inside them.
+# By name, so that classic, Connect and pandas-on-Spark classes of all versions are recognized
+# without an import. Models of pyspark.ml are recognized by the JavaObject inside them.
 _DRIVER_ONLY = {
     "SparkContext",
     "SparkSession",
@@ -72,13 +72,13 @@ def find_culprit(obj: Any, bad: Callable[[Any], bool]) -> tuple[str, Any] | None
     obj : Any
         Where to start: usually the objective.
     bad : callable
-        Whether a value cannot travel. Must be true of `obj` itself for a sensible answer.
+        Whether a value cannot travel. Must be true of `obj` itself.
 
     Returns
     -------
     (str, Any) or None
-        How the objective calls the variable, such as ``cfg['db'].lock``, and its value. None if
-        no part of `obj` is bad by itself.
+        How the objective names the variable, such as ``cfg['db'].lock``, and its value. None if no
+        part of `obj` is bad by itself.
     """
     found = None
     path = ""
@@ -96,7 +96,7 @@ def find_culprit(obj: Any, bad: Callable[[Any], bool]) -> tuple[str, Any] | None
 
 
 def _parts(obj: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Yield what pickling `obj` pickles too, by the name that its code uses."""
+    """Yield what is pickled with `obj`, by the name that its code uses."""
     if isinstance(obj, functools.partial):
         yield f"{path}.func" if path else _name_of(obj.func), obj.func
         for i, value in enumerate(obj.args):
@@ -218,7 +218,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def large_objective_warning(objective: Any, size: int) -> str:
-    """Return the text that says how to ship the data of a large objective.
+    """Return the warning that says how to ship the data of a large objective.
 
     Parameters
     ----------
@@ -238,7 +238,7 @@ def large_objective_warning(objective: Any, size: int) -> str:
 
 
 def _large_parts(obj: Any, depth: int) -> Iterator[str]:
-    """Yield the names of parts of an objective that say themselves that they are large."""
+    """Yield the names of large parts of an objective, as far as their sizes can be asked for."""
     for name, value in _parts(obj, ""):
         size = getattr(value, "nbytes", None)
         if isinstance(value, (str, bytes, bytearray)):

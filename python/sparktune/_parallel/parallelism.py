@@ -1,4 +1,4 @@
-"""How many trials may run at once, whatever they run on."""
+"""How many trials may run at once, on any back end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ __all__ = ["MAX_PARALLELISM", "at_most_max", "check_parallelism", "warn_if_idle"
 logger = logging.getLogger("sparktune.dispatch")
 
 MAX_PARALLELISM = 128
-"""The most trials at once. More would leave the sampler guessing, and the driver's threads busy."""
+"""The most trials at once. With more, suggestions would know too few results, and the driver would
+run out of processor time."""
 
 
 def check_parallelism(parallelism: Any, owner: str = "SparkTrials") -> int | None:
@@ -62,7 +63,7 @@ def at_most_max(parallelism: int) -> int:
 
 
 def warn_if_idle(parallelism: int, max_evals: int | None) -> None:
-    """Warn of slots that a search can never fill.
+    """Warn about slots that a search can never fill.
 
     Parameters
     ----------

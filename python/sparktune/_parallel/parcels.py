@@ -1,4 +1,4 @@
-"""Packs the data of `with_data` so that a worker can read them without a copy."""
+"""Packs the data of `with_data` so that a worker can read it without a copy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ALIGNMENT = 64
 
 @dataclass(frozen=True)
 class Parcel:
-    """Data that are shipped beside the cargo; `sparktune._worker.task` unpacks them.
+    """Data that is shipped beside the cargo; `sparktune._worker.task` unpacks it.
 
     A parcel is written as one block of bytes: the number of pieces and their lengths as 64-bit
     integers, then the pieces, each at a multiple of 64. The first piece is a pickle; the others
@@ -27,7 +27,7 @@ class Parcel:
     Attributes
     ----------
     key : str
-        Hash of the contents; names the parcel on workers.
+        Hash of the contents; identifies the parcel on workers.
     pieces : tuple
         Objects with the buffer protocol.
     """

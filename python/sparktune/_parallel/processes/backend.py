@@ -38,16 +38,16 @@ _THREAD_VARIABLES = (
 
 
 class ProcessBackend:
-    """Runs each trial in a worker process, which it starts when needed and uses again.
+    """Runs each trial in a worker process, which it starts when needed and reuses.
 
     Parameters
     ----------
     cargo : Cargo
-        What all trials share. Each worker gets it once. Parcels are files that workers map, so
-        that they share the memory; the files have no name, so none is left behind.
+        What all trials share; sent to each worker once. Parcels are files that workers map, so that
+        they share the memory; the files have no name, so none is left behind.
     parallelism : int
-        How many workers share the processors. Each gets its part of them for the threads of
-        numerical libraries, unless the environment says how many there shall be.
+        How many workers share the processors. Each gets its share for the threads of numerical
+        libraries, unless the environment sets their number.
     """
 
     def __init__(self, cargo: Cargo, parallelism: int) -> None:
@@ -104,7 +104,7 @@ class ProcessBackend:
                     return worker
             if worker is None:
                 break
-            worker.end()  # something has killed it; its next trial must not pay for that
+            worker.end()  # something has killed it; that must not fail the next trial
         try:
             files = [file.fileno() for file in self._files]
             worker = Worker(self._guard, self._task, files, self._environment)
@@ -138,7 +138,7 @@ class ProcessBackend:
         return None
 
     def slots(self) -> int | None:
-        """Return None: the system shares its processors among whatever runs."""
+        """Return None: the operating system shares the processors among the workers."""
         return None
 
     def close(self) -> None:
@@ -146,7 +146,7 @@ class ProcessBackend:
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
-            for worker in self._running.values():  # what the dispatcher has given up
+            for worker in self._running.values():  # those that the dispatcher has given up
                 worker.kill()
         for worker in idle:
             worker.hang_up()

@@ -1,4 +1,10 @@
-"""`Worker`: a process that runs trials; `Guard`: what kills workers when the driver dies."""
+"""`Worker`: a process that runs trials; `Guard`: what kills workers when the driver dies.
+
+Why not loky or `concurrent.futures`, which also keep processes: there a worker that is killed
+breaks the pool, and with it the trials of all other workers, whereas a cancelled or timed-out trial
+must cost itself only; and whatever an objective has started must go when the trial does, or when
+the driver is killed, so each worker leads a process group that somebody watches.
+"""
 
 from __future__ import annotations
 

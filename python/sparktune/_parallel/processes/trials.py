@@ -23,11 +23,11 @@ logger = logging.getLogger("sparktune.dispatch")
 class ProcessTrials(ParallelTrials):
     """The trials of a search that runs in several processes of this machine, without Spark.
 
-    The driver proposes trials; worker processes evaluate them and are used again for the next. They
-    are fresh interpreters, not copies of this process: so the objective and all that it refers to
-    must be picklable (functions of notebooks and closures are), and a script needs no
-    ``if __name__ == "__main__":``. What a trial does to its process, a crash included, costs that
-    trial only. See docs/parallel.md.
+    The driver suggests trials; worker processes evaluate them and are reused. They are fresh
+    interpreters, not copies of this process: the objective and everything it refers to must be
+    picklable (functions of notebooks and closures are), and a script does not need
+    ``if __name__ == "__main__":``. If a trial crashes its process, only that trial fails. See
+    docs/parallel.md.
 
     Parameters
     ----------
@@ -35,18 +35,19 @@ class ProcessTrials(ParallelTrials):
         The most trials at once, up to 128. None (and, with a warning, zero or less) means the
         number of processors.
     timeout : float or None, default None
-        Seconds that `fmin` may take, greater than 0. Then the trials that run are cancelled, and
-        `fmin` returns; finished trials are kept. Goes before the `timeout` of `fmin`.
+        Time limit for `fmin` in seconds, greater than 0. Then running trials are cancelled, and
+        `fmin` returns; finished trials are kept. Takes precedence over the `timeout` of `fmin`.
     loss_threshold : float or None, default None
-        The search ends when a loss is below it. Goes before the `loss_threshold` of `fmin`.
+        The search ends when a loss is below it. Takes precedence over the `loss_threshold` of
+        `fmin`.
     trial_timeout : float or None, default None
-        Seconds that one trial may take. Then its process is killed, whatever it is doing; the trial
-        ends with the error `sparktune.exceptions.TrialTimeout`, and the search goes on.
+        Time limit for one trial in seconds. Then its process is killed; the trial fails with
+        `sparktune.exceptions.TrialTimeout`, and the search goes on.
 
     Attributes
     ----------
     parallelism : int
-        The number that was decided on.
+        The most trials at once.
     user_specified_parallelism : int or None
         The number that was asked for.
 
