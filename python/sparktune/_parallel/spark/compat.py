@@ -2,7 +2,7 @@
 
 Each use says what breaks without it, and which public API would replace it. All have a fallback:
 where a version of pyspark lacks them, the search runs with less comfort. (Spark Connect needs
-none: all that `connect.py` uses is public.)
+none: all that `connect.py` uses is public.) `sc` is the user's `SparkContext`.
 """
 
 from __future__ import annotations
@@ -42,11 +42,6 @@ def is_stopped(sc: Any) -> bool:
 
     Uses ``_jsc``. Without it: a stopped session is noticed only when a job fails, and every trial
     that is left fails. Public replacement: `SparkContext.isStopped`, which pyspark lacks.
-
-    Parameters
-    ----------
-    sc : pyspark.SparkContext
-        The context.
     """
     try:
         return sc._jsc is None or bool(sc._jsc.sc().isStopped())
@@ -59,11 +54,6 @@ def executor_count(sc: Any) -> int | None:
 
     Uses the JVM's status tracker. Without it: the default `parallelism` is Spark's
     ``defaultParallelism``. Public replacement: ``getExecutorInfos`` in `pyspark.StatusTracker`.
-
-    Parameters
-    ----------
-    sc : pyspark.SparkContext
-        The context.
     """
     try:
         # The driver is in the list too.
@@ -83,8 +73,6 @@ def task_slots(sc: Any, resource_profile: Any = None) -> int | None:
 
     Parameters
     ----------
-    sc : pyspark.SparkContext
-        The context.
     resource_profile : pyspark.resource.ResourceProfile, optional
         What each task needs; the default of the application if None.
     """
@@ -111,8 +99,6 @@ def task_started(sc: Any, tag: str, is_group: bool = False) -> float | None:
 
     Parameters
     ----------
-    sc : pyspark.SparkContext
-        The context.
     tag : str
         A tag that only this job has.
     is_group : bool
@@ -148,11 +134,6 @@ def has_pinned_threads(sc: Any) -> bool:
     Uses the class of ``_gateway``. Without it: tags of one trial might be given to another, and its
     job be cancelled. Public replacement: none; the environment variable alone does not tell, since
     it counts when the gateway is made.
-
-    Parameters
-    ----------
-    sc : pyspark.SparkContext
-        The context.
     """
     from py4j.clientserver import ClientServer
 
@@ -196,13 +177,6 @@ def runs_a_python_by_chance(sc: Any, is_local: bool) -> bool:
 
     That is what Spark does where `PYSPARK_PYTHON` is not set, so that a script which is run by the
     Python of an environment that is not activated has workers which lack all its packages.
-
-    Parameters
-    ----------
-    sc : pyspark.SparkContext
-        The context.
-    is_local : bool
-        Whether tasks run on this machine.
     """
     python = getattr(sc, "pythonExec", None)
     return is_local and "PYSPARK_PYTHON" not in os.environ and python == "python3"
@@ -244,11 +218,6 @@ def forget_pickled(broadcast: Any) -> None:
 
     Uses ``_pickle_registry``. Without it: the next job that the user starts on this thread ships
     the variable too. Public replacement: none.
-
-    Parameters
-    ----------
-    broadcast : pyspark.Broadcast
-        The variable.
     """
     registry = getattr(broadcast, "_pickle_registry", None)
     if registry is not None:
