@@ -193,7 +193,7 @@ def main_plot_history(
             label="no loss",
         )
 
-    if wants_log_axis(list(losses)):
+    if wants_log_axis(losses.tolist()):
         axes.set_yscale("log")
     axes.set_xlabel("trial")
     axes.set_ylabel("loss")
