@@ -65,7 +65,7 @@ def worker_run(payload: Mapping[str, Any] | None, any_thread: bool = True) -> It
     payload : mapping or None
         What `TrackedRun.payload` returned; ``None`` does nothing.
     any_thread : bool
-        Whether logging on threads that the objective starts lands in the run too. True where the
+        Whether logging on threads that the objective starts lands in the run too. True if the
         process runs one trial at a time.
     """
     if payload is None:
@@ -110,6 +110,7 @@ class _Trial:
     # -- around the objective ------------------------------------------------------------------
 
     def enter(self) -> None:
+        """Set the environment up, and MLflow too if it is imported or as soon as it is."""
         settings: dict[str, str | None] = dict.fromkeys(_VARIABLES)
         settings.update(self.payload.get("environment", {}))
         settings[_FILE_STORE] = os.environ.get(_FILE_STORE)  # put back after the trial
@@ -137,7 +138,7 @@ class _Trial:
         patch_start_run(self)
 
     def log_to_nowhere(self, reason: str) -> None:
-        """Give the objective a store that is thrown away, so that its logging fails no trial."""
+        """Give the objective a store that is thrown away, so that its logging never fails."""
         if reason:
             leave_note(
                 "What objectives log to MLflow themselves is lost on workers that cannot log there "
@@ -164,6 +165,7 @@ class _Trial:
         os.environ["MLFLOW_EXPERIMENT_ID"] = run.info.experiment_id
 
     def leave(self) -> None:
+        """Put everything back."""
         try:
             if self.hook is not None:
                 self.hook.remove()
@@ -224,7 +226,7 @@ class _Trial:
     def _start_elsewhere(
         self, original: Callable[..., Any], given: dict[str, Any], stack: list[Any]
     ) -> Any:
-        """Open a run under a parent that has nothing to do with this search."""
+        """Open a run under a parent outside of this search."""
         hidden = stack[:]
         stack.clear()
         try:
@@ -233,7 +235,7 @@ class _Trial:
             stack[:0] = hidden
 
     def _describe(self, given: Mapping[str, Any]) -> None:
-        """Give the trial's run the name and tags that the objective wants its run to have."""
+        """Give the trial's run the name and tags that the objective gave its own."""
         tags = {str(key): str(value) for key, value in (given.get("tags") or {}).items()}
         if given.get("run_name"):
             tags["mlflow.runName"] = str(given["run_name"])
