@@ -34,6 +34,7 @@ class FakeBackend:
         self.running = 0
         self.most = 0
         self.submitted = []
+        self.began = threading.Semaphore(0)
         self.cancelled = {}
         self.closed = 0
         self.free = None
@@ -49,6 +50,7 @@ class FakeBackend:
             self.running += 1
             self.most = max(self.most, self.running)
             self.cancelled.setdefault(tag, threading.Event())
+        self.began.release()
         try:
             answer = self.run(self, tag, values)
         finally:
@@ -68,6 +70,17 @@ class FakeBackend:
 
     def close(self):
         self.closed += 1
+
+
+def wait_for_jobs(backend, count):
+    for _ in range(count):
+        assert backend.began.acquire(timeout=20)
+
+
+def wait_for_answers(dispatcher):
+    """Wait until no thread has a job; `wait` has not been told of them yet."""
+    while dispatcher._airborne:
+        time.sleep(0.001)
 
 
 def until_cancelled(backend, tag, values):
@@ -102,8 +115,10 @@ def test_runs_trials_and_returns_validated_results(make):
 
 
 def test_never_more_trials_at_once_than_parallelism(make):
+    together = threading.Barrier(3, timeout=20)
+
     def run(backend, tag, values):
-        time.sleep(0.01)
+        together.wait()
         return 0.0
 
     backend, dispatcher = make(run, parallelism=3)
@@ -113,7 +128,7 @@ def test_never_more_trials_at_once_than_parallelism(make):
             dispatcher.start(trial(started))
             started += 1
         ended += dispatcher.wait(None)
-    assert backend.most <= 3
+    assert backend.most == 3
     assert sorted(f.trial["tid"] for f in ended) == list(range(30))
     assert len(dispatcher._threads) <= 3
 
@@ -160,8 +175,7 @@ def test_wait_returns_all_that_ended_together(make):
     _, dispatcher = make(parallelism=4)
     for tid in range(4):
         dispatcher.start(trial(tid))
-    while dispatcher._airborne:
-        time.sleep(0.001)
+    wait_for_answers(dispatcher)
     assert len(dispatcher.wait(None)) == 4
 
 
@@ -184,11 +198,9 @@ def test_cancel_returns_what_ran_and_ignores_late_answers(make):
     trials = [trial(0), trial(1)]
     for one in trials:
         dispatcher.start(one)
-    while len(backend.submitted) < 2:
-        time.sleep(0.001)
+    wait_for_jobs(backend, 2)
     assert dispatcher.cancel() == trials
-    while dispatcher._airborne:
-        time.sleep(0.001)
+    wait_for_answers(dispatcher)
     assert dispatcher.wait(0.05) == []
     assert dispatcher.cancel() == []
 
@@ -199,8 +211,7 @@ def test_trials_can_run_after_a_cancellation(make):
 
     backend, dispatcher = make(run)
     dispatcher.start(trial(0, hang=True))
-    while not backend.submitted:
-        time.sleep(0.001)
+    wait_for_jobs(backend, 1)
     dispatcher.cancel()
     dispatcher.start(trial(1, hang=False))
     (finished,) = dispatcher.wait(None)
@@ -240,8 +251,7 @@ def test_close_cancels_again_what_a_cancellation_overtook(make):
     backend = Overtaken(until_cancelled)
     dispatcher = Dispatcher(backend, 2)
     dispatcher.start(trial(0))
-    while not backend.submitted:
-        time.sleep(0.001)
+    wait_for_jobs(backend, 1)
     dispatcher.close()
     assert backend.lost == 2
     assert backend.closed == 1
@@ -250,12 +260,14 @@ def test_close_cancels_again_what_a_cancellation_overtook(make):
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal to a thread")
 def test_a_signal_that_does_not_wake_the_wait_still_ends_it(make):
     """For example, one that arrives just before; or, as here, one received by another thread."""
-    never = threading.Event()
+    never, waiting = threading.Event(), threading.Event()
     _, dispatcher = make(lambda *_: never.wait())
     dispatcher.start(trial(0))
+    pause = dispatcher._pause
+    dispatcher._pause = lambda deadline: waiting.set() or pause(deadline)
 
     def interrupt():
-        time.sleep(0.2)  # the wait has begun, or would have no reason to end
+        assert waiting.wait(20)
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
@@ -296,6 +308,55 @@ def test_close_twice_closes_the_backend_once(make):
         dispatcher.start(trial(0))
 
 
+@pytest.fixture
+def interrupted_join(monkeypatch):
+    """The first wait for a thread is interrupted by Ctrl-C."""
+    join, pressed = threading.Thread.join, []
+
+    def interrupted(thread, timeout=None):
+        if thread.name.startswith("sparktune") and not pressed:
+            pressed.append(thread)
+            raise KeyboardInterrupt
+        join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    return pressed
+
+
+def test_ctrl_c_in_close_skips_the_waiting_but_not_the_cleaning(make, interrupted_join):
+    gate, began = threading.Event(), threading.Event()
+    backend, dispatcher = make(lambda *_: began.set() or gate.wait(20))
+    dispatcher.start(trial(0))
+    assert began.wait(20)
+    with pytest.raises(KeyboardInterrupt):
+        dispatcher.close()
+    (thread,) = interrupted_join
+    assert backend.closed == 1
+    gate.set()
+    thread.join(20)
+
+
+def test_a_later_close_finishes_what_an_interrupted_one_left(make):
+    class Interrupted(FakeBackend):
+        asked = 0
+
+        def close(self):
+            self.asked += 1
+            if self.asked == 1:
+                raise KeyboardInterrupt
+            super().close()
+
+    backend = Interrupted()
+    dispatcher = Dispatcher(backend, 2)
+    dispatcher.start(trial(0))
+    assert len(dispatcher.wait(None)) == 1
+    with pytest.raises(KeyboardInterrupt):
+        dispatcher.close()
+    dispatcher.close()
+    dispatcher.close()
+    assert (backend.asked, backend.closed) == (2, 1)
+
+
 def test_an_exception_in_the_backend_fails_one_trial(make):
     def run(backend, tag, values):
         if values["x"]:
@@ -334,11 +395,9 @@ def test_what_ended_before_the_backend_was_lost_is_kept(make):
 
     _, dispatcher = make(run)
     dispatcher.start(trial(0, lost=False))
-    while dispatcher._airborne:
-        time.sleep(0.001)
+    wait_for_answers(dispatcher)
     dispatcher.start(trial(1, lost=True))
-    while dispatcher._airborne:
-        time.sleep(0.001)
+    wait_for_answers(dispatcher)
     assert [f.trial["tid"] for f in dispatcher.wait(None)] == [0]
     with pytest.raises(BackendLost):
         dispatcher.wait(None)
@@ -393,8 +452,7 @@ def test_a_failing_cancellation_does_not_stop_the_others(make, caplog):
     dispatcher = Dispatcher(backend, 2)
     dispatcher.start(trial(0))
     dispatcher.start(trial(1))
-    while len(backend.submitted) < 2:
-        time.sleep(0.001)
+    wait_for_jobs(backend, 2)
     assert len(dispatcher.cancel()) == 2
     assert "trial 0 could not be cancelled" in caplog.text
     dispatcher.close()
@@ -443,9 +501,12 @@ def test_what_a_trial_answers_after_its_time_is_ignored(make):
 def test_the_time_of_a_trial_begins_with_its_submission(make):
     class SlowRun:
         def payload(self, timeout=None):
-            time.sleep(1.5)
+            assert had_its_time.wait(20)
 
+    had_its_time = threading.Event()
     _, dispatcher = make(trial_timeout=1.0)
+    started = dispatcher._started
+    dispatcher._started = lambda flight: had_its_time.set() or started(flight)
     dispatcher.start(trial(0), SlowRun())
     assert dispatcher.wait(None)[0].result["loss"] == 0.0
 

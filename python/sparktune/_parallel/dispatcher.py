@@ -85,6 +85,7 @@ class Dispatcher:
         self._ghosts: dict[str, _Flight] = {}  # by tag: cancelled, but still with a thread
         self._threads: list[threading.Thread] = []
         self._closed = False
+        self._backend_closed = False
         self._lost: BackendLost | None = None
         self._told_lost = False
         self._stuck_since: float | None = None
@@ -304,30 +305,46 @@ class Dispatcher:
         return [flight.trial for flight in flights]
 
     def close(self) -> None:
-        """Stop what runs, end all threads and close the back end. May be called twice."""
-        if self._closed:
+        """Stop what runs, end all threads and close the back end.
+
+        Ctrl-C skips the wait for the threads, not the rest. A later call does what an interrupted
+        one has left undone.
+        """
+        if self._backend_closed:
             return
-        self._closed = True
-        self.cancel()
+        patient, self._closed = not self._closed, True
         for _ in self._threads:
             self._work.put(None)
+        try:
+            self.cancel()
+            if patient:
+                self._join_threads()
+            else:
+                self._cancel_airborne()
+        finally:
+            self._backend.close()
+            self._backend_closed = True
+            self._threads.clear()
+
+    def _join_threads(self) -> None:
         deadline = time.monotonic() + _CLOSE_SECONDS
         for thread in self._threads:
             while thread.is_alive() and time.monotonic() < deadline:
                 thread.join(_CANCEL_AGAIN_SECONDS)
                 if thread.is_alive():
-                    # A cancellation that overtakes its job's submission does nothing.
-                    with self._lock:
-                        left = list(self._airborne.values())
-                    for flight in left:
-                        self._cancel_job(flight)
+                    self._cancel_airborne()
         alive = sum(thread.is_alive() for thread in self._threads)
         if alive:
             logger.warning(
                 "%d jobs did not end within %.0f s of being cancelled.", alive, _CLOSE_SECONDS
             )
-        self._threads.clear()
-        self._backend.close()
+
+    def _cancel_airborne(self) -> None:
+        """Cancel once more: a cancellation that overtakes its job's submission does nothing."""
+        with self._lock:
+            left = list(self._airborne.values())
+        for flight in left:
+            self._cancel_job(flight)
 
     def _cancel_job(self, flight: _Flight) -> None:
         try:
