@@ -147,7 +147,10 @@ class Tracker(Protocol):
         ...
 
     def end(self, summary: SearchSummary) -> None:
-        """Finish recording; called once per search, also if it failed."""
+        """Finish recording; called once, however the search ended, even if `begin` was interrupted.
+
+        Ctrl-C ends the waiting, but what says how the runs ended is still written if that is quick.
+        """
         ...
 
 

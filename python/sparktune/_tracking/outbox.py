@@ -116,6 +116,8 @@ class Outbox:
     def close(self, idle: float, total: float) -> list[Any]:
         """Wait until all jobs are done; then the thread ends. Called once.
 
+        Ctrl-C leaves time for the last job and little else.
+
         Parameters
         ----------
         idle : float
@@ -128,18 +130,42 @@ class Outbox:
         list
             `about` of the jobs that were dropped, including those that still waited.
         """
+        try:
+            with self._changed:
+                self._closing = True
+                self._changed.notify_all()
+                try:
+                    self._wait(idle, total)
+                except KeyboardInterrupt:
+                    self._hurry()
+                    raise
+        finally:
+            self._stop()
+        if self._thread.ident is not None:
+            self._thread.join(_LAST_WAIT)  # more only if it hangs in a call to the server
+        return list(self._lost)
+
+    def _wait(self, idle: float, total: float) -> None:
+        """Wait until all jobs are done, or time is up."""
         end = time.monotonic() + total
+        succeeded, patience = self._succeeded, time.monotonic() + idle
+        while self._thread.is_alive() and (self._jobs or self._running is not None):
+            if succeeded != self._succeeded:
+                succeeded, patience = self._succeeded, time.monotonic() + idle
+            left = min(patience, end) - time.monotonic()
+            if left <= 0:
+                break
+            self._changed.wait(left)
+
+    def _hurry(self) -> None:
+        """Do what says how it all ended, and then what can be done in a moment."""
+        for job in self._jobs:
+            job.order = FIRST if job.order == LAST else NORMAL
+        heapq.heapify(self._jobs)
+        self._wait(_LAST_WAIT, _LAST_WAIT)
+
+    def _stop(self) -> None:
         with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-            succeeded, patience = self._succeeded, time.monotonic() + idle
-            while self._thread.is_alive() and (self._jobs or self._running is not None):
-                if succeeded != self._succeeded:
-                    succeeded, patience = self._succeeded, time.monotonic() + idle
-                left = min(patience, end) - time.monotonic()
-                if left <= 0:
-                    break
-                self._changed.wait(left)
             self._stopped = True
             undone = [*self._jobs]
             if self._running is not None:
@@ -148,9 +174,6 @@ class Outbox:
             self._changed.notify_all()
         for job in undone:
             self._lose(job)
-        if self._thread.ident is not None:
-            self._thread.join(_LAST_WAIT)  # more only if it hangs in a call to the server
-        return list(self._lost)
 
     # -- on the thread -------------------------------------------------------------------------
 

@@ -93,13 +93,6 @@ class MlflowTracker:
 
     def begin(self, info: SearchInfo) -> None:
         """See `Tracker`."""
-        try:
-            self._begin(info)
-        except BaseException:  # Ctrl-C while the store is being opened
-            self._outbox.close(0, 0)
-            raise
-
-    def _begin(self, info: SearchInfo) -> None:
         with self._guard():
             import mlflow
 
