@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Iterable
 from typing import Any
 
+from sparktune._arguments import Rule, check_all
 from sparktune._core import suggest_anneal
 from sparktune._suggest.suggestion import (
     checked_ids,
@@ -17,9 +16,13 @@ from sparktune._suggest.suggestion import (
     space_of,
 )
 from sparktune._trials.documents import Trial
-from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 __all__ = ["suggest", "suggest_batch"]
+
+_RULES = {
+    "avg_best_idx": Rule("number", low=1, finite=True),
+    "shrink_coef": Rule("number", low=0, finite=True),
+}
 
 
 def suggest(
@@ -71,7 +74,8 @@ def suggest(
     >>> bool(abs(best["x"]) < 1)
     True
     """
-    _check(avg_best_idx, shrink_coef)
+    given = {"avg_best_idx": avg_best_idx, "shrink_coef": shrink_coef}
+    check_all(_RULES, given, owner="anneal.suggest")
     space = space_of(domain)
     ids = checked_ids(new_ids)
     rows = suggest_anneal(
@@ -106,15 +110,3 @@ def suggest_batch(
     """
     docs = suggest(new_ids, domain, trials, seed, avg_best_idx, shrink_coef)
     return columns_of(docs, space_of(domain))
-
-
-def _check(avg_best_idx: Any, shrink_coef: Any) -> None:
-    for name, value, least in (("avg_best_idx", avg_best_idx, 1), ("shrink_coef", shrink_coef, 0)):
-        if not isinstance(value, numbers.Real) or isinstance(value, bool):
-            raise InvalidArgumentType(
-                f"`{name}` of anneal.suggest must be a number; got {value!r}."
-            )
-        if not least <= float(value) < math.inf:
-            raise InvalidArgument(
-                f"`{name}` of anneal.suggest must be at least {least} and finite; got {value!r}."
-            )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-import math
-import numbers
-import operator
 from collections.abc import Callable
 from typing import Any
 
+from sparktune._arguments import Rule, check_all
 from sparktune._trials.documents import finite_loss
-from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 __all__ = ["no_progress_loss"]
 
 logger = logging.getLogger("sparktune.early_stop")
+
+_RULES = {
+    "iteration_stop_count": Rule("int", low=1),
+    "percent_increase": Rule("number", low=0, finite=True),
+}
 
 
 def no_progress_loss(
@@ -48,20 +50,8 @@ def no_progress_loss(
     ...     early_stop_fn=no_progress_loss(10), verbose=False,
     ... )
     """
-    try:
-        patience = operator.index(iteration_stop_count)
-    except TypeError:
-        raise InvalidArgumentType(
-            f"`iteration_stop_count` must be an int; got {iteration_stop_count!r}."
-        ) from None
-    if patience < 1:
-        raise InvalidArgument(f"`iteration_stop_count` must be at least 1; got {patience}.")
-    if not isinstance(percent_increase, numbers.Real) or isinstance(percent_increase, bool):
-        raise InvalidArgumentType(f"`percent_increase` must be a number; got {percent_increase!r}.")
-    if not (math.isfinite(percent_increase) and percent_increase >= 0):
-        raise InvalidArgument(
-            f"`percent_increase` must be at least 0 and finite; got {percent_increase!r}."
-        )
+    given = {"iteration_stop_count": iteration_stop_count, "percent_increase": percent_increase}
+    patience = check_all(_RULES, given)["iteration_stop_count"]
     share = float(percent_increase) / 100.0
 
     def stop_fn(

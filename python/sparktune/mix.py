@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from sparktune._arguments import Rule
 from sparktune._suggest.suggestion import checked_ids, checked_seed
 from sparktune._trials.documents import Trial
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
@@ -17,6 +17,9 @@ __all__ = ["suggest"]
 
 # Typed probabilities do not sum to exactly 1; a larger difference is a mistake.
 _TOLERANCE = 1e-6
+
+_PROBABILITY = Rule("number", low=0)
+_SUGGESTER = Rule("function", noun="a suggest function")
 
 
 def suggest(
@@ -77,18 +80,12 @@ def _checked(p_suggest: Any) -> tuple[list[float], list[Callable[..., list[Trial
             "`p_suggest` must be pairs of a probability and a suggest function; "
             f"got {p_suggest!r}. Hint: [(0.1, rand.suggest), (0.9, tpe.suggest)]."
         ) from None
-    for weight, suggester in pairs:
-        if not isinstance(weight, numbers.Real) or isinstance(weight, bool):
-            raise InvalidArgumentType(
-                f"A probability of `p_suggest` must be a number; got {weight!r}."
-            )
-        if not callable(suggester):
-            raise InvalidArgumentType(
-                f"A suggester of `p_suggest` must be a suggest function; got {suggester!r}."
-            )
+    for number, (weight, suggester) in enumerate(pairs):
+        _PROBABILITY.check(f"p_suggest[{number}][0]", weight)
+        _SUGGESTER.check(f"p_suggest[{number}][1]", suggester)
     weights = [float(weight) for weight, _ in pairs]
     total = math.fsum(weights)
-    if min(weights, default=-1.0) < 0 or not abs(total - 1.0) <= _TOLERANCE:
+    if not abs(total - 1.0) <= _TOLERANCE:
         raise InvalidArgument(
             "The probabilities of `p_suggest` must be at least 0 and sum to 1; "
             f"got {weights}, which sum to {total:g}."

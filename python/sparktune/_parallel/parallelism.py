@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import numpy as np
-
-from sparktune.exceptions import InvalidArgumentType
+from sparktune._arguments import Rule
 
 __all__ = ["MAX_PARALLELISM", "at_most_max", "check_parallelism", "warn_if_idle"]
 
@@ -16,6 +14,9 @@ logger = logging.getLogger("sparktune.dispatch")
 MAX_PARALLELISM = 128
 """The most trials at once. With more, suggestions would know too few results, and the driver would
 run out of processor time."""
+
+
+_PARALLELISM = Rule("int", optional=True, noun="an int, or None for the default")
 
 
 def check_parallelism(parallelism: Any, owner: str = "SparkTrials") -> int | None:
@@ -33,14 +34,8 @@ def check_parallelism(parallelism: Any, owner: str = "SparkTrials") -> int | Non
     InvalidArgumentType
         If it is neither an int nor None.
     """
-    if parallelism is None:
-        return None
-    if isinstance(parallelism, (bool, np.bool_)) or not isinstance(parallelism, (int, np.integer)):
-        raise InvalidArgumentType(
-            f"`parallelism` of {owner} must be an int, or None for the default; "
-            f"got {parallelism!r} ({type(parallelism).__name__})."
-        )
-    return int(parallelism)
+    checked: int | None = _PARALLELISM.check("parallelism", parallelism, owner)
+    return checked
 
 
 def at_most_max(parallelism: int) -> int:

@@ -7,7 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from sparktune.exceptions import InvalidArgument, InvalidArgumentType
+from sparktune._arguments import Rule
+from sparktune.exceptions import InvalidArgument
 
 __all__ = ["ObjectiveWithData", "with_data"]
 
@@ -81,8 +82,7 @@ def with_data(fn: Callable[..., Any], /, **data: Any) -> ObjectiveWithData:
     >>> bool(0 < best["c"] < 2)
     True
     """
-    if not callable(fn):
-        raise InvalidArgumentType(f"`fn` of with_data must be a function; got {fn!r}.")
+    Rule("function").check("fn", fn, owner="with_data")
     if not data:
         raise InvalidArgument(
             "with_data must be given data; hint: with_data(fn, X=X) for `def fn(point, X)`."

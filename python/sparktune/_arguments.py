@@ -1,0 +1,159 @@
+"""Checks of arguments as data: a `Rule` per argument, and one form of message.
+
+At the bottom of the package, so that every room can use it; imports only `exceptions`.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from sparktune.exceptions import InvalidArgument, InvalidArgumentType
+
+__all__ = ["Rule", "check_all", "is_number"]
+
+_KINDS = {"int": "an int", "number": "a number", "function": "a function"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What an argument must be.
+
+    Parameters
+    ----------
+    kind : {"int", "number", "function"}
+        Its type. A bool is neither an int nor a number, and NaN is not a number.
+    low, high : float
+        The bounds, which are allowed themselves.
+    above : float, optional
+        A lower bound that is not allowed itself.
+    finite : bool
+        Whether infinity is refused.
+    optional : bool
+        Whether None is allowed.
+    noun : str
+        What to call it in messages, if not by its kind.
+    hint : str
+        A way out, for messages.
+    message : str
+        The whole message, with ``{}`` for the value, where callers compare it.
+    """
+
+    kind: Literal["int", "number", "function"]
+    low: float = -math.inf
+    high: float = math.inf
+    above: float | None = None
+    finite: bool = False
+    optional: bool = False
+    noun: str = ""
+    hint: str = ""
+    message: str = ""
+
+    def check(self, name: str, value: Any, owner: str = "") -> Any:
+        """Return the value, an int as a plain `int`.
+
+        Parameters
+        ----------
+        name : str
+            The argument, for the message.
+        value : Any
+            What was given.
+        owner : str
+            The function or class, for the message, if several have such an argument.
+
+        Raises
+        ------
+        InvalidArgument, InvalidArgumentType
+            If the value breaks the rule.
+        """
+        if value is None and self.optional:
+            return None
+        subject = f"`{name}` of {owner}" if owner else f"`{name}`"
+        if self.kind == "int":
+            value = self._int(subject, value)
+        elif not (callable(value) if self.kind == "function" else is_number(value)):
+            raise self._error(InvalidArgumentType, subject, self.noun or _KINDS[self.kind], value)
+        if self.kind != "function" and not self._in_range(value):
+            if not self._range():
+                raise InvalidArgument(f"{subject} must not be NaN.{self._hint()}")
+            raise self._error(InvalidArgument, subject, self._range(), value)
+        return value
+
+    def _int(self, subject: str, value: Any) -> int:
+        if not isinstance(value, (bool, np.bool_)):
+            try:
+                return operator.index(value)
+            except TypeError:
+                pass
+        noun = self.noun or _KINDS["int"]
+        if isinstance(value, (float, np.floating)) and float(value).is_integer():
+            raise InvalidArgumentType(
+                f"{subject} must be {noun}; got {value!r}. Hint: pass {int(value)}."
+            )
+        raise self._error(InvalidArgumentType, subject, noun, value)
+
+    def _in_range(self, value: Any) -> bool:
+        if not self.low <= value <= self.high or (self.above is not None and value <= self.above):
+            return False  # NaN as well
+        return not self.finite or math.isfinite(value)
+
+    def _range(self) -> str:
+        if self.high < math.inf:
+            return f"from {self.low:g} to {self.high:g}"
+        parts = []
+        if self.above is not None:
+            parts.append("positive" if self.above == 0 else f"greater than {self.above:g}")
+        elif self.low > -math.inf:
+            parts.append(f"at least {self.low:g}")
+        if self.finite:
+            parts.append("finite")
+        return " and ".join(parts)
+
+    def _hint(self) -> str:
+        return f" Hint: {self.hint}." if self.hint else ""
+
+    def _error(
+        self, error: type[InvalidArgument], subject: str, rule: str, value: Any
+    ) -> InvalidArgument:
+        if self.message:
+            return error(self.message.format(value))
+        return error(f"{subject} must be {rule}; got {value!r}.{self._hint()}")
+
+
+def check_all(
+    rules: Mapping[str, Rule], values: Mapping[str, Any], owner: str = ""
+) -> dict[str, Any]:
+    """Return the values of the arguments that a table has, each checked by its rule.
+
+    Parameters
+    ----------
+    rules : mapping of str to Rule
+        The table.
+    values : mapping of str to Any
+        What was given, by name.
+    owner : str
+        See `Rule.check`.
+
+    Raises
+    ------
+    InvalidArgument, InvalidArgumentType
+        If a value breaks its rule; the first in the table.
+    """
+    return {name: rule.check(name, values[name], owner) for name, rule in rules.items()}
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a real number, NaN and infinity included; a bool is not.
+
+    Parameters
+    ----------
+    value : Any
+        Any object.
+    """
+    return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
