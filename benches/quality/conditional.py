@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from problems import REPORT, TUNE, Problem
+from problem import REPORT, TUNE, Problem
 from spaces import Param, Point, Space, active, choice
 
 CACHE = Path(__file__).parents[2] / ".cache" / "quality"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from problems import REPORT, TUNE, Problem
+from problem import REPORT, TUNE, Problem
 from spaces import Param, Point
 
 

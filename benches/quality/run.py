@@ -25,7 +25,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import plots
 import report
 from peers import PEERS
-from problems import REPORT, TUNE, all_problems
+from problem import REPORT, TUNE
+from problems import all_problems
 
 from search import run
 

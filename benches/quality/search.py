@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from peers import Peer
-from problems import Problem
+from problem import Problem
 
 
 def run(peer: Peer, problem: Problem, budget: int, workers: int, seed: int) -> list[float]:
