@@ -5,28 +5,23 @@ take turns, so a machine that slows down slows both. Calls are counted in the st
 The same trials also run with MLflow's `MlflowSparkStudy` (Optuna). It calls the store from its
 workers, so its calls are counted there. Read the numbers as ratios.
 
-    python benches/mlflow.py [--rounds 3] [--trials 80] [--peer-trials 60] [--parallelism 4]
+    python benches/recording.py [--rounds 3] [--trials 80] [--peer-trials 60] [--parallelism 4]
 """
 
-# ruff: noqa: E402 - see below
 from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-# This file has the name of the package that it measures.
-sys.path[:] = [p for p in sys.path if Path(p or ".").resolve() != Path(__file__).resolve().parent]
 
 import argparse
 import logging
 import os
 import statistics
+import sys
 import tempfile
 import threading
 import time
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import mlflow
