@@ -32,7 +32,7 @@ run() {
     base=$(find_python "$python") &&
         { [ -x "$folder/bin/python" ] || "$base" -m venv "$folder"; } &&
         "$folder/bin/python" -m pip install --quiet $requirements "pytest>=8" "pytest-timeout>=2.3" \
-            "cloudpickle>=2.2" "tqdm>=4.64" &&
+            "hypothesis>=6.100" "cloudpickle>=2.2" "tqdm>=4.64" &&
         "$folder/bin/python" -m pip install --quiet --force-reinstall --no-deps dist/sparktune-*.whl &&
         JAVA_HOME=$("$folder/bin/python" scripts/java_home.py) &&
         JAVA_HOME=$JAVA_HOME PYSPARK_PYTHON=$folder/bin/python \

@@ -11,6 +11,7 @@ pytest.importorskip("mypy")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_stub_matches_the_binary(tmp_path):
     answer = subprocess.run(

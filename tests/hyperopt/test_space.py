@@ -6,7 +6,7 @@ import hyperopt.pyll
 import hyperopt.pyll.stochastic
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import hyperopt
@@ -329,7 +329,6 @@ class Builder:
         return items if kind == "list" else tuple(items)
 
 
-@settings(max_examples=150, deadline=None)
 @given(recipe=recipes(), seed=st.integers(0, 2**32 - 1))
 def test_random_spaces_evaluate_alike(recipe, seed):
     mine, theirs = Builder(OURS).build(recipe), Builder(THEIRS).build(recipe)

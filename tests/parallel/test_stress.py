@@ -21,7 +21,7 @@ from sparktune import (
 from sparktune._parallel.trials import ParallelTrials
 from sparktune.exceptions import BackendLost, JobFailed
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 class RoughBackend:

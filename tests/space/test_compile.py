@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sparktune import hp
@@ -185,7 +185,6 @@ def test_too_many_alternatives_are_left_to_python():
     assert "s" in compiled.active_labels({**vals, "a7": 1, "d7": 1})
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_conditions_never_leave_out_what_a_point_needs(data):
     """Random graphs with shared nodes: exact where not opaque, too many where opaque."""

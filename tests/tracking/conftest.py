@@ -24,7 +24,8 @@ from server import Server  # noqa: E402
 def pytest_collection_modifyitems(items):
     for item in items:
         if "tests/tracking/" in item.path.as_posix():
-            item.add_marker("mlflow")
+            if {"store", "server"} & set(item.fixturenames):
+                item.add_marker("mlflow")
             # MLflow's SQLite store uses a loader that SQLAlchemy 2.1 deprecates.
             item.add_marker(
                 pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning")

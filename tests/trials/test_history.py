@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sparktune import (
@@ -244,7 +244,6 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @example(2, [("derive", 0, 1), ("value", 1, 0.0)])  # of two documents of one trial, one changes
 @given(st.integers(0, 40), changes)
 def test_no_sequence_of_changes_of_documents_is_missed(count, sequence):
@@ -315,7 +314,6 @@ operations = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(operations)
 def test_no_sequence_of_calls_breaks_the_core(sequence):
     """An invalid row raises ValueError; anything else from Rust would be a panic."""
