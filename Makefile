@@ -76,6 +76,10 @@ demo: setup  ## search for a model on local Spark, logged to MLflow; results in 
 .PHONY: test
 test: test-rust test-python  ## run every test, those of Spark and MLflow included
 
+.PHONY: test-fast
+test-fast: setup  ## run the quick Python tests (a minute): no JVM, no MLflow store, nothing slow
+	$(PY) -m pytest $(ARGS)
+
 .PHONY: matrix
 matrix: wheel  ## run the Spark tests with other versions (ARGS='3.10:3.5 3.13:4', meaning Python:PySpark)
 	@sh scripts/matrix.sh $(if $(ARGS),$(ARGS),3.10:3.5 3.12:4.0 3.13:4)
@@ -86,18 +90,41 @@ test-rust: setup  ## run the Rust tests
 
 .PHONY: test-python
 test-python: setup $(STAMPS)/dependents  ## run the Python tests (ARGS='tests/test_plotting.py -k name' for some)
-	@$(WITH_JAVA) $(PY) -m pytest $(ARGS)
+	@$(WITH_JAVA) $(PY) -m pytest --all $(ARGS)
+
+.PHONY: coverage
+coverage: setup  ## measure what the tests reach without Spark; fails below the floor in pyproject.toml
+	rm -f .coverage .coverage.*
+	$(PY) -m coverage run -m pytest -m "not slow and not spark" $(ARGS)
+	$(PY) -m coverage combine --quiet
+	$(PY) -m coverage report
+	@if cargo tarpaulin --version >/dev/null 2>&1; then \
+	cargo tarpaulin --locked --package sparktune-core --engine llvm --target-dir target/coverage; \
+	else echo "cargo-tarpaulin is not installed: Rust was not measured (cargo install cargo-tarpaulin)"; fi
+
+.PHONY: fuzz
+fuzz: setup  ## run the property tests at depth (minutes to an hour); `make test` runs them for seconds
+	PROPTEST_CASES=$${PROPTEST_CASES:-5000} cargo test --locked --package sparktune-core --test incremental
+	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 0 -m hypothesis $(ARGS)
 
 .PHONY: lint
-lint: setup  ## check format, style, types, stubs, licences; changes nothing
+lint: setup  ## check format, style, types, layers, sizes, spelling, licences; changes nothing
 	$(PY) -m ruff check $(PYTHON_DIRS)
 	$(PY) -m ruff format --check $(PYTHON_DIRS)
 	$(PY) -m mypy
 	$(PY) -m mypy.stubtest sparktune._core
+	$(VENV)/bin/lint-imports --no-logo --no-cache
+	$(PY) scripts/layers.py
+	$(PY) scripts/sizes.py
+	$(VENV)/bin/typos --format brief
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; \
 	else echo "cargo-deny is not installed: licences were not checked (cargo install cargo-deny)"; fi
+
+.PHONY: wording
+wording: setup  ## look for constructions that are not English (CONTRIBUTING.md, 'Style')
+	$(PY) scripts/wording.py $(ARGS)
 
 .PHONY: audit
 audit:  ## check the extension's dependencies for known vulnerabilities (cargo-deny, network)
@@ -127,7 +154,7 @@ quality: setup  ## compare what searches find on public problems (docs/quality.m
 
 .PHONY: bench-mlflow
 bench-mlflow: setup  ## time searches with and without recording, against MlflowSparkStudy
-	@$(WITH_JAVA) $(PY) benches/mlflow.py $(ARGS)
+	@$(WITH_JAVA) $(PY) benches/recording.py $(ARGS)
 
 # --- Shipping it ----------------------------------------------------------------------------
 
@@ -144,6 +171,6 @@ lock: $(STAMPS)/venv  ## update requirements*.lock from pyproject.toml (ARGS=--u
 .PHONY: clean
 clean:  ## remove everything that was built, installed or written by a run
 	rm -rf .venv target dist .cache demo-output $(CORE)
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
 	rm -rf mlruns mlartifacts mlflow.db spark-warehouse metastore_db derby.log artifacts
 	find python tests benches examples scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -65,3 +65,11 @@ def test_the_make_targets_that_are_named_exist():
     for page in PAGES:
         named = set(re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.M))
         assert named <= targets, page.name
+
+
+def test_the_tests_that_contributors_are_told_to_run_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = {word for command in re.findall(r"pytest ([^`]+)", text) for word in command.split()}
+    assert [path for path in named if path.startswith("tests") and not (ROOT / path).exists()] == []
+    rooms = (ROOT / "python" / "sparktune").glob("_*/__init__.py")
+    assert [room.parent.name for room in rooms if f"/{room.parent.name}`" not in text] == []
