@@ -11,8 +11,8 @@ import pytest
 
 from sparktune import _worker, hp, with_data
 from sparktune._parallel.cargo import pack
-from sparktune._space.expr import scope
 from sparktune._space.compile import evaluate_assignment
+from sparktune._space.expr import scope
 from sparktune._space.program_builder import build_program
 from sparktune._worker.task import encode_payload
 
