@@ -266,7 +266,7 @@ def test_a_server_that_nobody_runs_costs_a_warning_and_tells_what_is_lost(
         tracker.end(FINISHED)
     first, last = (record for record in caplog.records if record.levelno >= logging.WARNING)
     assert "127.0.0.1:9" in first.getMessage()
-    assert "of 5 of 5 trials (0, 1, 2, 3, 4) and of the search" in last.getMessage()
+    assert "5 of 5 trials (0, 1, 2, 3, 4) and the search" in last.getMessage()
     assert "secret" not in caplog.text
     assert mlflow.active_run() is None
     assert not tracker_threads()
@@ -291,7 +291,7 @@ def test_a_record_that_fails_costs_one_warning_and_no_other_record(
         tracker.end(FINISHED)
     first, last = caplog.records
     assert "could not be written" in first.getMessage()
-    assert "of 3 of 3 trials (0, 1, 2)" in last.getMessage()
+    assert "3 of 3 trials (0, 1, 2) are not (fully)" in last.getMessage()
     _, children = runs()
     assert [child.info.status for child in children] == ["FAILED"] * 3
     assert all(child.data.params == {"x": "1.0"} for child in children)
