@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from sparktune._parallel.backend import Backend
-from sparktune._parallel.cargo import pack
+from sparktune._parallel.cargo import Cargo, pack
 from sparktune._parallel.spark.cluster import Cluster
 from sparktune._parallel.spark.reasons import reason
 from sparktune._search.domain import Domain
@@ -40,7 +40,7 @@ class Session(Protocol):
         """Have Spark look at a resource profile, and know it from here on; raise if it cannot."""
         ...
 
-    def make_backend(self, cargo: Any, resource_profile: Any) -> Backend:
+    def make_backend(self, cargo: Cargo, resource_profile: Any) -> Backend:
         """Return what runs trials."""
         ...
 
