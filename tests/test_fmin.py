@@ -127,27 +127,27 @@ class TestLimits:
         quiet(lambda x: 1 / 0, X, max_evals=50, trials=trials, loss_threshold=1.0)
         assert len(trials) == 4
 
-    def test_a_timeout(self):
-        trials = Trials()
-        quiet(abs, X, algo=rand.suggest, timeout=0.2, trials=trials)
-        assert len(trials) > 1
-        assert set(states(trials)) == {JOB_STATE_DONE}
-
-    def test_a_timeout_cancels_what_was_only_suggested(self):
+    @pytest.mark.parametrize(
+        ("ahead", "cancelled"), [(1, 0), (5, 2)], ids=["one by one", "suggested ahead"]
+    )
+    def test_a_timeout(self, ahead, cancelled, monkeypatch):
         clock = {"now": 0.0}
 
         def fn(x):
             clock["now"] += 1.0
             return x
 
-        from sparktune._search import loop
+        monkeypatch.setattr("sparktune._search.loop.timer", lambda: clock["now"])
+        trials = Trials()
+        quiet(fn, X, algo=rand.suggest, max_evals=50, timeout=2.5, max_queue_len=ahead,
+              trials=trials)  # fmt: skip
+        # What was only suggested when time was up is cancelled.
+        assert states(trials) == [JOB_STATE_DONE] * 3 + [JOB_STATE_CANCEL] * cancelled
 
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loop, "timer", lambda: clock["now"])
-            trials = Trials()
-            quiet(fn, X, algo=rand.suggest, max_evals=50, timeout=2.5, max_queue_len=5,
-                  trials=trials)  # fmt: skip
-        assert states(trials) == [JOB_STATE_DONE] * 3 + [JOB_STATE_CANCEL] * 2
+    def test_a_timeout_alone_ends_a_search(self):
+        trials = Trials()
+        quiet(abs, X, algo=rand.suggest, timeout=0.2, trials=trials)
+        assert set(states(trials)) == {JOB_STATE_DONE}
 
     def test_early_stop_and_its_state(self):
         seen = []

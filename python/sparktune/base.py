@@ -1,4 +1,7 @@
-"""Hyperopt's module name for documents, `Trials` and `Domain`; only re-exports."""
+"""Hyperopt's module name for documents, `Trials` and `Domain`; only re-exports.
+
+`Objective`, `Result`, `SuggestFunction`, `EarlyStop` and `Trial` are types for annotations.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from sparktune import pyll
 from sparktune._search.arguments import validate_loss_threshold, validate_timeout
 from sparktune._search.ctrl import Ctrl
 from sparktune._search.domain import Domain
+from sparktune._search.signatures import EarlyStop, Objective, Result, SuggestFunction
 from sparktune._space.draw import recursive_set_rng_kwarg
 from sparktune._space.expr import use_obj_for_literal_in_memo
 from sparktune._trials.documents import (
@@ -25,6 +29,7 @@ from sparktune._trials.documents import (
     TRIAL_KEYS,
     TRIAL_MISC_KEYS,
     SONify,
+    Trial,
     miscs_to_idxs_vals,
     miscs_update_idxs_vals,
     spec_from_misc,
@@ -59,10 +64,15 @@ __all__ = [
     "Ctrl",
     "Domain",
     "DuplicateLabel",
+    "EarlyStop",
     "InvalidLoss",
     "InvalidResultStatus",
     "InvalidTrial",
+    "Objective",
+    "Result",
     "SONify",
+    "SuggestFunction",
+    "Trial",
     "Trials",
     "miscs_to_idxs_vals",
     "miscs_update_idxs_vals",

@@ -3,41 +3,23 @@
 from __future__ import annotations
 
 import functools
-import logging
+import inspect
 import os
-import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from dataclasses import fields, replace
+from typing import Any, Literal, TypeVar, overload
 
 from sparktune import tpe
-from sparktune._search.arguments import (
-    annotated_space,
-    check_points,
-    check_trials,
-    checked_max_evals,
-    checked_max_failures,
-    checked_positive_int,
-    checked_rstate,
-    validate_loss_threshold,
-    validate_timeout,
-)
-from sparktune._search.ctrl import Ctrl
+from sparktune._search.arguments import OBJECTIVE, annotated_space, check_trials
 from sparktune._search.domain import Domain
-from sparktune._search.loop import FMinIter
-from sparktune._space.compile import CompiledSpace, compile_space, evaluate_assignment
-from sparktune._suggest.distinct import DistinctSuggester
-from sparktune._tracking import SearchInfo, SearchSummary, Tracker, make_tracker
-from sparktune._tracking.resume import check_same_space
-from sparktune._trials.documents import (
-    JOB_STATE_NEW,
-    JOB_STATE_RUNNING,
-    STATUS_NEW,
-    Trial,
-    new_trial_doc,
-)
+from sparktune._search.iterator import FMinIter
+from sparktune._search.options import SearchOptions
+from sparktune._search.points import generate_trial, insert_points
+from sparktune._search.search import search
+from sparktune._search.signatures import EarlyStop, Objective, SuggestFunction
+from sparktune._space.compile import evaluate_assignment
 from sparktune._trials.savefile import SaveFile
 from sparktune._worker.program import call_with_keywords
-from sparktune.exceptions import InvalidArgumentType
 from sparktune.trials import Trials
 
 __all__ = [
@@ -50,29 +32,7 @@ __all__ = [
     "space_eval",
 ]
 
-logger = logging.getLogger("sparktune.fmin")
-
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def generate_trial(tid: int, space: Mapping[str, Any]) -> Trial:
-    """Return the document of a trial with given values.
-
-    Parameters
-    ----------
-    tid : int
-        Its id.
-    space : mapping of str to scalar
-        Values by label; of a choice the position.
-    """
-    misc = {
-        "tid": tid,
-        "cmd": ("domain_attachment", "FMinIter_Domain"),
-        "workdir": None,
-        "idxs": {label: [tid] for label in space},
-        "vals": {label: [value] for label, value in space.items()},
-    }
-    return new_trial_doc(tid, None, {"status": STATUS_NEW}, misc)
 
 
 def generate_trials_to_calculate(points: Sequence[Mapping[str, Any]]) -> Trials:
@@ -156,10 +116,38 @@ def space_eval(space: Any, hp_assignment: Mapping[str, Any]) -> Any:
     return evaluate_assignment(space, hp_assignment)
 
 
+@overload
 def fmin(
-    fn: Callable[..., Any],
+    fn: Objective,
     space: Any,
-    algo: Callable[..., Any] | None = None,
+    algo: SuggestFunction | None = None,
+    max_evals: int | None = None,
+    timeout: float | None = None,
+    loss_threshold: float | None = None,
+    trials: Any = None,
+    rstate: Any = None,
+    allow_trials_fmin: bool = True,
+    pass_expr_memo_ctrl: bool | None = None,
+    catch_eval_exceptions: bool = False,
+    verbose: bool = True,
+    return_argmin: Literal[True] = True,
+    points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+    max_queue_len: int = 1,
+    show_progressbar: Any = True,
+    early_stop_fn: EarlyStop | None = None,
+    trials_save_file: str | os.PathLike[str] = "",
+    *,
+    max_failures: float | None = None,
+    mlflow: bool | None = None,
+    avoid_duplicates: bool = False,
+) -> dict[str, Any]: ...
+@overload
+def fmin(fn: Objective, space: Any, *args: Any, return_argmin: bool, **kwargs: Any) -> Any: ...
+# The second overload takes anything, so that the arguments are not written a third time.
+def fmin(  # type: ignore[misc]
+    fn: Objective,
+    space: Any,
+    algo: SuggestFunction | None = None,
     max_evals: int | None = None,
     timeout: float | None = None,
     loss_threshold: float | None = None,
@@ -173,7 +161,7 @@ def fmin(
     points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
     max_queue_len: int = 1,
     show_progressbar: Any = True,
-    early_stop_fn: Callable[..., Any] | None = None,
+    early_stop_fn: EarlyStop | None = None,
     trials_save_file: str | os.PathLike[str] = "",
     *,
     max_failures: float | None = None,
@@ -273,179 +261,38 @@ def fmin(
     >>> bool(abs(best["x"] - 3) < 2)
     True
     """
-    if not callable(fn):
-        raise InvalidArgumentType(f"`fn` must be a function of a point; got {fn!r}.")
-    if algo is None:
-        algo = tpe.suggest
-    elif not callable(algo):
-        raise InvalidArgumentType(
-            f"`algo` must be a suggest function; got {algo!r}. Hint: tpe.suggest or rand.suggest."
-        )
-    limit = checked_max_evals(max_evals)
-    validate_timeout(timeout)
-    validate_loss_threshold(loss_threshold)
+    given = locals()  # before anything else is: the arguments by name
+    options = SearchOptions(
+        **{each.name: given[each.name] for each in fields(SearchOptions) if each.name != "algo"},
+        algo=tpe.suggest if algo is None else algo,
+    )
+    OBJECTIVE.check("fn", fn)
     check_trials(trials)
-    rstate = checked_rstate(rstate)
-    max_queue_len = checked_positive_int("max_queue_len", max_queue_len)
-    max_failures = checked_max_failures(max_failures)
-    if early_stop_fn is not None and not callable(early_stop_fn):
-        raise InvalidArgumentType(
-            f"`early_stop_fn` must be a function or None; got {early_stop_fn!r}. "
-            "Hint: no_progress_loss(10)."
-        )
     if isinstance(space, str) and space == "annotated":
         space = annotated_space(fn)
         fn = functools.partial(call_with_keywords, fn)
-    labels: Sequence[str] = ()
-    compiled: CompiledSpace | None = None
-    if points_to_evaluate is not None:
-        compiled = compile_space(space, ctrl_type=Ctrl)
-        check_points(points_to_evaluate, compiled)
-        labels = compiled.labels
-
-    save_file = SaveFile(trials_save_file) if trials_save_file else None
-    if trials is None:
-        trials = save_file.load() if save_file is not None else None
+    if trials is None and trials_save_file:
+        trials = SaveFile(trials_save_file).load()
     if trials is None:
         trials = Trials()
     elif allow_trials_fmin and _searches_itself(trials):
-        if points_to_evaluate:
-            _insert_points(trials, points_to_evaluate, labels)
-        extras = {
-            "max_failures": max_failures,
-            "mlflow": mlflow,
-            "avoid_duplicates": avoid_duplicates or None,
-        }
-        ours = type(trials).fmin.__module__.startswith("sparktune.")
-        return trials.fmin(
-            fn,
-            # Other classes get the space as it was given.
-            compiled if ours and compiled is not None else space,
-            algo=algo,
-            max_evals=max_evals,
-            timeout=timeout,
-            loss_threshold=loss_threshold,
-            max_queue_len=max_queue_len,
-            rstate=rstate,
-            pass_expr_memo_ctrl=pass_expr_memo_ctrl,
-            verbose=verbose,
-            catch_eval_exceptions=catch_eval_exceptions,
-            return_argmin=return_argmin,
-            show_progressbar=show_progressbar,
-            early_stop_fn=early_stop_fn,
-            trials_save_file=trials_save_file,
-            # Not every Trials class knows what Hyperopt's does not.
-            **{name: value for name, value in extras.items() if value is not None},
-        )
-    if points_to_evaluate:
-        _insert_points(trials, points_to_evaluate, labels)
-
-    domain = Domain(fn, compiled or space, pass_expr_memo_ctrl=pass_expr_memo_ctrl)
-    parallel = _runs_elsewhere(trials)
-    resumed = getattr(trials, "_resumed", None)
-    past: Sequence[Trial] = ()
-    if resumed is not None:
-        check_same_space(resumed, domain.expr)
-        past = [
-            doc
-            for doc in trials._dynamic_trials
-            if doc["state"] not in (JOB_STATE_NEW, JOB_STATE_RUNNING)
-        ]
-    tracker = make_tracker(
-        enabled=mlflow,
-        parallel=parallel or resumed is not None,
-        session=getattr(trials, "_spark", None),
-    )
-    search = FMinIter(
-        DistinctSuggester(algo) if avoid_duplicates else algo,
-        domain,
-        trials,
-        rstate,
-        max_queue_len=max_queue_len,
-        max_evals=limit,
-        timeout=timeout,
-        loss_threshold=loss_threshold,
-        verbose=verbose,
-        show_progressbar=show_progressbar,
-        early_stop_fn=early_stop_fn,
-        trials_save_file=trials_save_file,
-        max_failures=max_failures,
-        tracker=tracker,
-    )
-    search.catch_eval_exceptions = catch_eval_exceptions
-    params = {
-        "max_evals": max_evals,
-        "timeout": timeout,
-        "loss_threshold": loss_threshold,
-        "max_queue_len": max_queue_len,
-        "algo": _name_of(algo),
-        "parallelism": getattr(trials, "parallelism", None),
-        "trial_timeout": getattr(trials, "trial_timeout", None),
-        "avoid_duplicates": avoid_duplicates or None,
-    }
-    info = SearchInfo(params=params, space=domain.expr, resumed=resumed, past=past)
-    _exhaust(search, tracker, info)
-
-    if return_argmin:
-        return trials.argmin
-    return evaluate_assignment(domain.space, trials.argmin) if len(trials.trials) else None
-
-
-def _exhaust(search: FMinIter, tracker: Tracker, info: SearchInfo) -> None:
-    """Run a search to its end, and record it whatever the end is."""
-    tracker.begin(info)
-    status: Literal["FINISHED", "FAILED", "KILLED"] = "FINISHED"
-    error: str | None = None
-    try:
-        search.exhaust()
-    except BaseException as exception:
-        status = "KILLED" if isinstance(exception, KeyboardInterrupt) else "FAILED"
-        error = traceback.format_exc()
-        raise
-    finally:
-        tracker.end(SearchSummary(status, _best_trial(search.trials), error))
-
-
-def _best_trial(trials: Any) -> Trial | None:
-    try:
-        best: Trial = trials.best_trial
-    except Exception:
-        # Foreign classes raise errors of their own, and a search's end must not fail for this.
-        return None
-    return best
-
-
-def _insert_points(trials: Any, points: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> None:
-    if trials._dynamic_trials:
-        logger.info("`points_to_evaluate` is ignored: `trials` has trials already.")
-        return
-    docs = []
-    for tid, point in zip(trials.new_trial_ids(len(points)), points, strict=True):
-        doc = generate_trial(tid, point)
-        for column in (doc["misc"]["idxs"], doc["misc"]["vals"]):
-            column.update((label, []) for label in labels if label not in point)
-        doc["exp_key"] = getattr(trials, "_exp_key", None)
-        docs.append(doc)
-    # Without a refresh, as Hyperopt does it: so they do not count towards max_evals.
-    trials.insert_trial_docs(docs)
+        if points_to_evaluate is not None and not _takes_points(trials):
+            insert_points(trials, points_to_evaluate, Domain(fn, space).space)
+            options = replace(options, points_to_evaluate=None)
+        return trials.fmin(fn, space, **options.keywords())
+    return search(trials, fn, space, options)
 
 
 def _searches_itself(trials: Any) -> bool:
-    """Whether `trials.fmin` is to be called; Hyperopt's own does not know our spaces."""
-    search = getattr(type(trials), "fmin", None)
-    return search is not None and not getattr(search, "__module__", "").startswith("hyperopt.")
+    """Whether `trials.fmin` does something else; Hyperopt's own does not know our spaces."""
+    own = getattr(type(trials), "fmin", None)
+    return own not in (None, Trials.fmin) and not own.__module__.startswith("hyperopt.")
 
 
-def _runs_elsewhere(trials: Any) -> bool:
-    """Whether trials run on a cluster that this package talks to."""
-    if not getattr(trials, "on_cluster", True):
-        return False
-    make_runner = getattr(type(trials), "make_runner", Trials.make_runner)
-    return bool(trials.asynchronous) and make_runner is not Trials.make_runner
-
-
-def _name_of(algo: Any) -> str:
-    while isinstance(algo, functools.partial):
-        algo = algo.func
-    module, name = getattr(algo, "__module__", ""), getattr(algo, "__qualname__", "")
-    return f"{module}.{name}" if name else type(algo).__name__
+def _takes_points(trials: Any) -> bool:
+    """Whether `trials.fmin` knows `points_to_evaluate`, which Hyperopt's does not."""
+    parameters = inspect.signature(trials.fmin).parameters
+    return isinstance(trials, Trials) and (
+        "points_to_evaluate" in parameters
+        or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    )

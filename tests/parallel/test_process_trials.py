@@ -319,7 +319,7 @@ def test_a_worker_killed_from_outside_while_idle_costs_no_trial():
         if not killed:
             killed.append(pid)
             os.kill(pid, signal.SIGKILL)
-            time.sleep(0.2)
+            wait_until_gone([pid])
         return False, []
 
     def objective(params):
@@ -530,3 +530,62 @@ except KeyboardInterrupt:
     assert cancelled >= 2
     assert threads == 1
     wait_until_gone(running)
+
+
+def test_a_second_ctrl_c_skips_the_waiting_and_leaves_no_process(tmp_path):
+    script = """
+from sparktune._parallel.processes.backend import ProcessBackend
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+submit = ProcessBackend.submit
+
+def stuck(self, *given):
+    try:
+        return submit(self, *given)
+    except Exception:
+        print("stuck", flush=True)  # the job is cancelled, but its thread does not end
+        threading.Event().wait()
+
+ProcessBackend.submit = stuck
+
+def interrupted_objective(params):
+    if params["x"] > 0:
+        objective(params)
+    return os.getpid()
+
+def running(view):
+    print("running", flush=True)  # one worker is idle now, ...
+    return False, []
+
+points = [{"x": 1.0}, {"x": -1.0}]
+trials = ProcessTrials(2)
+try:
+    fmin(interrupted_objective, {"x": hp.uniform("x", -2, 2)}, algo=rand.suggest, max_evals=0,
+         trials=trials, verbose=False, points_to_evaluate=points, early_stop_fn=running)
+except KeyboardInterrupt:
+    tasks = "/proc/self/task"
+    children = [open(f"{tasks}/{task}/children").read().split() for task in os.listdir(tasks)]
+    print(json.dumps([trials.fmin_cancelled_reason, trials.results, sum(children, [])]), flush=True)
+    sys.stdin.read()
+"""
+    children()  # skips the test where there is no /proc
+    path = tmp_path / "driver.py"
+    path.write_text(DRIVER.format(seconds=FOREVER, busy=False) + script)
+    (tmp_path / "pids").mkdir()
+    driver = subprocess.Popen(
+        [sys.executable, str(path), str(tmp_path / "pids")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        assert driver.stdout.readline() == "running\n"
+        busy = wait_for_workers(tmp_path / "pids", 1)  # ... and the other is busy
+        for said in ("stuck\n", ""):
+            os.killpg(driver.pid, signal.SIGINT)
+            assert not said or driver.stdout.readline() == said
+        reason, results, left = json.loads(driver.stdout.readline())
+        wait_until_gone([*busy, int(results[0]["loss"])])  # while the driver lives
+    finally:
+        driver.kill()
+        driver.communicate(timeout=30)
+    assert reason == "fmin run cancelled by user"
+    assert left == []

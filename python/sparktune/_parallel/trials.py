@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from sparktune._search.domain import Domain
     from sparktune._search.runner import Runner, RunnerOptions
 
-__all__ = ["CANCELLED_BY_USER", "ParallelTrials"]
-
-CANCELLED_BY_USER = "fmin run cancelled by user"
+__all__ = ["ParallelTrials"]
 
 
 class ParallelTrials(Trials):
@@ -180,10 +178,6 @@ class ParallelTrials(Trials):
             )
             self._logger.debug("fmin thread exits normally.")
             return best
-        except KeyboardInterrupt:
-            self._fmin_cancelled = True
-            self._fmin_cancelled_reason = CANCELLED_BY_USER
-            raise
         finally:
             # In Hyperopt's words, for tools that read them.
             if self._fmin_cancelled:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import inspect
-import math
 import numbers
 import operator
 import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from sparktune._space.compile import CompiledSpace
+from sparktune._arguments import Rule, is_number
 from sparktune._space.expr import Apply
 from sparktune.exceptions import InvalidAnnotatedParameter, InvalidArgument, InvalidArgumentType
 
 __all__ = [
+    "OBJECTIVE",
+    "RULES",
     "annotated_space",
-    "check_points",
+    "check_suggestions",
     "check_trials",
-    "checked_max_evals",
     "checked_max_failures",
-    "checked_positive_int",
     "checked_rstate",
+    "checked_verdict",
     "validate_loss_threshold",
     "validate_timeout",
     "validate_trial_timeout",
@@ -32,16 +31,33 @@ __all__ = [
 
 SEED_VARIABLES = ("SPARKTUNE_SEED", "HYPEROPT_FMIN_SEED")
 
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
-
-
-# Word for word what Hyperopt says: callers compare.
-_TIMEOUT_RULE = "The timeout argument should be None or a positive value. Given value: {}"
-_LOSS_THRESHOLD_RULE = (
-    "The loss_threshold argument should be None or a numeric value. Given value: {}"
+OBJECTIVE = Rule("function", noun="a function of a point")
+TRIAL_TIMEOUT = Rule(
+    "number",
+    above=0,
+    optional=True,
+    message="`trial_timeout` must be a positive number of seconds or None; got {!r}.",
 )
+RULES = {
+    "algo": Rule("function", noun="a suggest function", hint="tpe.suggest or rand.suggest"),
+    "max_evals": Rule("int", low=0, optional=True, hint="None means no bound"),
+    # The messages of these two are Hyperopt's, word for word: callers compare.
+    "timeout": Rule(
+        "number",
+        above=0,
+        optional=True,
+        message="The timeout argument should be None or a positive value. Given value: {}",
+    ),
+    "loss_threshold": Rule(
+        "number",
+        optional=True,
+        message="The loss_threshold argument should be None or a numeric value. Given value: {}",
+    ),
+    "max_queue_len": Rule("int", low=1),
+    "early_stop_fn": Rule(
+        "function", optional=True, noun="a function or None", hint="no_progress_loss(10)"
+    ),
+}
 
 
 def validate_timeout(timeout: Any) -> None:
@@ -57,34 +73,7 @@ def validate_timeout(timeout: Any) -> None:
     InvalidArgument, InvalidArgumentType
         If it is anything else.
     """
-    if timeout is None:
-        return
-    if not _is_number(timeout):
-        raise InvalidArgumentType(_TIMEOUT_RULE.format(timeout))
-    if not timeout > 0:  # NaN as well
-        raise InvalidArgument(_TIMEOUT_RULE.format(timeout))
-
-
-def validate_trial_timeout(trial_timeout: Any) -> None:
-    """Check the time that a trial may take.
-
-    Parameters
-    ----------
-    trial_timeout : float or None
-        Seconds; positive.
-
-    Raises
-    ------
-    InvalidArgument, InvalidArgumentType
-        If it is anything else.
-    """
-    if trial_timeout is None:
-        return
-    rule = f"`trial_timeout` must be a positive number of seconds or None; got {trial_timeout!r}."
-    if not _is_number(trial_timeout):
-        raise InvalidArgumentType(rule)
-    if not trial_timeout > 0:  # NaN as well
-        raise InvalidArgument(rule)
+    RULES["timeout"].check("timeout", timeout)
 
 
 def validate_loss_threshold(loss_threshold: Any) -> None:
@@ -100,67 +89,23 @@ def validate_loss_threshold(loss_threshold: Any) -> None:
     InvalidArgument, InvalidArgumentType
         If it is anything else.
     """
-    if loss_threshold is None:
-        return
-    if not _is_number(loss_threshold):
-        raise InvalidArgumentType(_LOSS_THRESHOLD_RULE.format(loss_threshold))
-    if math.isnan(loss_threshold):
-        raise InvalidArgument("`loss_threshold` must not be NaN: no loss is below it.")
+    RULES["loss_threshold"].check("loss_threshold", loss_threshold)
 
 
-def _checked_int(name: str, value: Any, hint: str = "") -> int:
-    if not isinstance(value, (bool, np.bool_)):
-        try:
-            return operator.index(value)
-        except TypeError:
-            pass
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        hint = f" Hint: pass {int(value)}."
-    raise InvalidArgumentType(f"`{name}` must be an int; got {value!r}.{hint}")
-
-
-def checked_max_evals(max_evals: Any) -> int:
-    """Return `max_evals` as an int.
+def validate_trial_timeout(trial_timeout: Any) -> None:
+    """Check the time that a trial may take.
 
     Parameters
     ----------
-    max_evals : int or None
-        At least 0; None means no bound.
+    trial_timeout : float or None
+        Seconds; positive.
 
     Raises
     ------
     InvalidArgument, InvalidArgumentType
         If it is anything else.
     """
-    if max_evals is None:
-        return sys.maxsize
-    value = _checked_int("max_evals", max_evals, " Hint: None means no bound.")
-    if value < 0:
-        raise InvalidArgument(
-            f"`max_evals` must be at least 0; got {value}. Hint: None means no bound."
-        )
-    return value
-
-
-def checked_positive_int(name: str, value: Any) -> int:
-    """Return an argument as an int of at least 1.
-
-    Parameters
-    ----------
-    name : str
-        The argument, for the message.
-    value : Any
-        What was given.
-
-    Raises
-    ------
-    InvalidArgument, InvalidArgumentType
-        If it is anything else.
-    """
-    number = _checked_int(name, value)
-    if number < 1:
-        raise InvalidArgument(f"`{name}` must be at least 1; got {number}.")
-    return number
+    TRIAL_TIMEOUT.check("trial_timeout", trial_timeout)
 
 
 def checked_max_failures(max_failures: Any) -> int | float | None:
@@ -178,15 +123,13 @@ def checked_max_failures(max_failures: Any) -> int | float | None:
     """
     if max_failures is None:
         return None
-    if not _is_number(max_failures):
+    if not is_number(max_failures):
         raise InvalidArgumentType(
             "`max_failures` must be an int (how many), a float (what share) or None; "
             f"got {max_failures!r}."
         )
     if isinstance(max_failures, numbers.Integral):
-        if max_failures < 0:
-            raise InvalidArgument(f"`max_failures` must be at least 0; got {max_failures}.")
-        return int(max_failures)
+        return int(Rule("int", low=0).check("max_failures", max_failures))
     if not 0.0 <= max_failures <= 1.0:
         raise InvalidArgument(
             f"`max_failures` as a share must be from 0.0 to 1.0; got {max_failures!r}. "
@@ -260,48 +203,53 @@ def check_trials(trials: Any) -> None:
         )
 
 
-def check_points(points: Any, space: CompiledSpace) -> None:
-    """Check points that the user wants evaluated first.
+def check_suggestions(docs: Any, tids: list[int]) -> None:
+    """Check what a suggest function returned.
 
     Parameters
     ----------
-    points : list of dict
-        Values by label; of a choice the position. Those of inactive hyperparameters may be left
-        out.
-    space : CompiledSpace
-        What the points must fit.
+    docs : list of Trial
+        At most one document per id.
+    tids : list of int
+        The ids that it was given.
 
     Raises
     ------
     InvalidArgument, InvalidArgumentType
-        If a point is no dict, has an unknown label or lacks one that it needs.
+        If it is anything else.
     """
-    if not isinstance(points, Sequence) or isinstance(points, (str, bytes)):
-        raise InvalidArgumentType(f"`points_to_evaluate` must be a list of dicts; got {points!r}.")
-    for number, point in enumerate(points):
-        name = f"points_to_evaluate[{number}]"
-        if not isinstance(point, Mapping):
-            raise InvalidArgumentType(f"`{name}` must be a dict of label to value; got {point!r}.")
-        unknown = [label for label in point if label not in space.labels]
-        if unknown:
-            raise InvalidArgument(
-                f"The labels of `{name}` must be labels of the space, {list(space.labels)}; "
-                f"got {unknown}."
-            )
-        try:
-            needed = space.active_labels(point)
-        except KeyError as error:
-            needed = (str(error.args[0]),)
-        except (IndexError, TypeError, ValueError) as error:
-            raise InvalidArgument(
-                f"`{name}` does not fit the space: {error} Hint: a choice takes a position."
-            ) from error
-        missing = [label for label in needed if label not in point]
-        if missing:
-            raise InvalidArgument(
-                f"`{name}` must have a value for each hyperparameter that it needs; "
-                f"{missing} are missing in {dict(point)!r}."
-            )
+    if not isinstance(docs, (list, tuple)):
+        raise InvalidArgumentType(
+            f"`algo` must return a list of trial documents; got {type(docs).__name__}. "
+            "Hint: pass a suggest function such as tpe.suggest."
+        )
+    if len(docs) > len(tids):
+        raise InvalidArgument(
+            f"`algo` must return at most one document an id; got {len(docs)} for {len(tids)} ids."
+        )
+
+
+def checked_verdict(answer: Any) -> tuple[bool, list[Any]]:
+    """Return what an early stopping function answered: whether to stop, and its next arguments.
+
+    Parameters
+    ----------
+    answer : tuple of (bool, list)
+        The answer.
+
+    Raises
+    ------
+    InvalidArgumentType
+        If it is anything else.
+    """
+    try:
+        stop, args = answer
+        return bool(stop), [] if args is None else list(args)
+    except (TypeError, ValueError):
+        raise InvalidArgumentType(
+            "`early_stop_fn` must return a pair: whether to stop, and a list of arguments for "
+            f"its next call; got {answer!r}."
+        ) from None
 
 
 def annotated_space(fn: Callable[..., Any]) -> dict[str, Any]:

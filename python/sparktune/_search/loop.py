@@ -1,7 +1,7 @@
-"""`FMinIter`: the search loop, one for trials that run one by one and for those that run together.
+"""`SearchLoop`: one loop for trials that run one by one and for those that run together.
 
 The loop asks the suggester, starts trials on a `Runner`, waits for what happens next and writes it
-into the documents. Only this module changes the state of a trial.
+into the documents. Only this module changes the state of a trial, and only it ends a search.
 """
 
 from __future__ import annotations
@@ -9,169 +9,134 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from timeit import default_timer as timer
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import cloudpickle
 
-from sparktune import progress
+from sparktune._search import ending as endings
+from sparktune._search.arguments import check_suggestions, checked_verdict
 from sparktune._search.board import Board
+from sparktune._search.ending import Ending, best_trial, insist
+from sparktune._search.options import SearchOptions
+from sparktune._search.outcomes import Failures, cancel, write
 from sparktune._search.runner import (
     Finished,
-    PollingRunner,
     Runner,
     RunnerOptions,
-    SerialRunner,
     TrialError,
+    runner_of,
 )
 from sparktune._suggest.suggestion import space_of
-from sparktune._tracking.base import NullTracker, Tracker
-from sparktune._trials.documents import (
-    JOB_STATE_CANCEL,
-    JOB_STATE_DONE,
-    JOB_STATE_ERROR,
-    JOB_STATE_NEW,
-    JOB_STATE_RUNNING,
-    Trial,
-    coarse_utcnow,
-    split_attachments,
-)
-from sparktune._trials.findings import first_failure
+from sparktune._tracking.base import NullTracker, SearchInfo, Tracker
+from sparktune._trials.documents import JOB_STATE_DONE, JOB_STATE_RUNNING, Trial, coarse_utcnow
 from sparktune._trials.savefile import SaveFile
-from sparktune.exceptions import (
-    InvalidArgument,
-    InvalidArgumentType,
-    SearchFailed,
-)
 from sparktune.trials import Trials
 
-__all__ = ["FMinIter"]
+__all__ = ["SearchLoop"]
 
 logger = logging.getLogger("sparktune.fmin")
 
-# A share of failed trials says little before so many have ended.
-_FEW = 10
+T = TypeVar("T")
+Self = TypeVar("Self", bound="SearchLoop")
 
 
-class _End(NamedTuple):
-    """Why a search is over."""
-
-    reason: str  # for ``trials.fmin_cancelled_reason``, in Hyperopt's words: callers compare
-    message: str  # for the log
-
-
-class FMinIter:
-    """A search: suggests trials and has them evaluated.
-
-    `fmin` makes one and exhausts it. Used by hand, it is an iterator; each step suggests and
-    evaluates one trial and gives the `Trials`.
+class SearchLoop:
+    """A search: suggests trials, has them evaluated, and ends.
 
     Parameters
     ----------
-    algo : callable
-        ``algo(new_ids, domain, trials, seed)``, such as `tpe.suggest`; returns new documents, at
-        most one an id. With an empty list it ends the search.
     domain : Domain
         Objective and space.
     trials : Trials
         Where the trials are kept.
-    rstate : numpy.random.Generator or numpy.random.RandomState
-        Gives one seed for each call of `algo`.
+    options : SearchOptions
+        How to search.
     asynchronous : bool, optional
         Whether trials run while the search goes on; by default as `trials` says.
-    max_queue_len : int, default 1
-        How many trials to have ready beyond those that run.
     poll_interval_secs : float, default 1.0
         Pause between two looks at trials that somebody else runs.
-    max_evals : int
-        The most trials, those already in `trials` included.
-    timeout : float, optional
-        Seconds from now.
-    loss_threshold : float, optional
-        The search ends when a loss is below it.
-    verbose : bool, default False
-        Whether to show a progress bar, unless `show_progressbar` is a callback.
-    show_progressbar : bool or callable, default True
-        Whether to show one; or what shows it, see `sparktune.progress`.
-    early_stop_fn : callable, optional
-        ``early_stop_fn(trials, *args) -> (stop, args)``, called once for each trial that is done,
-        in the order in which they end. ``trials.trials`` has only trials that are done, the latest
-        last. `args` go into the next call.
-    trials_save_file : str or os.PathLike, default ""
-        Where to keep a copy of `trials`.
-    max_failures : int or float, optional
-        See `fmin`.
-    tracker : Tracker, optional
-        Records the trials; whoever made it calls its `begin` and `end`.
-    """
 
-    catch_eval_exceptions = False
-    pickle_protocol = -1
+    Attributes
+    ----------
+    ending : Ending or None
+        Why the latest run is over, if not because it has had its trials.
+    polled : bool
+        Whether somebody else's workers run the trials, so that all we can do is look.
+    """
 
     def __init__(
         self,
-        algo: Callable[..., Any],
         domain: Any,
         trials: Any,
-        rstate: Any,
-        asynchronous: bool | None = None,
-        max_queue_len: int = 1,
-        poll_interval_secs: float = 1.0,
-        max_evals: int = sys.maxsize,
-        timeout: float | None = None,
-        loss_threshold: float | None = None,
-        verbose: bool = False,
-        show_progressbar: Any = True,
-        early_stop_fn: Callable[..., Any] | None = None,
-        trials_save_file: Any = "",
+        options: SearchOptions,
         *,
-        max_failures: float | None = None,
-        tracker: Tracker | None = None,
+        asynchronous: bool | None = None,
+        poll_interval_secs: float = 1.0,
     ) -> None:
-        self.algo = algo
         self.domain = domain
         self.trials = trials
-        self.rstate = rstate
+        self.options = options
         self.asynchronous = trials.asynchronous if asynchronous is None else asynchronous
-        self.max_queue_len = max_queue_len
         self.poll_interval_secs = poll_interval_secs
-        self.max_evals = max_evals
-        self.timeout = timeout
-        self.loss_threshold = loss_threshold
-        self.verbose = verbose
-        if callable(show_progressbar):
-            self.progress_callback = show_progressbar
-        elif show_progressbar and verbose:
-            self.progress_callback = progress.default_callback
-        else:
-            self.progress_callback = progress.no_progress_callback
-        self.early_stop_fn = early_stop_fn
+        self.progress_callback = options.progress_callback
         self.early_stop_args: Any = []
-        self.trials_save_file = trials_save_file
-        self.max_failures = max_failures
         self.start_time = timer()
+        self.ending: Ending | None = None
 
-        self._tracker: Tracker = NullTracker() if tracker is None else tracker
-        self._save = SaveFile(trials_save_file) if trials_save_file else None
-        # Whether somebody else's workers run the trials, so that all we can do is look.
-        self._polled = bool(self.asynchronous) and (
-            getattr(type(trials), "make_runner", Trials.make_runner) is Trials.make_runner
-        )
-        self._board = Board(trials, self._polled)
+        self._tracker: Tracker = NullTracker()
+        self._file = SaveFile(options.trials_save_file) if options.trials_save_file else None
+        make = getattr(type(trials), "make_runner", Trials.make_runner)
+        self.polled = bool(self.asynchronous) and make is Trials.make_runner
+        self._board = Board(trials, self.polled)
         self._runner: Runner | None = None
         self._left = 0  # trials still to suggest in this run
-        self._ended: _End | None = None
-        self._ended_trials = 0
-        self._failures = 0
+        self._failures = Failures()
         self._suggested: set[Any] = set()  # ids of trials that were suggested, but not started
         self._shown_best: float | None = None
         if isinstance(trials, Trials):
             trials._space = space_of(domain)
-        if self._polled:
+        if self.polled:
             # The workers get the objective from here.
             trials.attachments["FMinIter_Domain"] = cloudpickle.dumps(domain)
 
     # -- running -------------------------------------------------------------------------------
+
+    def conduct(self, tracker: Tracker, info: SearchInfo, answer: Callable[[], T]) -> T:
+        """Search to the end, record the search however it ends, and return the answer.
+
+        Parameters
+        ----------
+        tracker : Tracker
+            Records the search.
+        info : SearchInfo
+            What the tracker must know.
+        answer : callable
+            Gives the answer. What it raises is how the search has ended.
+        """
+        self._tracker = tracker
+        try:
+            tracker.begin(info)
+            self.exhaust()
+            return answer()
+        except BaseException as error:
+            self._note(Ending.of(error))
+            raise
+        finally:
+            ending, best = self.ending or Ending(endings.DONE, "all trials have ended"), None
+            try:
+                best = best_trial(self.trials)
+            finally:
+                tracker.end(ending.summary(best))
+
+    def exhaust(self: Self) -> Self:
+        """Run until `max_evals` or another limit is reached; return this object."""
+        self.run(self.options.limit - len(self.trials), block_until_done=self.asynchronous)
+        self.trials.refresh()
+        if not self._over:  # else it has been saved
+            insist(self._save)
+        return self
 
     def run(self, N: int, block_until_done: bool = True) -> None:
         """Suggest more trials and have them evaluated.
@@ -194,34 +159,35 @@ class FMinIter:
         board.sync()
         self._left = max(N, 0)
         self._shown_best = None
+        if not self._over:
+            self.ending = None
         for _ in range(min(-N, len(board.queue))):
             board.queue.pop()
-        with self.progress_callback(initial=len(board.finished), total=self.max_evals) as shown:
-            self._show_best(shown)
-            try:
+        try:
+            with self.progress_callback(
+                initial=len(board.finished), total=self.options.limit
+            ) as shown:
+                self._show_best(shown)
                 self._search(shown, block_until_done or not self.asynchronous)
-            except BaseException:
-                self._abandon()
-                self._save_quietly()
-                raise
-        if not board.running:
-            self._close()
-        board.refresh()
-        if self._save is not None:
-            self._save.save_if_due(self.trials)
+                if self._over:
+                    self._leave()
+            if not board.running:
+                self._close()
+            board.refresh()
+            if self._file is not None and not self._over:
+                self._file.save_if_due(self.trials)
+        except BaseException:
+            self._leave(quietly=True)
+            raise
         if board.busy:
             logger.info("Not waiting for %d trials.", len(board.running) + len(board.queue))
 
     def _search(self, shown: Any, wait_for_all: bool) -> None:
+        """Run until the search is cancelled, or there is nothing more to do."""
         board, runner = self._board, self._get_runner()
         while True:
             self._check_limits()
-            if self._ended:
-                logger.info("The search ends: %s.", self._ended.message)
-                if hasattr(self.trials, "_fmin_cancelled_reason"):
-                    self.trials._fmin_cancelled = True
-                    self.trials._fmin_cancelled_reason = self._ended.reason
-                self._abandon()
+            if self._over:
                 return
             self._start_ready(runner)
             self._suggest(runner)
@@ -229,58 +195,115 @@ class FMinIter:
             if not board.busy or (self._left == 0 and not wait_for_all):
                 return
             finished = runner.wait(self._seconds_left())
-            if self._polled:
+            if self.polled:
                 board.sync()
             self._take(finished, shown)
-            if self._save is not None and finished:
-                self._save.save_if_due(self.trials)
+            if self._file is not None and finished:
+                self._file.save_if_due(self.trials)
 
     def _get_runner(self) -> Runner:
         if self._runner is None:
+            limit = self.options.limit
             options = RunnerOptions(
                 asynchronous=bool(self.asynchronous),
                 poll_interval_secs=self.poll_interval_secs,
-                max_evals=None if self.max_evals >= sys.maxsize else self.max_evals,
-                verbose=self.verbose,
+                max_evals=None if limit >= sys.maxsize else limit,
+                verbose=self.options.verbose,
                 tracker=self._tracker,
             )
-            if hasattr(self.trials, "make_runner"):
-                self._runner = self.trials.make_runner(self.domain, options)
-            elif self.asynchronous:
-                self._runner = PollingRunner(self.trials, self.poll_interval_secs)
-            else:
-                self._runner = SerialRunner(self.domain, self.trials, self._tracker)
-        assert self._runner is not None
+            self._runner = runner_of(self.trials, self.domain, options)
         return self._runner
 
-    def _close(self) -> None:
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            runner.close()
-
     def _seconds_left(self) -> float | None:
-        if self.timeout is None:
+        if self.options.timeout is None:
             return None
-        return max(0.0, self.start_time + self.timeout - timer())
+        return max(0.0, self.start_time + self.options.timeout - timer())
+
+    # -- ending --------------------------------------------------------------------------------
 
     @property
     def is_cancelled(self) -> bool:
         """Whether the trials object says that the search was cancelled."""
         return bool(getattr(self.trials, "_fmin_cancelled", False))
 
+    @property
+    def _over(self) -> bool:
+        """Whether the search has been cancelled."""
+        return self.ending is not None and self.ending.cancels
+
     def _check_limits(self) -> None:
-        if self._ended:
+        """End the search if a limit is reached."""
+        if self._over:
             return
-        best = self._board.best_loss
+        best, threshold = self._board.best_loss, self.options.loss_threshold
         if self.is_cancelled:
             reason = getattr(self.trials, "_fmin_cancelled_reason", None)
-            self._ended = _End(reason or "cancelled", "it was cancelled")
+            self._note(Ending(reason or endings.CANCELLED, "it was cancelled"))
         elif self._seconds_left() == 0.0:
-            message = f"the time-out of {self.timeout} s has passed"
-            self._ended = _End("fmin run timeout", message)
-        elif self.loss_threshold is not None and best is not None and best < self.loss_threshold:
-            message = f"the loss {best} is below the threshold {self.loss_threshold}"
-            self._ended = _End("loss threshold", message)
+            message = f"the time-out of {self.options.timeout} s has passed"
+            self._note(Ending(endings.TIMEOUT, message))
+        elif threshold is not None and best is not None and best < threshold:
+            message = f"the loss {best} is below the threshold {threshold}"
+            self._note(Ending(endings.LOSS_THRESHOLD, message))
+
+    def _note(self, ending: Ending) -> None:
+        """Take in that the search ends, and tell whoever reads it from the trials."""
+        self.ending = ending
+        if ending.error is None:
+            logger.info("The search ends: %s.", ending.message)
+        if ending.cancels and hasattr(self.trials, "_fmin_cancelled_reason"):
+            self.trials._fmin_cancelled = True
+            self.trials._fmin_cancelled_reason = ending.reason
+
+    def _leave(self, quietly: bool = False) -> None:
+        """Keep what ended, cancel the rest, save, and only then wait for what is still running.
+
+        Ctrl-C skips the waiting; each of the steps is done however the others end. `quietly` is for
+        when an exception is on its way, which must not be lost.
+        """
+        with ExitStack() as leaving:
+            leaving.callback(insist, self._close)
+            leaving.callback(insist, self._save, quietly)
+            leaving.callback(insist, self._cancel)
+            if self._runner is not None and self.asynchronous:
+                for finished in self._runner.wait(0):
+                    if self._write(finished) and finished.trial["state"] == JOB_STATE_DONE:
+                        self._board.note_finished(finished.trial)
+
+    def _cancel(self) -> None:
+        """Cancel what runs and what was suggested."""
+        if self._runner is None or self.polled:
+            return  # the workers of somebody else's go on
+        self._runner.cancel()
+        board = self._board
+        running = list(board.running.values())
+        # Trials that the user gave stay NEW, for a next search.
+        waiting = [trial for trial in board.queue if trial["tid"] in self._suggested]
+        for trial in running + waiting:
+            cancel(trial)
+        for trial in waiting:
+            board.note_ended(trial)
+        for trial in running:
+            board.note_ended(trial)
+            self._tracker.trial_finished(trial)
+        board.queue.clear()
+        self._suggested.clear()
+        board.refresh()
+
+    def _close(self) -> None:
+        if self._runner is not None:
+            self._runner.close()
+            self._runner = None
+
+    def _save(self, quietly: bool = False) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.save(self.trials)
+        except Exception:
+            if not quietly:
+                raise
+            logger.exception("Cannot save the trials to %r.", self.options.trials_save_file)
 
     # -- suggesting and starting ---------------------------------------------------------------
 
@@ -289,14 +312,15 @@ class FMinIter:
         if not self.asynchronous and board.busy:
             return  # one batch after the other, so that a suggestion knows all earlier results
         # Slots that are free get a trial at once; the others are ready when the next one gets free.
-        target = self.max_queue_len + (runner.capacity() if self.asynchronous else 0)
+        target = self.options.max_queue_len + (runner.capacity() if self.asynchronous else 0)
         while self._left > 0 and len(board.queue) < target:
             tids = self.trials.new_trial_ids(min(target - len(board.queue), self._left))
             board.refresh()
-            docs = self.algo(tids, self.domain, self.trials, self._seed())
-            _check_suggestions(docs, tids)
+            docs = self.options.algo(tids, self.domain, self.trials, self._seed())
+            check_suggestions(docs, tids)
             if not docs:
-                logger.info("The search ends: the suggester has no more trials.")
+                message = "the suggester has no more trials"
+                self._note(Ending(endings.NO_SUGGESTION, message, cancels=False))
                 self._left = 0
                 return
             self.trials.insert_trial_docs(docs)
@@ -306,7 +330,8 @@ class FMinIter:
             self._left -= len(docs)
 
     def _seed(self) -> int:
-        draw = getattr(self.rstate, "integers", None) or self.rstate.randint
+        rstate = self.options.rstate
+        draw = getattr(rstate, "integers", None) or rstate.randint
         return int(draw(2**31 - 1))
 
     def _start_ready(self, runner: Runner) -> None:
@@ -329,7 +354,7 @@ class FMinIter:
         # All results are written before anything is made of them: what follows may end the search.
         finished = [each for each in finished if self._write(each)]
         for each in finished:
-            self._ended_trials += 1
+            self._failures.ended += 1
             done = each.trial["state"] == JOB_STATE_DONE
             if done:
                 self._board.note_finished(each.trial)
@@ -337,7 +362,7 @@ class FMinIter:
             shown.update(1)
             if each.error is not None:
                 self._take_error(each.error)
-            elif done and not self._ended:
+            elif done and not self._over:
                 self._ask_early_stop()
 
     def _show_best(self, shown: Any) -> None:
@@ -348,168 +373,23 @@ class FMinIter:
 
     def _write(self, finished: Finished) -> bool:
         """Write an outcome into the document; False if the trial had been given up."""
-        trial, error = finished.trial, finished.error
-        if trial["state"] in (JOB_STATE_NEW, JOB_STATE_RUNNING):
-            if error is None and finished.result is not None:
-                result = dict(finished.result)
-                for name, value in split_attachments(result).items():
-                    self.trials.trial_attachments(trial)[name] = value
-                trial["result"] = result
-                trial["state"] = JOB_STATE_DONE
-            else:
-                trial["state"] = JOB_STATE_ERROR
-                if error is not None:
-                    logger.error("Trial %s failed: %s", trial["tid"], error.message)
-                    # As Hyperopt has it: where a trial ran elsewhere, this is all there is to see.
-                    text = error.traceback if self.asynchronous else error.message
-                    trial["misc"]["error"] = (error.type_name, text or error.message)
-                    trial["misc"]["traceback"] = error.traceback
-            trial["refresh_time"] = coarse_utcnow()
-        elif not self._polled:
+        if not write(finished, self.trials, bool(self.asynchronous)) and not self.polled:
             return False
-        self._board.note_ended(trial)
-        self._tracker.trial_finished(trial)
+        self._board.note_ended(finished.trial)
+        self._tracker.trial_finished(finished.trial)
         return True
 
     def _take_error(self, error: TrialError) -> None:
-        self._failures += 1
+        options = self.options
         # In parallel one bad trial is no reason to lose the others.
         fatal = error.fatal or not self.asynchronous
-        if fatal and not self.catch_eval_exceptions and not self._polled:
-            if error.exception is not None:
-                raise error.exception
-            raise SearchFailed(f"{error.message}\n{error.traceback}")
-        if self.max_failures is None:
-            return
-        if isinstance(self.max_failures, float):
-            enough = self._ended_trials >= min(_FEW, self.max_evals)
-            too_many = enough and self._failures > self.max_failures * self._ended_trials
-        else:
-            too_many = self._failures > self.max_failures
-        if too_many:
-            first = first_failure(self.trials._dynamic_trials) or error.traceback
-            raise SearchFailed(
-                f"{self._failures} of {self._ended_trials} trials failed, and `max_failures` is "
-                f"{self.max_failures}. The first failure:\n{first}"
-            ) from error.exception
+        survives = not fatal or options.catch_eval_exceptions or self.polled
+        self._failures.take(error, self.trials, survives, options.max_failures, options.limit)
 
     def _ask_early_stop(self) -> None:
-        if self.early_stop_fn is None:
+        if self.options.early_stop_fn is None:
             return
-        answer = self.early_stop_fn(self._board.finished_view(), *self.early_stop_args)
-        try:
-            stop, args = answer
-            self.early_stop_args = [] if args is None else list(args)
-        except (TypeError, ValueError):
-            raise InvalidArgumentType(
-                "`early_stop_fn` must return a pair: whether to stop, and a list of arguments for "
-                f"its next call; got {answer!r}."
-            ) from None
+        answer = self.options.early_stop_fn(self._board.finished_view(), *self.early_stop_args)
+        stop, self.early_stop_args = checked_verdict(answer)
         if stop:
-            message = "the early stopping function says so"
-            self._ended = _End("early stopping condition", message)
-
-    def _abandon(self) -> None:
-        """Cancel what runs and what was suggested; keep what ended meanwhile."""
-        runner, self._runner = self._runner, None
-        if runner is None:
-            return
-        board = self._board
-        try:
-            if self.asynchronous:
-                for finished in runner.wait(0):
-                    if self._write(finished) and finished.trial["state"] == JOB_STATE_DONE:
-                        board.note_finished(finished.trial)
-            if self._polled:
-                return  # their workers go on
-            runner.cancel()
-            running = list(board.running.values())
-            # Trials that the user gave stay NEW, for a next search.
-            waiting = [trial for trial in board.queue if trial["tid"] in self._suggested]
-            for trial in running + waiting:
-                trial["state"] = JOB_STATE_CANCEL
-                trial["refresh_time"] = coarse_utcnow()
-                board.note_ended(trial)
-            for trial in running:
-                self._tracker.trial_finished(trial)
-            board.queue.clear()
-            self._suggested.clear()
-        finally:
-            runner.close()
-
-    def _save_quietly(self) -> None:
-        """Save while another exception is on its way, which must not be lost."""
-        if self._save is not None:
-            try:
-                self._save.save(self.trials)
-            except Exception:
-                logger.exception("Cannot save the trials to %r.", self.trials_save_file)
-
-    # -- Hyperopt's other ways of running ------------------------------------------------------
-
-    def serial_evaluate(self, N: int = -1) -> None:
-        """Evaluate trials that wait, one by one, in this process.
-
-        Parameters
-        ----------
-        N : int, default -1
-            How many; -1 takes all.
-        """
-        runner = SerialRunner(self.domain, self.trials, self._tracker)
-        board = self._board
-        board.sync()
-        with progress.no_progress_callback(0, 0) as shown:
-            while N != 0 and (trial := board.next_ready()) is not None:
-                self._start(runner, trial)
-                self._take(runner.wait(None), shown)
-                N -= 1
-        board.refresh()
-
-    def block_until_done(self) -> None:
-        """Return when no trial waits or runs."""
-        self.run(0, block_until_done=True)
-
-    def __iter__(self) -> FMinIter:
-        return self
-
-    def __next__(self) -> Any:
-        """Suggest and evaluate one more trial.
-
-        Returns
-        -------
-        Trials
-            `trials`.
-        """
-        if not self._ended:
-            self.run(1, block_until_done=self.asynchronous)
-        if self._ended or len(self.trials) >= self.max_evals:
-            if self._save is not None:
-                self._save.save(self.trials)
-            raise StopIteration
-        return self.trials
-
-    def exhaust(self) -> FMinIter:
-        """Run until `max_evals` or another limit is reached.
-
-        Returns
-        -------
-        FMinIter
-            This object.
-        """
-        self.run(self.max_evals - len(self.trials), block_until_done=self.asynchronous)
-        self.trials.refresh()
-        if self._save is not None:
-            self._save.save(self.trials)
-        return self
-
-
-def _check_suggestions(docs: Any, tids: list[int]) -> None:
-    if not isinstance(docs, (list, tuple)):
-        raise InvalidArgumentType(
-            f"`algo` must return a list of trial documents; got {type(docs).__name__}. "
-            "Hint: pass a suggest function such as tpe.suggest."
-        )
-    if len(docs) > len(tids):
-        raise InvalidArgument(
-            f"`algo` must return at most one document an id; got {len(docs)} for {len(tids)} ids."
-        )
+            self._note(Ending(endings.EARLY_STOP, "the early stopping function says so"))

@@ -30,6 +30,7 @@ __all__ = [
     "RunnerOptions",
     "SerialRunner",
     "TrialError",
+    "runner_of",
 ]
 
 
@@ -277,6 +278,26 @@ class PollingRunner:
 
     def close(self) -> None:
         """Do nothing: there is nothing to let go of."""
+
+
+def runner_of(trials: Any, domain: Domain, options: RunnerOptions) -> Runner:
+    """Return what runs the trials of a search.
+
+    Parameters
+    ----------
+    trials : Trials
+        Ours, which say it themselves, or any object with Hyperopt's methods.
+    domain : Domain
+        Objective and space.
+    options : RunnerOptions
+        What the search says about itself.
+    """
+    if hasattr(trials, "make_runner"):
+        runner: Runner = trials.make_runner(domain, options)
+        return runner
+    if options.asynchronous:
+        return PollingRunner(trials, options.poll_interval_secs)
+    return SerialRunner(domain, trials, options.tracker)
 
 
 def _as_finished(trial: Trial) -> Finished:

@@ -1,0 +1,114 @@
+"""`Ending`: why a search is over. The search loop makes it, and nobody else."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, ParamSpec
+
+from sparktune._tracking.base import SearchSummary, Trial
+from sparktune.exceptions import AllTrialsFailed, BackendLost
+
+__all__ = ["Ending", "best_trial", "insist"]
+
+P = ParamSpec("P")
+
+# Hyperopt's words, where it has some: callers compare.
+DONE = "done"
+CANCELLED = "cancelled"
+TIMEOUT = "fmin run timeout"
+EARLY_STOP = "early stopping condition"
+LOSS_THRESHOLD = "loss threshold"
+CANCELLED_BY_USER = "fmin run cancelled by user"
+NO_SUGGESTION = "no suggestion"
+ALL_FAILED = "all trials failed"
+BACKEND_LOST = "back end lost"
+ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a search is over.
+
+    Attributes
+    ----------
+    reason : str
+        In one word or a few.
+    message : str
+        For the log: "The search ends: <message>."
+    error : str or None
+        The traceback, if an exception ends the search.
+    cancels : bool
+        Whether the search is cancelled: what runs is stopped, and ``trials.fmin_cancelled_reason``
+        says why.
+    """
+
+    reason: str
+    message: str
+    error: str | None = None
+    cancels: bool = True
+
+    @classmethod
+    def of(cls, error: BaseException) -> Ending:
+        """Return the ending that an exception makes.
+
+        Parameters
+        ----------
+        error : BaseException
+            The exception, which is being raised.
+        """
+        # The text and not the exception, whose traceback keeps alive whatever the search held.
+        text = "".join(traceback.format_exception(error))
+        if isinstance(error, KeyboardInterrupt):
+            return cls(CANCELLED_BY_USER, "it was interrupted", text)
+        reason = ERROR
+        if isinstance(error, (AllTrialsFailed, BackendLost)):
+            reason = ALL_FAILED if isinstance(error, AllTrialsFailed) else BACKEND_LOST
+        return cls(reason, f"{type(error).__name__} was raised", text, cancels=False)
+
+    def summary(self, best_trial: Trial | None) -> SearchSummary:
+        """Return what the tracker is told.
+
+        Parameters
+        ----------
+        best_trial : Trial or None
+            The best trial, if there is one.
+        """
+        status: Literal["FINISHED", "FAILED", "KILLED"] = "FINISHED"
+        if self.error is not None:
+            status = "KILLED" if self.reason == CANCELLED_BY_USER else "FAILED"
+        return SearchSummary(status, best_trial, self.error)
+
+
+def insist(clean: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Clean up even if Ctrl-C interrupts it, and let the `KeyboardInterrupt` go on then.
+
+    Parameters
+    ----------
+    clean : callable
+        Called once more if it is interrupted: then it must go on from where it was, and not wait.
+    *args, **kwargs
+        Its arguments.
+    """
+    try:
+        clean(*args, **kwargs)
+    except KeyboardInterrupt:
+        clean(*args, **kwargs)
+        raise
+
+
+def best_trial(trials: Any) -> Trial | None:
+    """Return the best trial, None if there is none.
+
+    Parameters
+    ----------
+    trials : Trials
+        Ours, or any object with Hyperopt's methods.
+    """
+    try:
+        best: Trial = trials.best_trial
+    except Exception:
+        # Foreign classes raise errors of their own, and a search's end must not fail for this.
+        return None
+    return best

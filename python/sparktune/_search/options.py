@@ -1,0 +1,76 @@
+"""`SearchOptions`: the arguments of `fmin`, checked once, which then travel as a whole."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sparktune import progress
+from sparktune._arguments import check_all
+from sparktune._search.arguments import RULES, checked_max_failures, checked_rstate
+from sparktune._search.signatures import EarlyStop, SuggestFunction
+
+__all__ = ["SearchOptions"]
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How to search; `fmin` describes each.
+
+    Raises
+    ------
+    InvalidArgument, InvalidArgumentType
+        If one is wrong.
+    """
+
+    algo: SuggestFunction
+    max_evals: int | None = None
+    timeout: float | None = None
+    loss_threshold: float | None = None
+    rstate: Any = None
+    pass_expr_memo_ctrl: bool | None = None
+    catch_eval_exceptions: bool = False
+    verbose: bool = True
+    return_argmin: bool = True
+    max_queue_len: int = 1
+    show_progressbar: Any = True
+    early_stop_fn: EarlyStop | None = None
+    trials_save_file: str | os.PathLike[str] = ""
+    points_to_evaluate: Sequence[Mapping[str, Any]] | None = None
+    max_failures: float | None = None
+    mlflow: bool | None = None
+    avoid_duplicates: bool = False
+
+    def __post_init__(self) -> None:
+        checked = check_all(RULES, vars(self))
+        checked["rstate"] = checked_rstate(self.rstate)
+        checked["max_failures"] = checked_max_failures(self.max_failures)
+        vars(self).update(checked)
+
+    @property
+    def limit(self) -> int:
+        """`max_evals`, where None is more than any search has."""
+        return sys.maxsize if self.max_evals is None else self.max_evals
+
+    @property
+    def progress_callback(self) -> Any:
+        """What shows the progress; see `sparktune.progress`."""
+        if callable(self.show_progressbar):
+            return self.show_progressbar
+        shown = self.show_progressbar and self.verbose
+        return progress.default_callback if shown else progress.no_progress_callback
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the options as arguments of the `fmin` of a class of trials.
+
+        Without those that Hyperopt lacks and that are not used: not every class knows them.
+        """
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        ours = {each.name: each.default for each in fields(self) if each.name in _OURS}
+        return {n: v for n, v in given.items() if n not in ours or v != ours[n]}
+
+
+_OURS = ("points_to_evaluate", "max_failures", "mlflow", "avoid_duplicates")

@@ -1,0 +1,114 @@
+"""`points_to_evaluate`: points of the user's that a search evaluates first."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sparktune._space.compile import CompiledSpace
+from sparktune._trials.documents import STATUS_NEW, Trial, new_trial_doc
+from sparktune.exceptions import InvalidArgument, InvalidArgumentType
+
+__all__ = ["check_points", "generate_trial", "insert_points"]
+
+logger = logging.getLogger("sparktune.fmin")
+
+
+def generate_trial(tid: int, space: Mapping[str, Any]) -> Trial:
+    """Return the document of a trial with given values.
+
+    Parameters
+    ----------
+    tid : int
+        Its id.
+    space : mapping of str to scalar
+        Values by label; for a choice, the position.
+    """
+    misc = {
+        "tid": tid,
+        "cmd": ("domain_attachment", "FMinIter_Domain"),
+        "workdir": None,
+        "idxs": {label: [tid] for label in space},
+        "vals": {label: [value] for label, value in space.items()},
+    }
+    return new_trial_doc(tid, None, {"status": STATUS_NEW}, misc)
+
+
+def insert_points(trials: Any, points: Any, space: CompiledSpace) -> None:
+    """Check points and put them into trials that are still empty.
+
+    Parameters
+    ----------
+    trials : Trials
+        Where they go. If it has trials already, the points are ignored.
+    points : list of dict
+        See `check_points`.
+    space : CompiledSpace
+        What the points must fit.
+
+    Raises
+    ------
+    InvalidArgument, InvalidArgumentType
+        If a point does not fit the space.
+    """
+    check_points(points, space)
+    if trials._dynamic_trials and points:
+        logger.info("`points_to_evaluate` is ignored: `trials` has trials already.")
+        return
+    docs = []
+    for tid, point in zip(trials.new_trial_ids(len(points)), points, strict=True):
+        doc = generate_trial(tid, point)
+        for column in (doc["misc"]["idxs"], doc["misc"]["vals"]):
+            column.update((label, []) for label in space.labels if label not in point)
+        doc["exp_key"] = getattr(trials, "_exp_key", None)
+        docs.append(doc)
+    # Without a refresh, as Hyperopt does it: so they do not count towards max_evals.
+    trials.insert_trial_docs(docs)
+
+
+def check_points(points: Any, space: CompiledSpace) -> None:
+    """Check that points fit a space.
+
+    Parameters
+    ----------
+    points : list of dict
+        Values by label; for a choice, the position. Values of inactive hyperparameters may be left
+        out.
+    space : CompiledSpace
+        What the points must fit.
+
+    Raises
+    ------
+    InvalidArgument, InvalidArgumentType
+        If a point is not a dict, has an unknown label or lacks one that it needs.
+    """
+    if not isinstance(points, Sequence) or isinstance(points, (str, bytes)):
+        raise InvalidArgumentType(f"`points_to_evaluate` must be a list of dicts; got {points!r}.")
+    for number, point in enumerate(points):
+        _check_point(f"points_to_evaluate[{number}]", point, space)
+
+
+def _check_point(name: str, point: Any, space: CompiledSpace) -> None:
+    if not isinstance(point, Mapping):
+        raise InvalidArgumentType(f"`{name}` must be a dict of label to value; got {point!r}.")
+    unknown = [label for label in point if label not in space.labels]
+    if unknown:
+        raise InvalidArgument(
+            f"The labels of `{name}` must be labels of the space, {list(space.labels)}; "
+            f"got {unknown}."
+        )
+    try:
+        needed = space.active_labels(point)
+    except KeyError as error:
+        needed = (str(error.args[0]),)
+    except (IndexError, TypeError, ValueError) as error:
+        raise InvalidArgument(
+            f"`{name}` does not fit the space: {error} Hint: a choice takes a position."
+        ) from error
+    missing = [label for label in needed if label not in point]
+    if missing:
+        raise InvalidArgument(
+            f"`{name}` must have a value for each hyperparameter that it needs; "
+            f"{missing} are missing in {dict(point)!r}."
+        )

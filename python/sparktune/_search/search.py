@@ -1,0 +1,95 @@
+"""`search`: a whole search, from its arguments to its answer. `fmin` and `Trials.fmin` call it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sparktune._search.domain import Domain
+from sparktune._search.loop import SearchLoop
+from sparktune._search.options import SearchOptions
+from sparktune._search.points import insert_points
+from sparktune._search.signatures import Objective
+from sparktune._space.compile import evaluate_assignment
+from sparktune._suggest.distinct import DistinctSuggester
+from sparktune._tracking import SearchInfo, make_tracker
+from sparktune._tracking.resume import check_same_space
+from sparktune._trials.documents import JOB_STATE_NEW, JOB_STATE_RUNNING
+
+__all__ = ["search"]
+
+
+def search(trials: Any, fn: Objective, space: Any, options: SearchOptions) -> Any:
+    """Search with given trials.
+
+    Parameters
+    ----------
+    trials : Trials
+        Where the trials are kept, and what says how they run. Its own `fmin` is not called.
+    fn : callable
+        The objective.
+    space : Any
+        The space.
+    options : SearchOptions
+        How to search.
+
+    Returns
+    -------
+    dict or Any
+        See `fmin`, as for what is raised.
+    """
+    domain = Domain(fn, space, pass_expr_memo_ctrl=options.pass_expr_memo_ctrl)
+    if options.points_to_evaluate is not None:
+        insert_points(trials, options.points_to_evaluate, domain.space)
+    info = _describe(trials, domain, options)
+    if options.avoid_duplicates:
+        options = replace(options, algo=DistinctSuggester(options.algo))
+    loop = SearchLoop(domain, trials, options)
+    tracker = make_tracker(
+        enabled=options.mlflow,
+        parallel=_on_cluster(loop) or info.resumed is not None,
+        session=getattr(trials, "_spark", None),
+    )
+
+    def answer() -> Any:
+        if options.return_argmin:
+            return trials.argmin
+        return evaluate_assignment(domain.space, trials.argmin) if len(trials.trials) else None
+
+    return loop.conduct(tracker, info, answer)
+
+
+def _describe(trials: Any, domain: Domain, options: SearchOptions) -> SearchInfo:
+    """Return what the tracker must know of a search."""
+    resumed = getattr(trials, "_resumed", None)
+    past = []
+    if resumed is not None:
+        check_same_space(resumed, domain.expr)
+        unfinished = (JOB_STATE_NEW, JOB_STATE_RUNNING)
+        past = [doc for doc in trials._dynamic_trials if doc["state"] not in unfinished]
+    params = {
+        "max_evals": options.max_evals,
+        "timeout": options.timeout,
+        "loss_threshold": options.loss_threshold,
+        "max_queue_len": options.max_queue_len,
+        "algo": _name_of(options.algo),
+        "parallelism": getattr(trials, "parallelism", None),
+        "trial_timeout": getattr(trials, "trial_timeout", None),
+        "avoid_duplicates": options.avoid_duplicates or None,
+    }
+    return SearchInfo(params=params, space=domain.expr, resumed=resumed, past=past)
+
+
+def _on_cluster(loop: SearchLoop) -> bool:
+    """Return whether trials run on a cluster that this package talks to."""
+    elsewhere = bool(loop.asynchronous) and not loop.polled
+    return elsewhere and bool(getattr(loop.trials, "on_cluster", True))
+
+
+def _name_of(algo: Callable[..., Any]) -> str:
+    while isinstance(algo, functools.partial):
+        algo = algo.func
+    module, name = getattr(algo, "__module__", ""), getattr(algo, "__qualname__", "")
+    return f"{module}.{name}" if name else type(algo).__name__
