@@ -289,7 +289,7 @@ def test_a_bad_end_costs_its_trial_only(system, monkeypatch):
         monkeypatch.delattr(os, "pidfd_open")
     trials = ProcessTrials(3, trial_timeout=5)
     trials.result_limit = 2**20
-    search(bad_ends(), trials, **at(*range(12)))
+    search(bad_ends(), trials, {"x": hp.uniform("x", 0, 11)}, **at(*range(12)))
     good = {x for x, state in states(trials).items() if state == JOB_STATE_DONE}
     assert good == {0, 5, 10}
     found = errors(trials)

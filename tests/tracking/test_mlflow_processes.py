@@ -7,7 +7,7 @@ from sparktune import ProcessTrials, fmin, hp, rand
 
 def search(fn, trials, **arguments):
     return fmin(
-        fn, {"x": hp.uniform("x", 0, 1)}, algo=rand.suggest, trials=trials, rstate=3,
+        fn, {"x": hp.normal("x", 0, 1)}, algo=rand.suggest, trials=trials, rstate=3,
         verbose=False, **arguments,
     )  # fmt: skip
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sparktune._space.compile import CompiledSpace
+from sparktune._space.compile import CompiledSpace, Param
 from sparktune._trials.documents import STATUS_NEW, Trial, new_trial_doc
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 __all__ = ["check_points", "generate_trial", "insert_points"]
 
 logger = logging.getLogger("sparktune.fmin")
+
+# Bounds are computed, or given as logarithms: what a user means as a bound may be off by this.
+_TOLERANCE = 1e-9
 
 
 def generate_trial(tid: int, space: Mapping[str, Any]) -> Trial:
@@ -81,7 +85,8 @@ def check_points(points: Any, space: CompiledSpace) -> None:
     Raises
     ------
     InvalidArgument, InvalidArgumentType
-        If a point is not a dict, has an unknown label or lacks one that it needs.
+        If a point is not a dict, has an unknown label, lacks one that it needs, or has a value that
+        the hyperparameter cannot have.
     """
     if not isinstance(points, Sequence) or isinstance(points, (str, bytes)):
         raise InvalidArgumentType(f"`points_to_evaluate` must be a list of dicts; got {points!r}.")
@@ -112,3 +117,42 @@ def _check_point(name: str, point: Any, space: CompiledSpace) -> None:
             f"`{name}` must have a value for each hyperparameter that it needs; "
             f"{missing} are missing in {dict(point)!r}."
         )
+    for param in space.params:
+        if param.label in point:
+            _check_value(f"{name}[{param.label!r}]", point[param.label], param)
+
+
+def _check_value(name: str, value: Any, param: Param) -> None:
+    whole = param.distribution in ("randint", "categorical")
+    low, high = _bounds(param)
+    rule = "a whole number" if whole else "a finite number"
+    if math.isfinite(high):
+        rule += f" from {low:.12g} to {high:.12g}"
+    elif math.isfinite(low):
+        rule += f" of at least {low:.12g}"
+    message = f"`{name}` must be {rule}, as hp.{param.distribution} gives; got {value!r}."
+    try:
+        # Text can be turned into a number, but is not one.
+        number = math.nan if isinstance(value, (str, bytes)) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidArgumentType(message) from None
+    in_range = low <= number <= high or any(
+        math.isclose(number, end, rel_tol=_TOLERANCE) for end in (low, high)
+    )
+    if not (in_range and math.isfinite(number)) or (whole and not number.is_integer()):
+        raise InvalidArgument(message)
+
+
+def _bounds(param: Param) -> tuple[float, float]:
+    """Return the least and the greatest value that a hyperparameter can have."""
+    name, args = param.distribution, param.args
+    if name == "randint":
+        return args[0], args[1] - 1
+    if name == "categorical":
+        return 0, len(args) - 1
+    if "uniform" not in name:
+        return (0.0 if "log" in name else -math.inf), math.inf
+    low, high = (math.exp(end) if "log" in name else end for end in args[:2])
+    # A quantised draw is rounded to the next multiple, which may lie beyond the bound.
+    half = args[2] / 2 if name.startswith("q") else 0.0
+    return low - half, high + half

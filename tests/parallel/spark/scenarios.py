@@ -205,7 +205,7 @@ def trial_time_out_behind_others(spark):
 
     filler = threading.Thread(
         target=search,
-        args=(fill, others),
+        args=(fill, others, hp.uniform("x", 0, ALL)),
         kwargs={"points_to_evaluate": points(*range(others.parallelism))},
     )
     filler.start()
@@ -330,7 +330,8 @@ def large_result(spark, megabytes):
         return {"loss": x, "status": "ok", "blob": bytes(int(x) << 20)}
 
     trials = SparkTrials(parallelism=1, spark_session=spark)
-    return search(objective, trials, points_to_evaluate=points(megabytes, 1))
+    space = hp.uniform("x", 0, megabytes)
+    return search(objective, trials, space, points_to_evaluate=points(megabytes, 1))
 
 
 def executor_pids(spark):
