@@ -247,7 +247,10 @@ def test_what_a_suggester_must_return():
     def too_many(ids, domain, trials, seed):
         return rand.suggest([*ids, 77], domain, trials, seed)
 
-    for algo, said in ((too_many, "at most one document an id; got 2 for 1"), (print_none, "list")):
+    for algo, said in (
+        (too_many, "at most one document per id; got 2 for 1"),
+        (print_none, "list"),
+    ):
         with pytest.raises(InvalidArgument, match=said):
             fmin(abs, X, algo=algo, max_evals=3, verbose=False)
 

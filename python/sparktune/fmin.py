@@ -177,15 +177,15 @@ def fmin(  # type: ignore[misc]
         `status` (``STATUS_OK`` or ``STATUS_FAIL``), `loss` if the status is ok, and anything else
         that is worth keeping; ``attachments``, a dict, is kept in ``trials.attachments``.
     space : Any
-        Hyperparameters made by ``hp``, in dicts, lists and tuples as you like; or ``"annotated"``
-        to take them from the annotations of the parameters of `fn`.
+        Hyperparameters made with ``hp``, nested in dicts, lists and tuples; or ``"annotated"`` to
+        take them from the annotations of the parameters of `fn`.
     algo : callable, optional
-        `tpe.suggest` (the default), `rand.suggest` or one's own.
+        `tpe.suggest` (the default), `rand.suggest` or your own.
     max_evals : int, optional
-        The most trials, those already in `trials` included, but not `points_to_evaluate`. None
-        means no bound.
+        The maximum number of trials, including those already in `trials` but not
+        `points_to_evaluate`. None means no limit.
     timeout : float, optional
-        Seconds after which the search ends; positive. Trials that run on a cluster are cancelled, a
+        Seconds after which the search ends; positive. Trials that run elsewhere are cancelled; a
         trial that runs in this process is finished first.
     loss_threshold : float, optional
         The search ends when a loss is below it.
@@ -194,22 +194,22 @@ def fmin(  # type: ignore[misc]
         of this machine, `SparkTrials` on a cluster.
         Trials that are already in it are taken into account.
     rstate : numpy.random.Generator, numpy.random.RandomState or int, optional
-        The source of randomness, or its seed. By default the environment variable `SPARKTUNE_SEED`
-        or `HYPEROPT_FMIN_SEED` has the seed; without it each search is another.
+        The source of randomness, or its seed. The default seed is the environment variable
+        `SPARKTUNE_SEED` or `HYPEROPT_FMIN_SEED`; without it, every search is different.
     allow_trials_fmin : bool, default True
-        Whether ``trials.fmin`` takes over, if there is one.
+        Whether to call ``trials.fmin``, if there is one.
     pass_expr_memo_ctrl : bool, optional
         Whether `fn` is called as ``fn(expr=, memo=, ctrl=)``; see `fmin_pass_expr_memo_ctrl`.
     catch_eval_exceptions : bool, default False
-        Whether the search goes on when `fn` raises or returns something that is no result. With
+        Whether the search goes on when `fn` raises or returns something that is not a result. With
         `SparkTrials` it goes on anyway when `fn` raises.
     verbose : bool, default True
         Whether to show a progress bar, if `show_progressbar` is True.
     return_argmin : bool, default True
-        Whether to return values by label (of a choice the position) or the point.
+        Whether to return values by label (for a choice, the position) or the point.
     points_to_evaluate : list of dict, optional
-        Points to begin with: values by label, of a choice the position. Ignored if `trials` has
-        trials already.
+        Points to evaluate first: values by label; for a choice, the position. Ignored if `trials`
+        has trials already.
     max_queue_len : int, default 1
         How many trials to suggest ahead, at least 1. Trials that run one by one are suggested in
         batches of this size.
@@ -221,18 +221,18 @@ def fmin(  # type: ignore[misc]
         last; `args` go into the next call. See `sparktune.early_stop`.
     trials_save_file : str or os.PathLike, default ""
         A file to keep a copy of the trials in; loaded at the beginning if it exists and `trials`
-        is None. It is written at the end, whatever ends the search, and during it at most once a
-        second (less often when it takes long). It is a pickle: use only files that you wrote.
+        is None. It is written when the search ends, for whatever reason, and before that at most
+        once per second (less often if that takes long). It is a pickle: use only files you wrote.
     max_failures : int or float, optional
-        How many trials may fail by an exception before the search ends; as a float, what share of
-        those that ended, once ten have. Counts where the search survives failures: with
-        `SparkTrials` or `catch_eval_exceptions`.
+        How many trials may raise before the search ends; a float is a share of the trials that
+        have ended, once ten have. Used only where the search survives failures: with `SparkTrials`,
+        `ProcessTrials` or `catch_eval_exceptions`.
     mlflow : bool, optional
         Whether to log to MLflow. By default a `SparkTrials` search is logged if MLflow is
         installed, any other only inside an active run.
     avoid_duplicates : bool, default False
-        Whether no point is tried twice, whoever suggests. When all points of a finite space have
-        been tried, the search ends. Trials that are in `trials` already count, and
+        Whether to try no point twice, with any suggest function. The search ends when all points
+        of a finite space have been tried. Trials already in `trials` count, and so do
         `points_to_evaluate`.
 
     Returns
@@ -248,7 +248,7 @@ def fmin(  # type: ignore[misc]
     BadSearchSpace
         If the space is wrong.
     InvalidResult
-        If the objective returns something that is no result.
+        If the objective returns something that is not a result.
     AllTrialsFailed
         If no trial ended with status ok and a finite loss. The message shows the first failure.
     SearchFailed

@@ -15,10 +15,10 @@ from typing import Any
 
 from sparktune._parallel import answers
 from sparktune._parallel.backend import Backend
+from sparktune._parallel.flight import CANCEL_AGAIN_SECONDS, Flight
 from sparktune._search.runner import Finished
 from sparktune._tracking.base import TrackedRun
-from sparktune._trials.documents import Trial, spec_from_misc
-from sparktune._worker.task import encode_payload
+from sparktune._trials.documents import Trial
 from sparktune.exceptions import BackendLost, TrialTimeout
 
 __all__ = ["Dispatcher"]
@@ -28,9 +28,8 @@ logger = logging.getLogger("sparktune.dispatch")
 # How long to wait for an event at most. A signal that arrives just before the wait begins does not
 # end it, and is handled after it: without an end, a Ctrl-C could be without effect for ever.
 _WAIT_SECONDS = 0.5
-# How long `close` waits for threads whose jobs were cancelled, and how often it cancels again.
+# How long `close` waits for threads whose jobs were cancelled.
 _CLOSE_SECONDS = 10.0
-_CANCEL_AGAIN_SECONDS = 0.5
 # The longest pause between two cancellations of the same job while the search goes on.
 _CANCEL_AGAIN_AT_MOST = 30.0
 # How long all slots may be taken by cancelled jobs before the back end counts as lost.
@@ -41,20 +40,6 @@ _ASK_SECONDS = 1.0
 _ASK_AT_LEAST_SECONDS = 10.0
 # Work for a thread: read the slots, which may take a call to a server.
 _READ_SLOTS = object()
-
-
-class _Flight:
-    """A trial on its way."""
-
-    def __init__(self, trial: Trial, tracked: TrackedRun | None, tag: str) -> None:
-        self.trial = trial
-        self.tracked = tracked
-        self.tag = tag
-        self.cancelled = False
-        self.submitted: float | None = None  # when; written by the thread
-        self.deadline = float("inf")  # when the trial has had its time
-        self.cancel_again = float("inf")  # when to cancel once more, ...
-        self.patience = _CANCEL_AGAIN_SECONDS  # ... and how long after the last time
 
 
 class Dispatcher:
@@ -81,8 +66,8 @@ class Dispatcher:
         self._parallelism = parallelism
         self._trial_timeout = trial_timeout
         self._search = uuid.uuid4().hex[:12]
-        self._flights: dict[str, _Flight] = {}  # by tag: started, neither reported nor cancelled
-        self._ghosts: dict[str, _Flight] = {}  # by tag: cancelled, but still with a thread
+        self._flights: dict[str, Flight] = {}  # by tag: started, neither reported nor cancelled
+        self._ghosts: dict[str, Flight] = {}  # by tag: cancelled, but still with a thread
         self._threads: list[threading.Thread] = []
         self._closed = False
         self._backend_closed = False
@@ -95,9 +80,9 @@ class Dispatcher:
         self._asked_at = time.monotonic()
         # Shared with the threads. A queue for work, so that whichever thread is free takes it.
         self._work: SimpleQueue[Any] = SimpleQueue()
-        self._events: SimpleQueue[tuple[_Flight | None, Any]] = SimpleQueue()
+        self._events: SimpleQueue[tuple[Flight | None, Any]] = SimpleQueue()
         self._lock = threading.Lock()
-        self._airborne: dict[str, _Flight] = {}  # by tag: a thread has or will have it
+        self._airborne: dict[str, Flight] = {}  # by tag: a thread has or will have it
 
     def capacity(self) -> int:
         """Return how many more trials may start now."""
@@ -121,7 +106,7 @@ class Dispatcher:
         """
         if self._closed:
             raise RuntimeError("This Dispatcher is closed.")
-        flight = _Flight(trial, tracked, f"sparktune-{self._search}-{trial['tid']}")
+        flight = Flight(trial, tracked, f"sparktune-{self._search}-{trial['tid']}")
         with self._lock:
             self._airborne[flight.tag] = flight
         if self._trial_timeout is not None:
@@ -187,7 +172,7 @@ class Dispatcher:
             while True:
                 self._take(self._events.get_nowait(), ended)
 
-    def _take(self, event: tuple[_Flight | None, Any], ended: list[Finished]) -> None:
+    def _take(self, event: tuple[Flight | None, Any], ended: list[Finished]) -> None:
         flight, outcome = event
         if flight is None:
             self._asking = False
@@ -244,7 +229,7 @@ class Dispatcher:
             ended.append(answers.failed(flight.trial, error))
         return ended
 
-    def _started(self, flight: _Flight) -> float:
+    def _started(self, flight: Flight) -> float:
         """Return when a trial began to run, infinity if it waits: for a slot, or its MLflow run."""
         if flight.submitted is None:
             return float("inf")
@@ -255,7 +240,7 @@ class Dispatcher:
             logger.debug("When a trial started could not be read.", exc_info=True)
         return flight.submitted if started is None else started
 
-    def _give_up(self, flights: list[_Flight]) -> None:
+    def _give_up(self, flights: list[Flight]) -> None:
         """Cancel trials; whatever they still answer is ignored."""
         for flight in flights:
             flight.cancelled = True  # first all: a thread that is about to submit must see it
@@ -330,7 +315,7 @@ class Dispatcher:
         deadline = time.monotonic() + _CLOSE_SECONDS
         for thread in self._threads:
             while thread.is_alive() and time.monotonic() < deadline:
-                thread.join(_CANCEL_AGAIN_SECONDS)
+                thread.join(CANCEL_AGAIN_SECONDS)
                 if thread.is_alive():
                     self._cancel_airborne()
         alive = sum(thread.is_alive() for thread in self._threads)
@@ -346,7 +331,7 @@ class Dispatcher:
         for flight in left:
             self._cancel_job(flight)
 
-    def _cancel_job(self, flight: _Flight) -> None:
+    def _cancel_job(self, flight: Flight) -> None:
         try:
             self._backend.cancel(flight.tag)
         except Exception:
@@ -380,10 +365,10 @@ class Dispatcher:
             if work is _READ_SLOTS:
                 self._events.put((None, self._slots()))
                 continue
-            flight: _Flight = work
+            flight: Flight = work
             outcome: Finished | BackendLost | None
             try:
-                outcome = self._run(flight)
+                outcome = flight.run(self._backend)
             except BackendLost as lost:
                 outcome = lost
             except BaseException as error:
@@ -405,24 +390,3 @@ class Dispatcher:
         except Exception:
             logger.debug("The number of slots could not be read.", exc_info=True)
             return None
-
-    def _run(self, flight: _Flight) -> Finished | None:
-        if flight.cancelled:
-            return None
-        tracked = None if flight.tracked is None else flight.tracked.payload()
-        values = spec_from_misc(flight.trial["misc"])
-        payload = encode_payload(values, tracked)
-        flight.submitted = time.monotonic()
-        if flight.cancelled:
-            return None
-        answer = self._backend.submit(flight.tag, payload, _description(flight.trial, values))
-        return None if flight.cancelled else answers.finished(flight.trial, answer, flight.tracked)
-
-
-def _description(trial: Trial, values: dict[str, Any]) -> str:
-    shown = ", ".join(
-        f"{label}={value:.4g}" if isinstance(value, float) else f"{label}={value}"
-        for label, value in values.items()
-    )
-    text = f"sparktune trial {trial['tid']}: {shown}"
-    return text if len(text) <= 200 else text[:197] + "..."

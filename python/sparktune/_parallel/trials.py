@@ -38,9 +38,9 @@ class ParallelTrials(Trials):
     Attributes
     ----------
     timeout : float or None
-        Seconds that `fmin` may take; goes before its own `timeout`.
+        Time limit for `fmin` in seconds; takes precedence over its `timeout` argument.
     loss_threshold : float or None
-        The search ends when a loss is below it; goes before that of `fmin`.
+        The search ends when a loss is below it; takes precedence over the argument of `fmin`.
     trial_timeout : float or None
         Seconds that a trial may take.
     parallelism : int

@@ -150,7 +150,7 @@ def checked_rstate(rstate: Any) -> Any:
     Raises
     ------
     InvalidArgument, InvalidArgumentType
-        If it is anything else, or the environment's seed is no int.
+        If it is anything else, or if the seed in the environment is not an int.
     """
     if hasattr(rstate, "integers") or hasattr(rstate, "randint"):
         return rstate
@@ -225,7 +225,7 @@ def check_suggestions(docs: Any, tids: list[int]) -> None:
         )
     if len(docs) > len(tids):
         raise InvalidArgument(
-            f"`algo` must return at most one document an id; got {len(docs)} for {len(tids)} ids."
+            f"`algo` must return at most one document per id; got {len(docs)} for {len(tids)} ids."
         )
 
 

@@ -47,7 +47,7 @@ def with_data(fn: Callable[..., Any], /, **data: Any) -> ObjectiveWithData:
     """Return an objective that calls `fn` with a point and with the given data.
 
     With `Trials` the data are passed as they are. With `SparkTrials` and `ProcessTrials` they
-    reach each worker once a search, apart from the objective, by the quickest way that there is:
+    reach each worker once per search, apart from the objective, by the quickest way that there is:
     a memory-mapped file whose pages local processes share, a broadcast variable or an artifact on
     Spark. Arrays are then read-only in the objective, because all trials of a worker share them;
     copy what you change.
@@ -69,7 +69,7 @@ def with_data(fn: Callable[..., Any], /, **data: Any) -> ObjectiveWithData:
     InvalidArgument
         If `fn` has no such parameter, or no data are given.
     InvalidArgumentType
-        If `fn` is no function.
+        If `fn` is not a function.
 
     Examples
     --------

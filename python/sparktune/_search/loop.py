@@ -381,7 +381,7 @@ class SearchLoop:
 
     def _take_error(self, error: TrialError) -> None:
         options = self.options
-        # In parallel one bad trial is no reason to lose the others.
+        # In parallel, one bad trial should not cost the others.
         fatal = error.fatal or not self.asynchronous
         survives = not fatal or options.catch_eval_exceptions or self.polled
         self._failures.take(error, self.trials, survives, options.max_failures, options.limit)

@@ -50,7 +50,7 @@ class TrialError:
         The exception itself, where it could be had.
     fatal : bool
         Whether other trials would fare no better, so that the search ends: the objective returned
-        something that is no result, or a worker could not load it.
+        something that is not a result, or a worker could not load it.
     """
 
     type_name: str

@@ -1,0 +1,70 @@
+"""`Flight`: one trial on its way to a back end and back."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sparktune._parallel import answers
+from sparktune._parallel.backend import Backend
+from sparktune._search.runner import Finished
+from sparktune._tracking.base import TrackedRun
+from sparktune._trials.documents import Trial, spec_from_misc
+from sparktune._worker.task import encode_payload
+
+__all__ = ["CANCEL_AGAIN_SECONDS", "Flight"]
+
+CANCEL_AGAIN_SECONDS = 0.5
+"""How long to wait after the first cancellation before cancelling again."""
+
+
+class Flight:
+    """A trial on its way.
+
+    Parameters
+    ----------
+    trial : Trial
+        The document; only read.
+    tracked : TrackedRun or None
+        The run that what the objective logs belongs to.
+    tag : str
+        The name of its job.
+    """
+
+    def __init__(self, trial: Trial, tracked: TrackedRun | None, tag: str) -> None:
+        self.trial = trial
+        self.tracked = tracked
+        self.tag = tag
+        self.cancelled = False
+        self.submitted: float | None = None  # when; written by the thread
+        self.deadline = float("inf")  # when the trial has had its time
+        self.cancel_again = float("inf")  # when to cancel once more, ...
+        self.patience = CANCEL_AGAIN_SECONDS  # ... and how long after the last time
+
+    def run(self, backend: Backend) -> Finished | None:
+        """Submit the trial and wait for its answer; None if it was cancelled.
+
+        Parameters
+        ----------
+        backend : Backend
+            Where it runs.
+        """
+        if self.cancelled:
+            return None
+        tracked = None if self.tracked is None else self.tracked.payload()
+        values = spec_from_misc(self.trial["misc"])
+        payload = encode_payload(values, tracked)
+        self.submitted = time.monotonic()
+        if self.cancelled:
+            return None
+        answer = backend.submit(self.tag, payload, _description(self.trial, values))
+        return None if self.cancelled else answers.finished(self.trial, answer, self.tracked)
+
+
+def _description(trial: Trial, values: dict[str, Any]) -> str:
+    shown = ", ".join(
+        f"{label}={value:.4g}" if isinstance(value, float) else f"{label}={value}"
+        for label, value in values.items()
+    )
+    text = f"sparktune trial {trial['tid']}: {shown}"
+    return text if len(text) <= 200 else text[:197] + "..."
