@@ -1,8 +1,7 @@
-"""Fail on circles among modules, on Rust imports that run upward, and on a worker with imports.
+"""Fail on circles among modules, and on Rust imports that run upward.
 
 Which room of the package may import which is in pyproject.toml, for import-linter. This script
-reads what import-linter does not: the modules of `rust/core` (`use crate::...`), those of
-`benches`, and the imports of `_worker`, which runs where sparktune is not installed.
+reads what import-linter does not: the modules of `rust/core` (`use crate::...`) and of `benches`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CORE = ROOT / "rust" / "core" / "src"
-WORKER = ROOT / "python" / "sparktune" / "_worker"
 
 # From the bottom up: an entry of rust/core/src imports only from earlier groups and from itself.
 RUST_ORDER = [
@@ -29,11 +27,6 @@ RUST_ORDER = [
 # Circles that stand until the code is cut there; then this set goes.
 RUST_STANDING = {("joint", "product")}
 
-# What functions of `_worker` may import when they are called, besides the standard library.
-WORKER_OPTIONAL = {"mlflow", "numpy", "pyarrow", "pyspark"}
-# Violations that stand until the code is cut there; then this set goes.
-WORKER_STANDING = {("program.py", "numpy")}
-
 USE = r"\b(pub(?:\([^)]*\))?\s+)?use\s+([^;]+);"
 TEST = r"#\[cfg\(test\)\]\s*(?:pub(?:\([^)]*\))?\s+)?mod\s+"
 INLINE = r"\b(?:crate|super|self)(?:::\w+)+"
@@ -44,34 +37,22 @@ Graph = dict[str, set[str]]
 # --- Python ---------------------------------------------------------------------------------------
 
 
-def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """Yield the modules that a file imports, wherever in it, and the column."""
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Yield the modules that a file imports, wherever in it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, node.col_offset
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module or "", node.col_offset
+            yield node.module or ""
 
 
 def python_graph(folder: Path) -> Graph:
     """Return which files of a folder of programs import which of the others."""
     names = {path.stem for path in folder.glob("*.py")}
     return {
-        path.stem: {name for name, _ in imports(ast.parse(path.read_text()))} & names - {path.stem}
+        path.stem: set(imports(ast.parse(path.read_text()))) & names - {path.stem}
         for path in folder.glob("*.py")
     }
-
-
-def worker_problems() -> Iterator[str]:
-    """Yield what the worker imports and an executor may lack."""
-    for path in sorted(WORKER.rglob("*.py")):
-        for name, column in imports(ast.parse(path.read_text())):
-            top = name.partition(".")[0]
-            allowed = top in sys.stdlib_module_names or name.startswith("sparktune._worker")
-            allowed |= column > 0 and top in WORKER_OPTIONAL
-            if not allowed and (path.name, top) not in WORKER_STANDING:
-                yield f"{path.relative_to(ROOT)} imports {name}, which a worker may lack"
 
 
 # --- Rust -----------------------------------------------------------------------------------------
@@ -216,7 +197,6 @@ def main() -> None:
     for name, target in RUST_STANDING:
         rust.get(name, set()).discard(target)
     problems = [
-        *worker_problems(),
         *circle("benches", python_graph(ROOT / "benches")),
         *circle("benches/quality", python_graph(ROOT / "benches" / "quality")),
         *circle("rust/core", rust),

@@ -32,11 +32,14 @@ UNIT = (
     "process|project|request|row|run|sample|sampler|search|section|seed|setting|"
     "slot|space|step|store|suggester|suggestion|suite|task|test|thread|trial|value|wheel|worker"
 )
-COUNT = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|twenty|\d[\d,.]*|half|how many|many)"
+COUNT = (
+    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|twenty|half|how many|many|"
+    r"\d+(?:[.,]\d+)*)"
+)
 COUNTED = "bits|bytes|entries|evaluations|MB|ms|nats|ns|rows|seconds|suggestions|trials|us|values"
 # A word that may stand between the count and the unit: "one of a trial's values" is fine.
 WORD = (
-    r"(?!(?:after|and|another|as|at|before|by|finds|for|from|in|into|is|of|on|than|that|to|with)\b)"
+    r"(?!(?:after|and|another|as|at|before|by|finds|for|from|in|into|is|of|on|only|or|than|that|to|with)\b)"
     r"[\w-]+"
 )
 RULES = {
