@@ -75,8 +75,8 @@ def pchoice(label: str, p_options: Iterable[tuple[float, Space]]) -> Apply:
     Raises
     ------
     BadSearchSpace, BadSearchSpaceType
-        If there are no options, a probability is negative, they do not sum to 1, or an
-        argument has the wrong type.
+        If there are no options, a probability is negative, the sum is not one, or an argument
+        has the wrong type.
     """
     call = HpCall("pchoice", label)
     pairs = call.items("p_options", p_options)
@@ -157,7 +157,7 @@ def uniformint(label: str, low: float, high: float, q: float = 1.0) -> Apply:
     Raises
     ------
     BadSearchSpace, BadSearchSpaceType
-        If ``low >= high``, a bound is not finite, ``q`` is not 1, or an argument has the
+        If ``low >= high``, ``q`` is not 1, a bound is not finite, or an argument has the
         wrong type.
     """
     call = HpCall("uniformint", label)

@@ -68,7 +68,7 @@ class Ctrl:
         Parameters
         ----------
         specs, results, miscs : list
-            One entry a trial.
+            One entry per trial.
         new_tids : list of int, optional
             Their ids; by default new ones.
 
