@@ -23,7 +23,7 @@ from typing import Any
 from sparktune import _worker
 from sparktune._parallel import checks
 from sparktune._parallel.parcels import Parcel
-from sparktune._parallel.spark.compat import forget_pickled
+from sparktune._parallel.spark_compat import forget_pickled
 from sparktune._search.data import ObjectiveWithData
 from sparktune._space.expr import Apply
 from sparktune._worker import task

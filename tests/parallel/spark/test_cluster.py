@@ -9,7 +9,7 @@ import pytest
 from sparktune._parallel.parallelism import check_parallelism
 from sparktune._parallel.spark.classic import ClassicSession
 from sparktune._parallel.spark.cluster import Cluster, decide_parallelism
-from sparktune._parallel.spark.compat import is_stopped, task_slots
+from sparktune._parallel.spark_compat import is_stopped, task_slots
 from sparktune.exceptions import InvalidArgumentType
 
 LOCAL = Cluster(local=True, executors=None, slots=4, default_parallelism=4)

@@ -5,14 +5,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import sparktune
-from sparktune._parallel.spark.compat import forget_pickled, is_stopped, task_slots, with_python
+from sparktune._parallel.spark_compat import forget_pickled, is_stopped, task_slots, with_python
 
 PRIVATE = re.compile(r"\b(_jsc|_jvm|_gateway|_pickle_registry|_java_resource_profile|pythonExec)\b")
 
 
 def test_private_api_is_used_in_one_file():
     files = Path(sparktune.__file__).parent.rglob("*.py")
-    assert [path.name for path in files if PRIVATE.search(path.read_text())] == ["compat.py"]
+    assert [path.name for path in files if PRIVATE.search(path.read_text())] == ["spark_compat.py"]
 
 
 def test_another_python_is_for_one_rdd_only():

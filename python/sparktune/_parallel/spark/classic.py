@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from sparktune._parallel import spark_compat as compat
 from sparktune._parallel.backend import BackendLost, JobFailed
 from sparktune._parallel.cargo import Cargo
-from sparktune._parallel.spark import compat
 from sparktune._parallel.spark.cluster import Cluster, is_local
 from sparktune._parallel.spark.reasons import reason
 
