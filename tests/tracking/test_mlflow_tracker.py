@@ -291,7 +291,7 @@ def test_a_record_that_fails_costs_one_warning_and_no_other_record(
         tracker.end(FINISHED)
     first, last = caplog.records
     assert "could not be written" in first.getMessage()
-    assert "3 of 3 trials (0, 1, 2) are not (fully)" in last.getMessage()
+    assert "3 of 3 trials (0, 1, 2) and the search itself are not (fully)" in last.getMessage()
     _, children = runs()
     assert [child.info.status for child in children] == ["FAILED"] * 3
     assert all(child.data.params == {"x": "1.0"} for child in children)

@@ -1,6 +1,8 @@
 //! How many instructions one suggestion takes, and adding one trial: counted by Callgrind, so that
 //! a busy machine does not matter. `make bench-instructions`; `instructions.md` has the baseline.
 
+#![expect(missing_docs, reason = "the macros make modules without them")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -16,6 +18,10 @@ const MIXED: [(&str, &[f64]); 5] = [
     ("randint", &[0.0, 5.0]),
     ("uniform", &[0.0, 1.0]),
 ];
+
+/// Suggestions that are counted together, each of another seed: whether the Gaussian process has a
+/// say in one is drawn, less often the more trials there are.
+const SEEDS: u64 = 16;
 
 /// A history, the settings it was asked with, and the id of the next trial.
 type Case = (History, Settings, i64);
@@ -50,7 +56,7 @@ fn kernels(n: i64) -> Case {
     )
 }
 
-/// The default where it always has.
+/// The default where it always has, up to 100 trials.
 fn process(n: i64) -> Case {
     let gp_share = 1.0;
     asked(
@@ -86,11 +92,15 @@ fn hyperopt(n: i64) -> Case {
 #[benches::univariate(args = [100, 1_000], setup = univariate)]
 #[benches::hyperopt(args = [100, 1_000], setup = hyperopt)]
 fn suggest((mut history, settings, tid): Case) -> (History, Vec<Vec<f64>>) {
-    let rows = tpe::suggest(&mut history, black_box(&[tid]), 1, &settings).expect("suggests");
+    let rows = (1..=SEEDS)
+        .flat_map(|seed| {
+            tpe::suggest(&mut history, black_box(&[tid]), seed, &settings).expect("suggests")
+        })
+        .collect();
     (history, rows)
 }
 
-/// A trial to add, of a loss that is among the good ones' or not.
+/// A trial to add.
 fn finished((history, _, tid): Case) -> (History, i64, Vec<f64>) {
     let row = random::suggest(history.space(), 3, tid);
     (history, tid, row)
