@@ -78,14 +78,15 @@ def suggest(
     check_all(_RULES, given, owner="anneal.suggest")
     space = space_of(domain)
     ids = checked_ids(new_ids)
+    feeder = history_of(trials, space)
     rows = suggest_anneal(
-        history_of(trials, space).history,
+        feeder.history,
         ids,
         checked_seed(seed),
         avg_best_idx=float(avg_best_idx),
         shrink_coef=float(shrink_coef),
     )
-    return documents_of(ids, rows, domain, trials, space)
+    return documents_of(ids, rows, domain, trials, space, feeder)
 
 
 def suggest_batch(

@@ -29,6 +29,7 @@ __all__ = [
     "SparkObjectInObjective",
     "SparktuneError",
     "TrialTimeout",
+    "UnknownParameter",
     "UnpicklableObjective",
 ]
 
@@ -96,6 +97,14 @@ class InvalidArgument(SparktuneError, ValueError):
 
 class InvalidArgumentType(InvalidArgument, TypeError):
     """An argument has the wrong type."""
+
+
+class UnknownParameter(SparktuneError, KeyError):
+    """The space has no hyperparameter of that label."""
+
+    def __str__(self) -> str:
+        # A KeyError shows the repr of its argument.
+        return str(self.args[0]) if self.args else type(self).__name__
 
 
 # -- trials and results ------------------------------------------------------------------------

@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sparktune._core import suggest_random
-from sparktune._suggest.suggestion import (
-    checked_ids,
-    checked_seed,
-    columns_of,
-    documents_of,
-    space_of,
-)
+from sparktune._suggest.suggestion import draw, draw_columns
 from sparktune._trials.documents import Trial
 
 __all__ = ["suggest", "suggest_batch"]
@@ -42,10 +35,7 @@ def suggest(new_ids: Iterable[int], domain: Any, trials: Any, seed: int) -> list
     InvalidArgument, InvalidArgumentType
         If `new_ids` are no ints, or `seed` is wrong.
     """
-    space = space_of(domain)
-    ids = checked_ids(new_ids)
-    rows = suggest_random(space.core, ids, checked_seed(seed))
-    return documents_of(ids, rows, domain, trials, space)
+    return draw(new_ids, domain, trials, seed)
 
 
 def suggest_batch(
@@ -63,4 +53,4 @@ def suggest_batch(
     idxs, vals : dict of str to list
         For each label the ids of the trials in which it is active, and its values there.
     """
-    return columns_of(suggest(new_ids, domain, trials, seed), space_of(domain))
+    return draw_columns(new_ids, domain, trials, seed)

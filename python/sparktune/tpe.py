@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from sparktune import rand
-from sparktune._core import History, suggest_halton, suggest_tpe
+from sparktune._core import suggest_halton, suggest_tpe
 from sparktune._hyperopt.mixture import (
     GMM1,
     LGMM1,
@@ -25,6 +25,7 @@ from sparktune._suggest.suggestion import (
     space_of,
 )
 from sparktune._trials.documents import Trial
+from sparktune._trials.history import HistoryFeeder
 
 __all__ = [
     "GMM1",
@@ -203,9 +204,10 @@ def suggest(
         pending,
         startup,
     )
-    space, history, known = _observed(domain, trials, verbose)
+    space, feeder = _observed(domain, trials, verbose)
+    history = feeder.history
     # Hyperopt counts running trials as well.
-    starts = (known if split == "sqrt" else history.finished) < n_startup_jobs
+    starts = (len(feeder) if split == "sqrt" else history.finished) < n_startup_jobs
     if starts and startup == "random":
         return rand.suggest(new_ids, domain, trials, seed)
     ids = checked_ids(new_ids)
@@ -213,7 +215,7 @@ def suggest(
         rows = suggest_halton(history, ids, checked_seed(seed))
     else:
         rows = suggest_tpe(history, ids, checked_seed(seed), settings)
-    return documents_of(ids, rows, domain, trials, space)
+    return documents_of(ids, rows, domain, trials, space, feeder)
 
 
 def hyperopt_suggest(
@@ -256,18 +258,18 @@ def hyperopt_suggest(
     )
 
 
-def _observed(domain: Any, trials: Any, verbose: bool) -> tuple[CompiledSpace, History, int]:
-    """Return the space, the history in step with `trials`, and how many it knows."""
+def _observed(domain: Any, trials: Any, verbose: bool) -> tuple[CompiledSpace, HistoryFeeder]:
+    """Return the space, and the history in step with `trials`."""
     space = space_of(domain)
-    cache = history_of(trials, space)
+    feeder = history_of(trials, space)
     if verbose and logger.isEnabledFor(logging.INFO):
-        if len(cache):
+        if len(feeder):
             logger.info(
                 "TPE using %i/%i trials with best loss %f",
-                len(cache),
+                len(feeder),
                 len(trials.trials),
-                cache.best_loss,
+                feeder.best_loss,
             )
         else:
             logger.info("TPE using 0 trials")
-    return space, cache.history, len(cache)
+    return space, feeder

@@ -24,7 +24,8 @@ from sparktune import (
 )
 from sparktune._core import History, Space, TpeSettings, suggest_anneal, suggest_tpe
 from sparktune._search.domain import Domain
-from sparktune._trials.history import WINDOW_AFTER_REFRESH, HistoryCache
+from sparktune._trials.history import HistoryFeeder
+from sparktune._trials.ledger import WINDOW_AFTER_REFRESH, Ledger
 
 SPACE = {
     "x": hp.uniform("x", -1, 1),
@@ -163,8 +164,7 @@ def test_a_long_search_by_hand_notices_old_changes(what):
     for _ in range(1 if what == "loss" else 600 // WINDOW_AFTER_REFRESH + 1):
         trials.refresh()
         tpe.suggest([900], DOMAIN, trials, seed=4)
-    cache = trials._history_for(DOMAIN.space)
-    assert all(cache._is_current(at, doc) for at, doc in enumerate(cache._docs))
+    assert all(entry.is_current() for entry in trials._ledger._order)
     ours = tpe.suggest([900], DOMAIN, trials, seed=4)
     fresh = tpe.suggest([900], DOMAIN, trials_from_docs(trials.trials), seed=4)
     assert ours[0]["misc"] == fresh[0]["misc"]
@@ -207,17 +207,17 @@ def test_a_refresh_that_drops_and_adds_documents_anywhere():
 
 
 def in_step(trials):
-    """Return whether the incremental cache equals one made from scratch."""
-    cache = trials._history_for(DOMAIN.space)
-    history = cache.sync(trials.trials)
-    fresh = HistoryCache(DOMAIN.space)
-    made = fresh.sync(trials.trials)
+    """Return whether the incremental feeder equals one made from scratch."""
+    feeder = trials._history_for(DOMAIN.space)
+    history = feeder.sync()
+    fresh = HistoryFeeder(Ledger.of(trials.trials), DOMAIN.space)
+    made = fresh.sync()
     assert (len(history), history.finished) == (len(made), made.finished)
-    assert cache.best_loss == fresh.best_loss
+    assert feeder.best_loss == fresh.best_loss
     for doc in trials.trials:
         key = doc["misc"].get("from_tid", doc["tid"])
         assert key in history
-        if key not in fresh._rivals:
+        if len(fresh._standing[key]) == 1:
             assert history.holds(key, fresh._row(doc))
     settings = TpeSettings(HYPEROPT)
     np.testing.assert_array_equal(
@@ -259,7 +259,7 @@ def test_no_sequence_of_changes_of_documents_is_missed(count, sequence):
             if source is not None and docs:
                 doc["misc"]["from_tid"] = docs[source % len(docs)]["tid"]
             trials.insert_trial_docs([doc])
-            trials._note_inserted()  # as a search does, without a refresh
+            trials._ledger.take_in()  # as a search does, without a refresh
         elif what == "clear":
             trials.delete_all()
         elif docs:
@@ -274,7 +274,7 @@ def test_no_sequence_of_changes_of_documents_is_missed(count, sequence):
             elif what == "end":
                 doc["result"] = {"status": "ok", "loss": args[1]}
                 doc["state"] = args[2]
-                trials._note_changed(doc)
+                trials._ledger.changed(doc)
                 if doc in trials._trials:
                     in_step(trials)
             elif what == "delete":

@@ -22,7 +22,8 @@ from sparktune import (
     trials_from_docs,
 )
 from sparktune._core import suggest_tpe
-from sparktune._trials.history import WINDOW, HistoryCache
+from sparktune._trials.history import HistoryFeeder
+from sparktune._trials.ledger import WINDOW, Ledger
 from sparktune.exceptions import AllTrialsFailed, InvalidTrial, SparktuneError
 
 SPACE = {"x": hp.uniform("x", -1, 1), "c": hp.choice("c", [0, hp.normal("y", 0, 1)])}
@@ -204,7 +205,7 @@ class TestCopies:
         space = {"x": hp.uniform("x", -1, 1), "f": hp.choice("f", [lambda: 1, lambda: 2])}
         fmin(lambda point: point["x"] ** 2, space, max_evals=25, trials=trials, rstate=0,
              verbose=False)  # fmt: skip
-        assert trials._history is not None
+        assert trials._feeder is not None
         return trials
 
     @pytest.mark.parametrize("copier", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
@@ -220,17 +221,17 @@ class TestCopies:
 
 
 def rebuilt(trials, domain=DOMAIN):
-    cache = HistoryCache(domain.space)
-    return cache.sync(trials.trials), len(cache), cache.best_loss
+    feeder = HistoryFeeder(Ledger.of(trials.trials), domain.space)
+    return feeder.sync(), len(feeder), feeder.best_loss
 
 
 def assert_in_step(trials, domain=DOMAIN):
     """The incremental history suggests what a history made from scratch suggests."""
-    cache = trials._history_for(domain.space)
-    history = cache.sync(trials.trials)
+    feeder = trials._history_for(domain.space)
+    history = feeder.sync()
     fresh, count, best = rebuilt(trials, domain)
-    assert len(history) == len(fresh) == count == len(cache)
-    assert cache.best_loss == best
+    assert len(history) == len(fresh) == count == len(feeder)
+    assert feeder.best_loss == best
     np.testing.assert_array_equal(
         suggest_tpe(history, [1000, 1001, 1002], 7), suggest_tpe(fresh, [1000, 1001, 1002], 7)
     )
@@ -244,8 +245,8 @@ class TestHistory:
         return trials
 
     def suggestion(self, trials):
-        cache = trials._history_for(DOMAIN.space)
-        return suggest_tpe(cache.sync(trials.trials), list(range(50)), 7)
+        feeder = trials._history_for(DOMAIN.space)
+        return suggest_tpe(feeder.sync(), list(range(50)), 7)
 
     def test_a_changed_loss_is_seen(self, trials):
         before = self.suggestion(trials)
@@ -294,16 +295,16 @@ class TestHistory:
 
     def test_a_change_far_back_is_seen_in_time_and_a_loss_at_once_after_refresh(self):
         trials = trials_from_docs(some_docs(1000))
-        cache = trials._history_for(DOMAIN.space)
-        cache.sync(trials.trials)
+        feeder = trials._history_for(DOMAIN.space)
+        feeder.sync()
         trials.trials[900]["result"]["loss"] = -1e9
         for _ in range(1000 // WINDOW + 1):
-            cache.sync(trials.trials)
-        assert cache.best_loss == -1e9
+            feeder.sync()
+        assert feeder.best_loss == -1e9
         trials.trials[901]["result"]["loss"] = -2e9
         trials.refresh()
-        cache.sync(trials.trials)
-        assert cache.best_loss == -2e9
+        feeder.sync()
+        assert feeder.best_loss == -2e9
 
     def test_a_search_keeps_it_in_step(self):
         trials = Trials()

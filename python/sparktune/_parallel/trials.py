@@ -12,10 +12,10 @@ from sparktune._search.arguments import (
     validate_timeout,
     validate_trial_timeout,
 )
+from sparktune._search.trials import Trials
 from sparktune._trials.documents import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR
 from sparktune._worker.task import RESULT_LIMIT
 from sparktune.exceptions import InvalidArgument
-from sparktune.trials import Trials
 
 if TYPE_CHECKING:
     from sparktune._parallel.backend import Backend

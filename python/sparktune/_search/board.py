@@ -1,4 +1,4 @@
-"""`Board`: what the search loop knows of the trials without reading them all again."""
+"""`Board`: what waits, runs and has finished in one search."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import copy
 from collections import deque
 from typing import Any
 
+from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import (
-    JOB_STATE_CANCEL,
     JOB_STATE_DONE,
-    JOB_STATE_ERROR,
     JOB_STATE_NEW,
     JOB_STATE_RUNNING,
     Trial,
-    finite_loss,
 )
-from sparktune.trials import Trials
+from sparktune._trials.following import FollowingLedger, ledger_of
+from sparktune._trials.ledger import Entry
 
 __all__ = ["Board"]
 
 
 class Board:
-    """Queue, counts and best loss of a search, kept up to date as documents change.
+    """Sorts the news of a ledger for the search loop.
 
     Parameters
     ----------
@@ -39,77 +38,68 @@ class Board:
         that runs according to a loaded file is nobody's to wait for.
     finished : list of Trial
         Trials that are DONE, in the order in which they ended.
-    failed, cancelled : int
-        Numbers of trials in the states ERROR and CANCEL.
-    best_loss : float or None
-        The lowest finite loss of a trial with status ``'ok'``.
     """
 
     def __init__(self, trials: Any, polled: bool = False) -> None:
         self._trials = trials
         self._polled = polled
-        # Whether the object's own `refresh` may be left out in favour of quicker ways.
-        self.plain = isinstance(trials, Trials) and trials._cheaply_refreshed and not polled
-        self._view: Any = None
+        self._ledger = ledger_of(trials, polled)
+        if isinstance(trials, TrialCollection):
+            trials._ledger.expect_any_change()
+        self._subscription = self._ledger.subscribe()
+        self.queue: deque[Trial] = deque()
         self.running: dict[Any, Trial] = {}
         self.finished: list[Trial] = []
-        self._reset()
-        self.sync()
-
-    def _reset(self) -> None:
-        self.queue: deque[Trial] = deque()
-        if self._polled:
-            self.running = {}
-        self.failed = 0
-        self.cancelled = 0
-        self.best_loss: float | None = None
-        self._seen = 0
-        self._seen_of: list[Trial] | None = None
+        self._waiting: set[int] = set()  # id() of documents that are or were in the queue
+        self._ended: set[int] = set()  # and of those that are in `finished`
 
     @property
     def busy(self) -> bool:
         """Whether a trial is waiting or running."""
         return bool(self.queue or self.running)
 
+    @property
+    def best_loss(self) -> float | None:
+        """The lowest finite loss of a trial with status ``'ok'``."""
+        return self._ledger.best_loss
+
     def refresh(self) -> None:
         """Bring `trials.trials` in line with documents that were appended."""
-        if self.plain:
-            self._trials._note_inserted()
-        else:
-            self._trials.refresh()
+        self._ledger.take_in()
 
     def sync(self) -> None:
         """Take in documents that appeared, from whomever."""
-        docs: list[Trial] = self._trials._dynamic_trials
-        if not self.plain or self._seen_of is not docs or self._seen > len(docs):
-            self._reset()
-            self._seen_of = docs
-            known = {id(doc) for doc in docs}
+        self._ledger.update()
+        news, anew = self._subscription.news()
+        if anew:
+            known = {id(entry.doc) for entry in news}
+            self._ended &= known
+            self._waiting.clear()
+            self.queue.clear()
             self.finished[:] = [doc for doc in self.finished if id(doc) in known]
-        known_finished = {id(doc) for doc in self.finished} if self._seen == 0 else set()
-        exp_key = getattr(self._trials, "_exp_key", None)
-        for doc in docs[self._seen :]:
-            if exp_key is not None and doc["exp_key"] != exp_key:
-                continue
-            state = doc["state"]
-            if state == JOB_STATE_NEW:
-                self.queue.append(doc)
-            elif state == JOB_STATE_RUNNING and self._polled:
-                self.running[doc["tid"]] = doc
-            elif state == JOB_STATE_DONE:
-                if id(doc) not in known_finished:
-                    self.finished.append(doc)
-                self._take_loss(doc)
-            elif state == JOB_STATE_ERROR:
-                self.failed += 1
-            elif state == JOB_STATE_CANCEL:
-                self.cancelled += 1
-        self._seen = len(docs)
+        for entry in news:
+            self._sort(entry)
+        if self._polled:
+            self.queue = deque(doc for doc in self.queue if doc["state"] == JOB_STATE_NEW)
 
-    def _take_loss(self, doc: Trial) -> None:
-        loss = finite_loss(doc["result"])
-        if loss is not None and (self.best_loss is None or loss < self.best_loss):
-            self.best_loss = loss
+    def _sort(self, entry: Entry) -> None:
+        doc, key = entry.doc, id(entry.doc)
+        if entry.state is None:
+            if key in self._waiting or key in self._ended:
+                self._waiting.discard(key)
+                self._ended.discard(key)
+                self.queue = deque(other for other in self.queue if other is not doc)
+                self.finished[:] = [other for other in self.finished if other is not doc]
+        elif entry.counts and entry.state == JOB_STATE_NEW and key not in self._waiting:
+            self._waiting.add(key)
+            self.queue.append(doc)
+        elif entry.counts and entry.state == JOB_STATE_DONE and key not in self._ended:
+            self._ended.add(key)
+            self.finished.append(doc)
+        if self._polled and entry.state == JOB_STATE_RUNNING:
+            self.running[doc["tid"]] = doc
+        elif self._polled:
+            self.running.pop(doc["tid"], None)
 
     def next_ready(self) -> Trial | None:
         """Take the next trial from the queue, None when there is none."""
@@ -128,31 +118,22 @@ class Board:
             DONE, ERROR or CANCEL.
         """
         self.running.pop(doc["tid"], None)
-        if not self.plain:
-            self._trials.refresh()  # and the next sync counts it
-            return
-        self._trials._note_changed(doc)
-        if doc["state"] == JOB_STATE_ERROR:
-            self.failed += 1
-        elif doc["state"] == JOB_STATE_CANCEL:
-            self.cancelled += 1
+        self._ledger.changed(doc)
 
     def note_finished(self, doc: Trial) -> None:
         """Put a DONE trial behind those that finished before it."""
-        if not self.plain:  # it may be there already, or an older copy of it
+        if isinstance(
+            self._ledger, FollowingLedger
+        ):  # it may be there already, or an older copy of it
             tid = doc["tid"]
             self.finished[:] = [other for other in self.finished if other["tid"] != tid]
+        self._ended.add(id(doc))
         self.finished.append(doc)
-        self._take_loss(doc)
 
     def finished_view(self) -> Any:
         """Return an object like the search's trials that shows only `finished`."""
-        if isinstance(self._trials, Trials):
-            if self._view is None:
-                self._view = self._trials._showing(self.finished)
-            # Whoever was given the view may have called its `refresh`.
-            self._view._trials = self.finished
-            return self._view
+        if isinstance(self._trials, TrialCollection):
+            return self._trials._showing(self.finished)
         view = copy.copy(self._trials)
         view._trials = self.finished
         return view

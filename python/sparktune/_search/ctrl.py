@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
+from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import JOB_STATE_DONE, Trial
 from sparktune.exceptions import InvalidArgument, SparktuneError
-from sparktune.trials import Trials
 
 __all__ = ["Ctrl"]
 
@@ -30,8 +31,11 @@ class Ctrl:
     error = logger.error
     debug = logger.debug
 
+    # `Trials` itself, which knows how to search and so needs this class, puts itself here.
+    default_trials: ClassVar[Callable[[], TrialCollection]] = TrialCollection
+
     def __init__(self, trials: Any, current_trial: Trial | None = None) -> None:
-        self.trials = Trials() if trials is None else trials
+        self.trials = type(self).default_trials() if trials is None else trials
         self.current_trial = current_trial
 
     def checkpoint(self, r: dict[str, Any] | None = None) -> None:

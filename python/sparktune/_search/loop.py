@@ -26,13 +26,14 @@ from sparktune._search.runner import (
     Runner,
     RunnerOptions,
     TrialError,
+    make_runner,
     runner_of,
 )
 from sparktune._suggest.suggestion import space_of
 from sparktune._tracking.base import NullTracker, SearchInfo, Tracker
+from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import JOB_STATE_DONE, JOB_STATE_RUNNING, Trial, coarse_utcnow
 from sparktune._trials.savefile import SaveFile
-from sparktune.trials import Trials
 
 __all__ = ["SearchLoop"]
 
@@ -87,15 +88,15 @@ class SearchLoop:
 
         self._tracker: Tracker = NullTracker()
         self._file = SaveFile(options.trials_save_file) if options.trials_save_file else None
-        make = getattr(type(trials), "make_runner", Trials.make_runner)
-        self.polled = bool(self.asynchronous) and make is Trials.make_runner
+        make = getattr(type(trials), "make_runner", make_runner)
+        self.polled = bool(self.asynchronous) and make is make_runner
         self._board = Board(trials, self.polled)
         self._runner: Runner | None = None
         self._left = 0  # trials still to suggest in this run
         self._failures = Failures()
         self._suggested: set[Any] = set()  # ids of trials that were suggested, but not started
         self._shown_best: float | None = None
-        if isinstance(trials, Trials):
+        if isinstance(trials, TrialCollection):
             trials._space = space_of(domain)
         if self.polled:
             # The workers get the objective from here.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sparktune._search.ctrl import Ctrl
 from sparktune._tracking.base import NullTracker, TrackedRun, Tracker
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
@@ -30,6 +31,7 @@ __all__ = [
     "RunnerOptions",
     "SerialRunner",
     "TrialError",
+    "make_runner",
     "runner_of",
 ]
 
@@ -196,7 +198,6 @@ class SerialRunner:
         if self._waiting is None:
             return []
         # Here, since Ctrl needs Trials, which need this module.
-        from sparktune._search.ctrl import Ctrl
 
         trial = self._waiting
         ctrl = Ctrl(self._trials, current_trial=trial)
@@ -295,9 +296,7 @@ def runner_of(trials: Any, domain: Domain, options: RunnerOptions) -> Runner:
     if hasattr(trials, "make_runner"):
         runner: Runner = trials.make_runner(domain, options)
         return runner
-    if options.asynchronous:
-        return PollingRunner(trials, options.poll_interval_secs)
-    return SerialRunner(domain, trials, options.tracker)
+    return make_runner(trials, domain, options)
 
 
 def _as_finished(trial: Trial) -> Finished:
@@ -310,3 +309,26 @@ def _as_finished(trial: Trial) -> Finished:
             trial, error=TrialError(type_name, message, trial["misc"].get("traceback", ""))
         )
     raise AssertionError(state)
+
+
+def make_runner(trials: Any, domain: Domain, options: RunnerOptions) -> Runner:
+    """Return what runs the trials of a search; a method of `Trials`.
+
+    Parameters
+    ----------
+    trials : Trials
+        The trials.
+    domain : Domain
+        Objective and space.
+    options : RunnerOptions
+        What the search says about itself.
+
+    Returns
+    -------
+    Runner
+        One that evaluates in this thread, or, if `asynchronous`, one that watches workers which
+        take the trials themselves.
+    """
+    if options.asynchronous:
+        return PollingRunner(trials, options.poll_interval_secs)
+    return SerialRunner(domain, trials, options.tracker)

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from sparktune import rand
 from sparktune._space.compile import CompiledSpace, Param
-from sparktune._suggest.suggestion import documents_of, space_of
+from sparktune._suggest.suggestion import documents_of, draw, space_of
 from sparktune._trials.documents import JOB_STATE_CANCEL, Trial
+from sparktune._trials.following import ledger_of
+from sparktune._trials.ledger import Ledger, Subscription
 
 __all__ = ["DistinctSuggester", "all_points"]
 
@@ -55,8 +56,8 @@ class DistinctSuggester:
     def __init__(self, algo: Callable[..., list[Trial]]) -> None:
         self._algo = algo
         self._known: set[Key] = set()
-        self._read: list[Trial] = []
-        self._count = 0
+        self._ledger: Ledger | None = None
+        self._subscription: Subscription | None = None
         self._points: dict[Key, dict[str, float]] | None = None  # those that are left, once listed
 
     def __call__(self, new_ids: Iterable[int], domain: Any, trials: Any, seed: int) -> list[Trial]:
@@ -76,13 +77,14 @@ class DistinctSuggester:
         return kept
 
     def _read_documents(self, trials: Any) -> None:
-        docs = trials._dynamic_trials
-        if docs is not self._read or len(docs) < self._count:
-            self._known, self._read, self._count = set(), docs, 0
-        for doc in docs[self._count :]:
-            if doc["state"] != JOB_STATE_CANCEL:
-                self._known.add(_key(doc["misc"]["vals"]))
-        self._count = len(docs)
+        if self._ledger is None or self._subscription is None:
+            self._ledger = ledger_of(trials)
+            self._subscription = self._ledger.subscribe()
+        self._ledger.update()
+        news, _ = self._subscription.news()
+        for entry in news:
+            if entry.state not in (JOB_STATE_CANCEL, None):
+                self._known.add(_key(entry.doc["misc"]["vals"]))
 
     def _is_new(self, doc: Trial) -> bool:
         """Whether a point is not known yet; it is from now on."""
@@ -94,7 +96,7 @@ class DistinctSuggester:
 
     def _another(self, tid: int, domain: Any, trials: Any, seed: int) -> Trial | None:
         seeds = np.random.default_rng([seed, abs(tid)])
-        for suggest, times in ((self._algo, _ASK), (rand.suggest, _DRAW)):
+        for suggest, times in ((self._algo, _ASK), (draw, _DRAW)):
             for _ in range(times):
                 for doc in suggest([tid], domain, trials, int(seeds.integers(2**31))):
                     if self._is_new(doc):

@@ -9,17 +9,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparktune._core import suggest_random
 from sparktune._space.compile import CompiledSpace, compile_space
+from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import Trial
-from sparktune._trials.history import HistoryCache
+from sparktune._trials.history import HistoryFeeder
+from sparktune._trials.ledger import Ledger
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
-from sparktune.trials import Trials
 
 __all__ = [
     "checked_ids",
     "checked_seed",
     "columns_of",
     "documents_of",
+    "draw",
+    "draw_columns",
     "history_of",
     "space_of",
 ]
@@ -37,7 +41,7 @@ def space_of(domain: Any) -> CompiledSpace:
     return space if isinstance(space, CompiledSpace) else compile_space(domain.expr)
 
 
-def history_of(trials: Any, space: CompiledSpace) -> HistoryCache:
+def history_of(trials: Any, space: CompiledSpace) -> HistoryFeeder:
     """Return what is known of the trials so far, as the core reads it.
 
     Parameters
@@ -47,9 +51,12 @@ def history_of(trials: Any, space: CompiledSpace) -> HistoryCache:
     space : CompiledSpace
         The space.
     """
-    cache = trials._history_for(space) if isinstance(trials, Trials) else HistoryCache(space)
-    cache.sync(trials.trials)
-    return cache
+    if isinstance(trials, TrialCollection):
+        feeder = trials._history_for(space)
+    else:
+        feeder = HistoryFeeder(Ledger.of(trials.trials), space)
+    feeder.sync()
+    return feeder
 
 
 def checked_ids(new_ids: Any) -> list[int]:
@@ -102,6 +109,7 @@ def documents_of(
     domain: Any,
     trials: Any,
     space: CompiledSpace,
+    feeder: HistoryFeeder | None = None,
 ) -> list[Trial]:
     """Return one new trial document an id.
 
@@ -117,6 +125,8 @@ def documents_of(
         Makes the documents.
     space : CompiledSpace
         What the columns mean.
+    feeder : HistoryFeeder, optional
+        The one whose history was asked for `rows`.
     """
     cmd, workdir = domain.cmd, domain.workdir
     miscs = []
@@ -132,7 +142,23 @@ def documents_of(
     nothing = [None] * len(miscs)
     results = [domain.new_result() for _ in miscs]
     docs: list[Trial] = trials.new_trial_docs(list(new_ids), nothing, results, miscs)
+    if feeder is not None and not space.opaque:
+        feeder.expect(docs)
     return docs
+
+
+def draw(new_ids: Iterable[int], domain: Any, trials: Any, seed: int) -> list[Trial]:
+    """Return new trials drawn from the prior; see `sparktune.rand.suggest`."""
+    space, ids = space_of(domain), checked_ids(new_ids)
+    rows = suggest_random(space.core, ids, checked_seed(seed))
+    return documents_of(ids, rows, domain, trials, space)
+
+
+def draw_columns(
+    new_ids: Iterable[int], domain: Any, trials: Any, seed: int
+) -> tuple[dict[str, list[int]], dict[str, list[Any]]]:
+    """Return new trials drawn from the prior; see `sparktune.rand.suggest_batch`."""
+    return columns_of(draw(new_ids, domain, trials, seed), space_of(domain))
 
 
 def columns_of(

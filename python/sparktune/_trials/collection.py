@@ -1,29 +1,33 @@
-"""`TrialCollection`: documents, which of them count, and ids; what `Trials` is built on."""
+"""`TrialCollection`: a ledger under the names that Hyperopt's `Trials` has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from sparktune._trials.documents import (
-    JOB_VALID_STATES,
-    TRIAL_KEYS,
-    TRIAL_MISC_KEYS,
+    Misc,
+    Result,
     Trial,
+    check_trial,
+    derived_trial_doc,
     new_trial_doc,
 )
-from sparktune.exceptions import InvalidTrial
+from sparktune._trials.history import HistoryFeeder
+from sparktune._trials.ledger import Ledger
 
 if TYPE_CHECKING:
     from sparktune._space.compile import CompiledSpace
-    from sparktune._tracking.base import ResumedSearch
-    from sparktune._trials.history import HistoryCache
 
 __all__ = ["TrialCollection"]
 
 Self = TypeVar("Self", bound="TrialCollection")
+
+# What others read and write of Hyperopt's `Trials`; here it belongs to the ledger.
+_HYPEROPTS = ("_dynamic_trials", "_trials", "_ids", "_exp_key")
 
 
 class _Attachments:
@@ -50,25 +54,64 @@ class _Attachments:
 
 
 class TrialCollection:
-    """Keeps trial documents, and a list of those that count in step with them."""
+    """Keeps the documents of a search; `Trials` says what they came to, and searches.
+
+    Parameters
+    ----------
+    exp_key : Any, optional
+        Only documents with this key belong to the object; None takes all.
+    refresh : bool, default True
+        Whether to call `refresh` at once.
+    """
 
     asynchronous: bool = False
+    attachments: dict[str, Any]
 
     # On the class, so that views, old pickles and subclasses without super().__init__() have them.
-    _history: HistoryCache | None = None
+    _feeder: HistoryFeeder | None = None
     _space: CompiledSpace | None = None
-    _resumed: ResumedSearch | None = None  # where the trials were read from
-    _listed: int = 0  # how many of _dynamic_trials have been looked at for _trials ...
-    _listed_of: list[Trial] | None = None  # ... and the list that this was
 
     def __init__(self, exp_key: Any = None, refresh: bool = True) -> None:
-        self._ids: set[Any] = set()
-        self._dynamic_trials: list[Trial] = []
-        self._trials: list[Trial]
         self._exp_key = exp_key
-        self.attachments: dict[str, Any] = {}
+        self.attachments = {}
         if refresh:
             self.refresh()
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        return Ledger()
+
+    @property
+    def _dynamic_trials(self) -> list[Trial]:
+        return self._ledger.docs
+
+    @_dynamic_trials.setter
+    def _dynamic_trials(self, docs: list[Trial]) -> None:
+        self._ledger.docs = docs
+
+    @property
+    def _trials(self) -> list[Trial]:
+        return self._ledger.trials
+
+    @_trials.setter
+    def _trials(self, trials: list[Trial]) -> None:
+        self._ledger.show(trials)
+
+    @property
+    def _ids(self) -> set[Any]:
+        return self._ledger.ids
+
+    @_ids.setter
+    def _ids(self, ids: set[Any]) -> None:
+        self._ledger.ids = ids
+
+    @property
+    def _exp_key(self) -> Any:
+        return self._ledger.exp_key
+
+    @_exp_key.setter
+    def _exp_key(self, exp_key: Any) -> None:
+        self._ledger.exp_key = exp_key
 
     def view(self: Self, exp_key: Any = None, refresh: bool = True) -> Self:
         """Return an object that shares the documents and shows those of one experiment.
@@ -81,29 +124,31 @@ class TrialCollection:
             Whether to call `refresh` on it at once.
         """
         view = object.__new__(type(self))
-        view._exp_key = exp_key
-        view._ids = self._ids
-        view._dynamic_trials = self._dynamic_trials
+        vars(view)["_ledger"] = Ledger(self._dynamic_trials, exp_key, self._ids)
         view.attachments = self.attachments
         if refresh:
             view.refresh()
         return view
 
     def _showing(self: Self, trials: list[Trial]) -> Self:
-        """Return a cheap view whose `trials` is the given list; all else is shared."""
+        """Return a view whose `trials` is the given list; all else is shared."""
         view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__)
-        view._history = None
+        vars(view).update(vars(self))
+        vars(view)["_ledger"] = Ledger(self._dynamic_trials, self._exp_key, self._ids)
+        view._feeder = None
         view._trials = trials
         return view
 
     def __getstate__(self) -> dict[str, Any]:
-        # The caches are rebuilt on demand, and a space may hold what pickle refuses.
-        dropped = ("_history", "_space")
-        return {key: value for key, value in self.__dict__.items() if key not in dropped}
+        # What is derived is made again on demand, and a space may hold what pickle refuses.
+        dropped = ("_ledger", "_feeder", "_space")
+        state = {key: value for key, value in vars(self).items() if key not in dropped}
+        return state | {name: getattr(self, name) for name in _HYPEROPTS}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        for name, value in state.items():
+            if name not in ("_listed", "_listed_of"):  # of pickles from before there was a ledger
+                setattr(self, name, value)
 
     def __iter__(self) -> Iterator[Trial]:
         return iter(self._trials)
@@ -140,68 +185,19 @@ class TrialCollection:
 
     # -- documents -----------------------------------------------------------------------------
 
-    def _shows(self, doc: Trial) -> bool:
-        return doc["state"] in JOB_VALID_STATES and (
-            self._exp_key is None or doc["exp_key"] == self._exp_key
-        )
-
     def refresh(self) -> None:
         """Bring `trials` in line with the documents; reads all of them.
 
         Call it after you changed documents by hand. New documents and trials that ERROR or CANCEL
         ended appear in or leave `trials` by it.
         """
-        # As `_shows` says, but this reads all documents: a call each would be most of the cost.
-        docs, key = self._dynamic_trials, self._exp_key
-        if key is None:
-            self._trials = [doc for doc in docs if doc["state"] in JOB_VALID_STATES]
-        else:
-            self._trials = [doc for doc in docs if self._shows(doc)]
-        self._ids.update([doc["tid"] for doc in self._trials])
-        self._listed = len(self._dynamic_trials)
-        self._listed_of = self._dynamic_trials
+        self._ledger.refresh()
 
-    @property
-    def _cheaply_refreshed(self) -> bool:
-        kind = type(self)
-        return (
-            kind.refresh is TrialCollection.refresh
-            and kind._insert_trial_docs is TrialCollection._insert_trial_docs
-        )
-
-    def _note_inserted(self) -> None:
-        """Do what `refresh` would do, given that documents were only appended."""
-        docs = self._dynamic_trials
-        if self._listed_of is not docs or self._listed > len(docs) or not self._cheaply_refreshed:
-            self.refresh()
-            return
-        for doc in docs[self._listed :]:
-            if self._shows(doc):
-                self._trials.append(doc)
-                self._ids.add(doc["tid"])
-        self._listed = len(docs)
-
-    def _note_changed(self, doc: Trial) -> None:
-        """Do what `refresh` would do, given that only `doc` changed."""
-        if not self._cheaply_refreshed or self._listed_of is not self._dynamic_trials:
-            self.refresh()
-            return
-        if self._history is not None:
-            self._history.note(doc)
-        if not self._shows(doc):
-            # From the end: what changes is nearly always recent.
-            for position in range(len(self._trials) - 1, -1, -1):
-                if self._trials[position] is doc:
-                    del self._trials[position]
-                    break
-
-    def _history_for(self, space: CompiledSpace) -> HistoryCache:
-        """Return the cache that feeds the sampler of `space` with these trials."""
-        if self._history is None or self._history.space is not space:
-            from sparktune._trials.history import HistoryCache
-
-            self._history = HistoryCache(space)
-        return self._history
+    def _history_for(self, space: CompiledSpace) -> HistoryFeeder:
+        """Return what feeds the sampler of `space` with these trials."""
+        if self._feeder is None or self._feeder.space is not space:
+            self._feeder = HistoryFeeder(self._ledger, space)
+        return self._feeder
 
     def assert_valid_trial(self, trial: Trial) -> Trial:
         """Check that something is a trial document.
@@ -219,27 +215,9 @@ class TrialCollection:
         Raises
         ------
         InvalidTrial
-            If it is no dict, lacks a key, contradicts itself or is of another experiment.
+            If it is not a dict, lacks a key, contradicts itself or is of another experiment.
         """
-        if not (hasattr(trial, "keys") and hasattr(trial, "values")):
-            raise InvalidTrial("A trial must be a dict; got", trial)
-        for key in TRIAL_KEYS:
-            if key not in trial:
-                raise InvalidTrial(f"A trial must have the key {key!r}; got", trial)
-        for key in TRIAL_MISC_KEYS:
-            if key not in trial["misc"]:
-                raise InvalidTrial(f"The `misc` of a trial must have {key!r}; got", trial["misc"])
-        if trial["tid"] != trial["misc"]["tid"]:
-            raise InvalidTrial(
-                "A trial must have the same `tid` in itself and in its `misc`; got",
-                (trial["tid"], trial["misc"]["tid"]),
-            )
-        if trial["exp_key"] != self._exp_key:
-            raise InvalidTrial(
-                f"A trial must have the `exp_key` of its Trials, {self._exp_key!r}; got",
-                repr(trial["exp_key"]),
-            )
-        return trial
+        return check_trial(trial, self._exp_key)
 
     def _insert_trial_docs(self, docs: Iterable[Trial]) -> list[Any]:
         """Append documents without a check; returns their ids."""
@@ -303,29 +281,31 @@ class TrialCollection:
             Consecutive ids, from the number of ids given so far; higher if documents that were
             inserted by hand have one of these.
         """
-        first = len(self._ids)
-        if any(tid in self._ids for tid in range(first, first + n)):
-            first = 1 + max(tid for tid in self._ids if isinstance(tid, (int, np.integer)))
+        ids = self._ids
+        first = len(ids)
+        if any(tid in ids for tid in range(first, first + n)):
+            first = 1 + max(tid for tid in ids if isinstance(tid, (int, np.integer)))
         tids = list(range(first, first + n))
-        self._ids.update(tids)
+        ids.update(tids)
         return tids
 
     def new_trial_docs(
         self,
         tids: Sequence[int],
         specs: Sequence[Any],
-        results: Sequence[dict[str, Any]],
-        miscs: Sequence[dict[str, Any]],
+        results: Sequence[Result],
+        miscs: Sequence[Misc],
     ) -> list[Trial]:
         """Return the documents of trials that have not started; does not insert them.
 
         Parameters
         ----------
         tids, specs, results, miscs : sequence
-            One entry a trial.
+            One entry per trial.
         """
+        exp_key = self._exp_key
         return [
-            new_trial_doc(tid, spec, result, misc, self._exp_key)
+            new_trial_doc(tid, spec, result, misc, exp_key)
             for tid, spec, result, misc in zip(tids, specs, results, miscs, strict=True)
         ]
 
@@ -333,8 +313,8 @@ class TrialCollection:
         self,
         tids: Sequence[int],
         specs: Sequence[Any],
-        results: Sequence[dict[str, Any]],
-        miscs: Sequence[dict[str, Any]],
+        results: Sequence[Result],
+        miscs: Sequence[Misc],
         sources: Sequence[Trial],
     ) -> list[Trial]:
         """Return documents of trials that were derived from others.
@@ -342,7 +322,7 @@ class TrialCollection:
         Parameters
         ----------
         tids, specs, results, miscs : sequence
-            One entry a trial. Each `misc` gets the keys `tid`, `cmd` and `from_tid`.
+            One entry per trial. Each `misc` gets the keys `tid`, `cmd` and `from_tid`.
         sources : sequence of Trial
             Where state, owner, times and experiment come from.
 
@@ -351,24 +331,19 @@ class TrialCollection:
         InvalidTrial
             If a `misc` already has another `tid`, `cmd` or `from_tid`.
         """
-        docs = []
-        for tid, spec, result, misc, source in zip(
-            tids, specs, results, miscs, sources, strict=True
-        ):
-            doc = new_trial_doc(tid, spec, result, misc)
-            for key in ("state", "exp_key", "owner", "book_time", "refresh_time"):
-                doc[key] = source[key]
-            for key, value in (("tid", tid), ("cmd", None), ("from_tid", source["tid"])):
-                if misc.setdefault(key, value) != value:
-                    raise InvalidTrial(f"The `misc` of a derived trial has another {key!r}:", misc)
-            docs.append(doc)
-        return docs
+        rows = zip(tids, specs, results, miscs, sources, strict=True)
+        return [derived_trial_doc(*row) for row in rows]
 
     def delete_all(self) -> None:
         """Forget all trials and attachments; ids that were given are not given again."""
         self._dynamic_trials = []
         self.attachments = {}
         self.refresh()
+
+    def _all_docs(self) -> list[Trial]:
+        """Return the documents in any state, of this experiment."""
+        key = self._exp_key
+        return [doc for doc in self._dynamic_trials if key is None or doc["exp_key"] == key]
 
     @property
     def trials(self) -> list[Trial]:

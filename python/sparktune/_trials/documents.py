@@ -7,12 +7,13 @@ documents by hand keeps working. Everything here is a function of documents; not
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from sparktune.exceptions import InvalidLoss, InvalidResult, InvalidResultStatus
+from sparktune.exceptions import InvalidLoss, InvalidResult, InvalidResultStatus, InvalidTrial
 
 __all__ = [
     "JOB_STATES",
@@ -30,9 +31,13 @@ __all__ = [
     "STATUS_SUSPENDED",
     "TRIAL_KEYS",
     "TRIAL_MISC_KEYS",
+    "Misc",
+    "Result",
     "SONify",
     "Trial",
+    "check_trial",
     "coarse_utcnow",
+    "derived_trial_doc",
     "finite_loss",
     "miscs_to_idxs_vals",
     "miscs_update_idxs_vals",
@@ -43,6 +48,8 @@ __all__ = [
 ]
 
 Trial: TypeAlias = dict[str, Any]
+Result: TypeAlias = dict[str, Any]
+Misc: TypeAlias = dict[str, Any]
 
 # What an objective says about its own result.
 STATUS_NEW = "new"
@@ -126,6 +133,71 @@ def new_trial_doc(
         "book_time": None,
         "refresh_time": None,
     }
+
+
+def check_trial(trial: Trial, exp_key: Any = None) -> Trial:
+    """Check that something is a trial document.
+
+    Parameters
+    ----------
+    trial : dict
+        The document.
+    exp_key : Any, optional
+        The experiment that it must belong to.
+
+    Returns
+    -------
+    Trial
+        The same object.
+
+    Raises
+    ------
+    InvalidTrial
+        If it is not a dict, lacks a key, contradicts itself or is of another experiment.
+    """
+    if not (hasattr(trial, "keys") and hasattr(trial, "values")):
+        raise InvalidTrial("A trial must be a dict; got", trial)
+    for key in TRIAL_KEYS:
+        if key not in trial:
+            raise InvalidTrial(f"A trial must have the key {key!r}; got", trial)
+    for key in TRIAL_MISC_KEYS:
+        if key not in trial["misc"]:
+            raise InvalidTrial(f"The `misc` of a trial must have {key!r}; got", trial["misc"])
+    if trial["tid"] != trial["misc"]["tid"]:
+        raise InvalidTrial(
+            "A trial must have the same `tid` in itself and in its `misc`; got",
+            (trial["tid"], trial["misc"]["tid"]),
+        )
+    if trial["exp_key"] != exp_key:
+        raise InvalidTrial(
+            f"A trial must have the `exp_key` of its Trials, {exp_key!r}; got",
+            repr(trial["exp_key"]),
+        )
+    return trial
+
+
+def derived_trial_doc(tid: int, spec: Any, result: Result, misc: Misc, source: Trial) -> Trial:
+    """Return the document of a trial that was derived from another.
+
+    Parameters
+    ----------
+    tid, spec, result, misc
+        As for `new_trial_doc`; `misc` gets the keys `tid`, `cmd` and `from_tid`.
+    source : Trial
+        Where state, owner, times and experiment come from.
+
+    Raises
+    ------
+    InvalidTrial
+        If `misc` already has another `tid`, `cmd` or `from_tid`.
+    """
+    doc = new_trial_doc(tid, spec, result, misc)
+    for key in ("state", "exp_key", "owner", "book_time", "refresh_time"):
+        doc[key] = source[key]
+    for key, value in (("tid", tid), ("cmd", None), ("from_tid", source["tid"])):
+        if misc.setdefault(key, value) != value:
+            raise InvalidTrial(f"The `misc` of a derived trial has another {key!r}:", misc)
+    return doc
 
 
 def miscs_update_idxs_vals(
@@ -301,7 +373,7 @@ def finite_loss(result: Mapping[str, Any]) -> float | None:
         loss = float(result["loss"])
     except (KeyError, TypeError, ValueError):
         return None
-    return loss if np.isfinite(loss) else None
+    return loss if math.isfinite(loss) else None
 
 
 def normalize_result(rval: Any) -> dict[str, Any]:

@@ -1,0 +1,348 @@
+"""`Trials`: the trials of a search, in memory, and searching with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sparktune._search.ctrl import Ctrl
+from sparktune._search.runner import make_runner
+from sparktune._tracking.base import ResumedSearch
+from sparktune._tracking.resume import read_search
+from sparktune._trials import findings
+from sparktune._trials.collection import TrialCollection
+from sparktune._trials.documents import Misc, Result, Trial, miscs_to_idxs_vals
+from sparktune._trials.findings import ReadsResults
+from sparktune._trials.table import trials_table
+from sparktune.exceptions import AllTrialsFailed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Trials", "trials_from_docs"]
+
+Self = TypeVar("Self", bound="Trials")
+
+
+class Trials(TrialCollection):
+    """The trials of a search, as live documents that callers may read and change.
+
+    Parameters
+    ----------
+    exp_key : Any, optional
+        Only documents with this key belong to the object; None takes all.
+    refresh : bool, default True
+        Whether to call `refresh` at once.
+
+    Attributes
+    ----------
+    attachments : dict
+        Attachments of all trials; see `trial_attachments`.
+    asynchronous : bool
+        Whether trials run while the search goes on.
+
+    Notes
+    -----
+    May be subclassed. A subclass that overrides `refresh` or `_insert_trial_docs` (to keep the
+    documents somewhere else, say) has them called after each change; otherwise the search updates
+    the object in time proportional to what changed.
+    """
+
+    # Where the trials were read from, to be written to again.
+    _resumed: ResumedSearch | None = None
+
+    # -- what they say -------------------------------------------------------------------------
+
+    @property
+    def tids(self) -> list[Any]:
+        """Ids of `trials`."""
+        return [doc["tid"] for doc in self._trials]
+
+    @property
+    def specs(self) -> list[Any]:
+        """`spec` of each of `trials`."""
+        return [doc["spec"] for doc in self._trials]
+
+    @property
+    def results(self) -> list[Result]:
+        """`result` of each of `trials`."""
+        return [doc["result"] for doc in self._trials]
+
+    @property
+    def miscs(self) -> list[Misc]:
+        """`misc` of each of `trials`."""
+        return [doc["misc"] for doc in self._trials]
+
+    @property
+    def idxs_vals(self) -> tuple[dict[str, list[int]], dict[str, list[Any]]]:
+        """The pair of `idxs` and `vals`."""
+        return miscs_to_idxs_vals(self.miscs)
+
+    @property
+    def idxs(self) -> dict[str, list[int]]:
+        """For each label, the ids of the trials in which it is active."""
+        return self.idxs_vals[0]
+
+    @property
+    def vals(self) -> dict[str, list[Any]]:
+        """For each label, its values in the trials in which it is active."""
+        return self.idxs_vals[1]
+
+    def count_by_state_synced(
+        self, arg: int | Iterable[int], trials: Iterable[Trial] | None = None
+    ) -> int:
+        """Count trials by state.
+
+        Parameters
+        ----------
+        arg : int or iterable of int
+            One or more of `JOB_STATES`.
+        trials : iterable of Trial, optional
+            By default `trials` as of the last `refresh`.
+
+        Raises
+        ------
+        TypeError
+            If `arg` is neither a state nor several.
+        """
+        return findings.count_by_state(self._trials if trials is None else trials, arg)
+
+    def count_by_state_unsynced(self, arg: int | Iterable[int]) -> int:
+        """Count trials by state as they are now, ERROR and CANCEL included.
+
+        Parameters
+        ----------
+        arg : int or iterable of int
+            One or more of `JOB_STATES`.
+        """
+        return self.count_by_state_synced(arg, trials=self._all_docs())
+
+    def losses(self, bandit: ReadsResults | None = None) -> list[Any]:
+        """Return the loss of each of `trials`, None where there is none.
+
+        Parameters
+        ----------
+        bandit : Domain, optional
+            Its `loss` method is used instead of ``result.get("loss")``.
+        """
+        return findings.losses_of(self._trials, bandit)
+
+    def statuses(self, bandit: ReadsResults | None = None) -> list[Any]:
+        """Return the status of each of `trials`.
+
+        Parameters
+        ----------
+        bandit : Domain, optional
+            Its `status` method is used instead of ``result.get("status")``.
+        """
+        return findings.statuses_of(self._trials, bandit)
+
+    def average_best_error(self, bandit: ReadsResults | None = None) -> float:
+        """Return the true loss of the best trial, allowing for uncertain losses.
+
+        Where results have a `loss_variance`, it is the mean of their `true_loss` (by default the
+        `loss`) weighted by the probability that each is the best. Only trials with status ``'ok'``
+        and a finite loss count.
+
+        Parameters
+        ----------
+        bandit : Domain, optional
+            Its methods are used instead of the keys of the results.
+
+        Raises
+        ------
+        ValueError
+            If no trial counts.
+        """
+        return findings.average_best_error(self._trials, bandit)
+
+    @property
+    def best_trial(self) -> Trial:
+        """The trial with the lowest finite loss among those with status ``'ok'``.
+
+        Raises
+        ------
+        AllTrialsFailed
+            If there is none. The message shows why the first failure happened.
+        """
+        best = findings.best_of(self.trials)
+        if best is None:
+            raise AllTrialsFailed(findings.why_no_best(self._all_docs(), self._trials))
+        return best
+
+    @property
+    def argmin(self) -> dict[str, Any]:
+        """Values of the best trial by label, inactive ones absent; of a choice the position.
+
+        Raises
+        ------
+        AllTrialsFailed
+            If there is no best trial.
+        """
+        vals = self.best_trial["misc"]["vals"]
+        return {label: values[0] for label, values in vals.items() if values}
+
+    @property
+    def best_run_id(self) -> str:
+        """The MLflow run of the best trial.
+
+        Raises
+        ------
+        AllTrialsFailed
+            If there is no best trial.
+        SparktuneError
+            If the trial was not recorded in MLflow.
+        """
+        return findings.run_id_of(self.best_trial)
+
+    @property
+    def best_params(self) -> Any:
+        """The best trial's point as the objective saw it: choices by value, not position.
+
+        Raises
+        ------
+        AllTrialsFailed
+            If there is no best trial.
+        SparktuneError
+            If no search has run with this object since it was made or unpickled.
+        """
+        return findings.point_of(self.best_trial, self._space)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a table with one row per trial, failed and cancelled ones included.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``tid``, ``state``, ``status``, ``loss``, ``start_time``, ``end_time``, ``run_id`` and
+            ``params.<label>`` for each hyperparameter: its value, of a choice what it chose (as
+            text where that is not a plain value), missing where it was inactive. Before a search
+            with this object, as after loading it, the space is unknown, and choices have positions.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        return trials_table(self._all_docs(), self._space)
+
+    # -- searching -----------------------------------------------------------------------------
+
+    @classmethod
+    def from_mlflow(
+        cls: type[Self], run_id: str, *, fmin_uuid: str | None = None, **kwargs: Any
+    ) -> Self:
+        """Read the trials of a search back from MLflow, so that `fmin` can go on with it.
+
+        The trials have the values, types, results and errors that they had; attachments and what is
+        no plain data in results is lost. Trials that had not ended are new and run again, into the
+        runs that they have. `fmin` goes on to `max_evals` in the same parent run, and refuses
+        another space.
+
+        Parameters
+        ----------
+        run_id : str
+            The parent run, in the store that ``mlflow.set_tracking_uri`` or the environment names.
+        fmin_uuid : str, optional
+            The search's tag of that name, if several searches were recorded in the run.
+        **kwargs : Any
+            Passed to the class, such as `parallelism` of `SparkTrials`.
+
+        Raises
+        ------
+        ImportError
+            If MLflow is not installed.
+        InvalidArgument
+            If there is no such run, or no such search in it.
+        """
+        docs, resumed = read_search(run_id, fmin_uuid)
+        trials = cls(**kwargs)
+        for doc in docs:
+            doc["exp_key"] = trials._exp_key
+        trials.insert_trial_docs(docs)
+        trials.refresh()
+        trials._resumed = resumed
+        return trials
+
+    make_runner = make_runner
+
+    def fmin(
+        self,
+        fn: Callable[..., Any],
+        space: Any,
+        algo: Any = None,
+        max_evals: int | None = None,
+        timeout: float | None = None,
+        loss_threshold: float | None = None,
+        max_queue_len: int = 1,
+        rstate: Any = None,
+        verbose: bool = False,
+        pass_expr_memo_ctrl: bool | None = None,
+        catch_eval_exceptions: bool = False,
+        return_argmin: bool = True,
+        show_progressbar: Any = True,
+        early_stop_fn: Callable[..., Any] | None = None,
+        trials_save_file: Any = "",
+        *,
+        points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+        max_failures: float | None = None,
+        mlflow: bool | None = None,
+        avoid_duplicates: bool = False,
+    ) -> Any:
+        """Search with these trials; see `sparktune.fmin`, which has the same parameters."""
+        from sparktune.fmin import fmin
+
+        return fmin(
+            fn,
+            space,
+            algo=algo,
+            max_evals=max_evals,
+            timeout=timeout,
+            loss_threshold=loss_threshold,
+            trials=self,
+            rstate=rstate,
+            allow_trials_fmin=False,
+            pass_expr_memo_ctrl=pass_expr_memo_ctrl,
+            catch_eval_exceptions=catch_eval_exceptions,
+            verbose=verbose,
+            return_argmin=return_argmin,
+            points_to_evaluate=points_to_evaluate,
+            max_queue_len=max_queue_len,
+            show_progressbar=show_progressbar,
+            early_stop_fn=early_stop_fn,
+            trials_save_file=trials_save_file,
+            max_failures=max_failures,
+            mlflow=mlflow,
+            avoid_duplicates=avoid_duplicates,
+        )
+
+
+# The public place, which pickles name.
+Trials.__module__ = "sparktune.trials"
+Ctrl.default_trials = Trials
+
+
+def trials_from_docs(docs: Iterable[Trial], validate: bool = True, **kwargs: Any) -> Trials:
+    """Make a `Trials` of documents.
+
+    Parameters
+    ----------
+    docs : iterable of Trial
+        Kept as they are, not copied.
+    validate : bool, default True
+        Whether to check each document.
+    **kwargs : Any
+        Passed to `Trials`.
+
+    Raises
+    ------
+    InvalidTrial
+        If a document is wrong and `validate` is True.
+    """
+    trials = Trials(**kwargs)
+    if validate:
+        trials.insert_trial_docs(docs)
+    else:
+        trials._insert_trial_docs(docs)
+    trials.refresh()
+    return trials

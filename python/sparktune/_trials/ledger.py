@@ -1,0 +1,392 @@
+"""`Ledger`: the documents of a search, which of them count, and what happened to them.
+
+Documents are plain dicts that anybody may change, and whoever keeps something that is derived from
+them (the sampler's history, the points that were tried, the queue of a search) must hear of it. The
+ledger compares documents with what it read of them and writes into a journal which were added,
+changed or went; each subscriber reads the journal on from where it stopped.
+
+The rule for changes that are made behind our back, which holds for all subscribers: a change is an
+object that is another one than before. These are compared: first the list, then the documents in
+it, then of each document its state, loss and values.
+
+- All of it is compared when a search begins.
+- After `Ledger.refresh` (that is, `Trials.refresh`), lists, documents, states and losses are, and
+  the values of the next `WINDOW_AFTER_REFRESH` documents.
+- Otherwise unfinished documents are, each time a suggester reads them, and the next `WINDOW`
+  documents. So the work is proportional to what changed, and nothing stays unseen for ever.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from itertools import chain
+from math import inf
+from typing import Any
+
+from sparktune._trials.documents import (
+    JOB_STATE_DONE,
+    JOB_VALID_STATES,
+    Trial,
+    finite_loss,
+)
+
+__all__ = ["Entry", "Ledger", "Subscription", "same_values", "values_of"]
+
+# To compare the values of a document takes about a microsecond and a suggestion some tens of them.
+WINDOW = 1
+# Many loops refresh for each trial, so this must not be everything.
+WINDOW_AFTER_REFRESH = 64
+
+
+def values_of(doc: Trial) -> tuple[Any, ...]:
+    """Return the values of the hyperparameters of a trial, the objects themselves."""
+    vals = doc["misc"]["vals"].values()
+    try:
+        return tuple(chain.from_iterable(vals))
+    except TypeError:  # somebody wrote a value without a list around it
+        return tuple(vals)
+
+
+def same_values(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    """Whether values are the same objects, or equal ones."""
+    try:
+        return one == other
+    except Exception:  # arrays, which do not compare to a bool
+        return False
+
+
+class Entry:
+    """A document, and the objects that were read from it.
+
+    Attributes
+    ----------
+    doc : Trial
+        The document.
+    counts : bool
+        Whether it is one of the trials that suggesters see.
+    state : int or None
+        One of `JOB_STATES`; None when the document is no longer in the list.
+    loss : Any
+        The `loss` of its result, None where there is none.
+    source : Any
+        Its id, or that of the trial which it was derived from.
+    rank : float
+        The loss if it may be the best one, else infinity.
+    """
+
+    __slots__ = ("_values", "counts", "doc", "loss", "rank", "source", "state")
+
+    def __init__(self, doc: Trial) -> None:
+        self.doc = doc
+        self.counts = False
+        self.state: int | None = None
+        self.loss: Any = None
+        self.source: Any = None
+        self.rank = inf
+        self._values: tuple[Any, ...] | None = None  # None as long as nobody asked for them
+
+    def values(self) -> tuple[Any, ...]:
+        """Return the values of the hyperparameters: the same tuple as long as they are the same."""
+        values = values_of(self.doc)
+        if self._values is None or not same_values(self._values, values):
+            self._values = values
+        return self._values
+
+    def is_current(self) -> bool:
+        """Whether the document still has what was read from it."""
+        doc = self.doc
+        misc = doc["misc"]
+        return (
+            doc["state"] == self.state
+            and doc["result"].get("loss") is self.loss
+            and bool(misc.get("from_tid", doc["tid"]) == self.source)
+            and (self._values is None or same_values(values_of(doc), self._values))
+        )
+
+    def read(self) -> None:
+        """Take over what the document has now."""
+        doc = self.doc
+        result = doc["result"]
+        self.state = state = doc["state"]
+        self.loss = result.get("loss")
+        self.source = doc["misc"].get("from_tid", doc["tid"])
+        loss = finite_loss(result) if state == JOB_STATE_DONE else None
+        self.rank = inf if loss is None else loss
+
+
+class Ledger:
+    """Owns the documents of one `Trials`, and knows what changed in them.
+
+    Parameters
+    ----------
+    docs : list of Trial, optional
+        The documents in any state; live, so that whoever has the list may change it.
+    exp_key : Any, optional
+        Only documents with this key count; None takes all.
+    ids : set, optional
+        The ids that were given so far, where several ledgers share them.
+
+    Attributes
+    ----------
+    docs, exp_key, ids
+        See above.
+    trials : list of Trial
+        The documents that count: those of trials that are new, running or done, as of the last
+        `refresh` or `take_in`.
+    """
+
+    def __init__(
+        self, docs: list[Trial] | None = None, exp_key: Any = None, ids: set[Any] | None = None
+    ) -> None:
+        self.docs: list[Trial] = [] if docs is None else docs
+        self.exp_key = exp_key
+        self.ids: set[Any] = set() if ids is None else ids
+        self.trials: list[Trial] = []
+        # How many documents have been taken in, and of which list; of none if somebody else
+        # decided on `trials`.
+        self._taken = 0
+        self._taken_from: list[Trial] | None = self.docs
+        # What was read: all entries by id() of the document, and in the order of the list.
+        self._entries: dict[int, Entry] = {}
+        self._order: list[Entry] = []
+        self._unfinished: dict[int, Entry] = {}
+        self._best: float | None = inf  # None when it has to be looked for
+        self._rule = (False, exp_key)  # what decided on `Entry.counts`
+        # What is to be compared at the next check.
+        self._all_states = False
+        self._depth = WINDOW
+        self._next = 0
+        # The journal; when it is too long, a new one begins and subscribers read everything again.
+        self._journal: list[Entry] = []
+        self._volume = 0
+
+    # -- what changes, and is known to ---------------------------------------------------------
+
+    def _shows(self, doc: Trial) -> bool:
+        return doc["state"] in JOB_VALID_STATES and (
+            self.exp_key is None or doc["exp_key"] == self.exp_key
+        )
+
+    @classmethod
+    def of(cls, trials: Iterable[Trial]) -> Ledger:
+        """Return a ledger of documents that all count, whatever their states."""
+        ledger = cls()
+        ledger.show(list(trials))
+        return ledger
+
+    def refresh(self) -> None:
+        """Decide anew which documents count, and have them compared at the next check."""
+        docs, key = self.docs, self.exp_key
+        # As `_shows` says, but this reads all documents: a call each would be most of the cost.
+        if key is None:
+            self.trials = [doc for doc in docs if doc["state"] in JOB_VALID_STATES]
+        else:
+            self.trials = [doc for doc in docs if self._shows(doc)]
+        self.ids.update([doc["tid"] for doc in self.trials])
+        self._taken, self._taken_from = len(docs), docs
+        self._compare_more(WINDOW_AFTER_REFRESH)
+
+    def take_in(self) -> None:
+        """Do what `refresh` would do, given that documents were only appended."""
+        docs = self.docs
+        if self._taken_from is not docs or self._taken > len(docs):
+            self.refresh()
+        if self._taken == len(docs):
+            return
+        for doc in docs[self._taken :]:
+            if self._shows(doc):
+                self.trials.append(doc)
+                self.ids.add(doc["tid"])
+        self._taken = len(docs)
+
+    def changed(self, doc: Trial) -> None:
+        """Do what `refresh` would do, given that only `doc` changed.
+
+        Parameters
+        ----------
+        doc : Trial
+            One of `docs`.
+        """
+        if self._taken_from is not self.docs:
+            self.refresh()
+            return
+        entry = self._entries.get(id(doc))
+        if entry is not None:
+            self._read(entry)
+        if not self._shows(doc):
+            # From the end: what changes is nearly always recent.
+            for at in range(len(self.trials) - 1, -1, -1):
+                if self.trials[at] is doc:
+                    del self.trials[at]
+                    break
+
+    def show(self, trials: list[Trial]) -> None:
+        """Let somebody else decide which trials count, until the next `refresh`.
+
+        Parameters
+        ----------
+        trials : list of Trial
+            Kept as it is, not copied.
+        """
+        self.trials, self._taken_from = trials, None
+        self._compare_more(WINDOW_AFTER_REFRESH)
+
+    def expect_any_change(self) -> None:
+        """Have everything compared at the next check, as when a search begins."""
+        self._compare_more(sys.maxsize)
+
+    def _compare_more(self, depth: int) -> None:
+        self._all_states = True
+        self._depth = max(self._depth, depth)
+
+    def update(self) -> None:
+        """Take in what was appended, and write it down."""
+        self.take_in()
+        if self._all_states or self._taken != len(self._order):
+            self.follow()
+
+    # -- what may have changed -----------------------------------------------------------------
+
+    def check(self) -> None:
+        """Compare what the rule of this module says, and write down what changed."""
+        self.follow()
+        for entry in list(self._unfinished.values()):
+            if not entry.is_current():
+                self._read_all(entry)
+        at, source = self._next, self._source
+        for _ in range(min(self._depth, len(self._order))):
+            at = at + 1 if at + 1 < len(self._order) else 0
+            if at >= len(source) or source[at] is not self._order[at].doc:
+                self._all_states = True
+                self.follow()
+                break
+            if not self._order[at].is_current():
+                self._read_all(self._order[at])
+        self._next = at
+        self._depth = WINDOW
+
+    @property
+    def _source(self) -> list[Trial]:
+        return self.trials if self._taken_from is None else self._taken_from
+
+    def follow(self) -> None:
+        """Write down which documents were added; after `refresh`, also which changed or went."""
+        source = self._source
+        count = len(source) if self._taken_from is None else min(self._taken, len(source))
+        if self._all_states or count < len(self._order):
+            self._all_states = False
+            self._compare(source if count == len(source) else source[:count])
+        for doc in source[len(self._order) : count]:
+            self._add(doc)
+
+    def _compare(self, docs: list[Trial]) -> None:
+        order, rule = self._order, (self._taken_from is None, self.exp_key)
+        moved = len(order) > len(docs) or rule != self._rule
+        for entry, doc in zip(order, docs, strict=False):
+            if moved or entry.doc is not doc:
+                moved = True
+                break
+            if entry.state != doc["state"] or entry.loss is not doc["result"].get("loss"):
+                self._read(entry)
+        if not moved:
+            return
+        # Under another rule of what counts, everything is read again.
+        staying = set(map(id, docs)) if rule == self._rule else ()
+        self._rule = rule
+        for key in [key for key in self._entries if key not in staying]:
+            self._drop(self._entries.pop(key))
+        self._order = []
+        for doc in docs:
+            self._add(doc)
+
+    def _add(self, doc: Trial) -> None:
+        entry = self._entries.get(id(doc))
+        if entry is None:
+            entry = self._entries[id(doc)] = Entry(doc)
+            self._read(entry)
+        elif entry.state != doc["state"] or entry.loss is not doc["result"].get("loss"):
+            self._read(entry)
+        self._order.append(entry)
+
+    def _read(self, entry: Entry) -> None:
+        before, doc = entry.rank, entry.doc
+        entry.read()
+        entry.counts = self._taken_from is None or self._shows(doc)
+        if not entry.counts:
+            entry.rank = inf
+        if entry.counts and entry.state != JOB_STATE_DONE:
+            self._unfinished[id(doc)] = entry
+        elif self._unfinished:
+            self._unfinished.pop(id(doc), None)
+        self._note(entry, before)
+
+    def _read_all(self, entry: Entry) -> None:
+        entry.values()
+        self._read(entry)
+
+    def _drop(self, entry: Entry) -> None:
+        before = entry.rank
+        entry.counts, entry.state, entry.rank = False, None, inf
+        self._unfinished.pop(id(entry.doc), None)
+        self._note(entry, before)
+
+    def _note(self, entry: Entry, before: float) -> None:
+        self._journal.append(entry)
+        best = self._best
+        if best is not None and best != entry.rank:
+            if entry.rank < best:
+                self._best = entry.rank
+            elif before == best:
+                self._best = None  # to be looked for
+
+    # -- what is known -------------------------------------------------------------------------
+
+    @property
+    def best_loss(self) -> float | None:
+        """The lowest finite loss of a trial that is done with status ``'ok'``, as last compared."""
+        if self._best is None:
+            self._best = min((entry.rank for entry in self._order), default=inf)
+        return None if self._best == inf else self._best
+
+    def subscribe(self) -> Subscription:
+        """Return what tells, from now on, what happened to documents."""
+        return Subscription(self)
+
+
+class Subscription:
+    """A place in the journal of a ledger.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        The ledger.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._volume = -1
+        self._place = 0
+
+    def news(self) -> tuple[list[Entry], bool]:
+        """Return what happened since the last call.
+
+        Returns
+        -------
+        entries : list of Entry
+            Those that were added, have changed or went, the oldest first; some maybe twice.
+        anew : bool
+            Whether these are all entries that there are, and what was read before is void.
+        """
+        ledger = self._ledger
+        if len(ledger._journal) > 4 * len(ledger._order) + 1000:
+            ledger._journal.clear()
+            ledger._volume += 1
+        anew = self._volume != ledger._volume
+        if anew:
+            self._volume = ledger._volume
+            entries = list(ledger._entries.values())
+        else:
+            entries = ledger._journal[self._place :]
+        self._place = len(ledger._journal)
+        return entries, anew
