@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from sparktune._trials.collection import TrialCollection
-from sparktune._trials.documents import JOB_STATE_DONE, Trial
+from sparktune._trials.documents import JOB_STATE_DONE, Misc, Result, Trial
 from sparktune.exceptions import InvalidArgument, SparktuneError
 
 __all__ = ["Ctrl"]
@@ -38,7 +38,7 @@ class Ctrl:
         self.trials = type(self).default_trials() if trials is None else trials
         self.current_trial = current_trial
 
-    def checkpoint(self, r: dict[str, Any] | None = None) -> None:
+    def checkpoint(self, r: Result | None = None) -> None:
         """Store a preliminary result in the trial's document.
 
         Parameters
@@ -63,8 +63,8 @@ class Ctrl:
     def inject_results(
         self,
         specs: list[Any],
-        results: list[dict[str, Any]],
-        miscs: list[dict[str, Any]],
+        results: list[Result],
+        miscs: list[Misc],
         new_tids: list[int] | None = None,
     ) -> list[Any]:
         """Insert trials that are done already, derived from the current one.

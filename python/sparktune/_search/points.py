@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sparktune._space.compile import CompiledSpace, Param
-from sparktune._trials.documents import STATUS_NEW, Trial, new_trial_doc
+from sparktune._trials.documents import STATUS_NEW, Misc, Trial, new_trial_doc
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 __all__ = ["check_points", "generate_trial", "insert_points"]
@@ -29,7 +29,7 @@ def generate_trial(tid: int, space: Mapping[str, Any]) -> Trial:
     space : mapping of str to scalar
         Values by label; for a choice, the position.
     """
-    misc = {
+    misc: Misc = {
         "tid": tid,
         "cmd": ("domain_attachment", "FMinIter_Domain"),
         "workdir": None,

@@ -312,23 +312,7 @@ def _as_finished(trial: Trial) -> Finished:
 
 
 def make_runner(trials: Any, domain: Domain, options: RunnerOptions) -> Runner:
-    """Return what runs the trials of a search; a method of `Trials`.
-
-    Parameters
-    ----------
-    trials : Trials
-        The trials.
-    domain : Domain
-        Objective and space.
-    options : RunnerOptions
-        What the search says about itself.
-
-    Returns
-    -------
-    Runner
-        One that evaluates in this thread, or, if `asynchronous`, one that watches workers which
-        take the trials themselves.
-    """
+    """Return what runs the trials of a search; a method of `Trials`."""
     if options.asynchronous:
         return PollingRunner(trials, options.poll_interval_secs)
     return SerialRunner(domain, trials, options.tracker)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sparktune._search.ctrl import Ctrl
 from sparktune._search.runner import make_runner
@@ -322,7 +322,9 @@ Trials.__module__ = "sparktune.trials"
 Ctrl.default_trials = Trials
 
 
-def trials_from_docs(docs: Iterable[Trial], validate: bool = True, **kwargs: Any) -> Trials:
+def trials_from_docs(
+    docs: Iterable[Trial | dict[str, Any]], validate: bool = True, **kwargs: Any
+) -> Trials:
     """Make a `Trials` of documents.
 
     Parameters
@@ -343,6 +345,6 @@ def trials_from_docs(docs: Iterable[Trial], validate: bool = True, **kwargs: Any
     if validate:
         trials.insert_trial_docs(docs)
     else:
-        trials._insert_trial_docs(docs)
+        trials._insert_trial_docs(cast("Iterable[Trial]", docs))
     trials.refresh()
     return trials

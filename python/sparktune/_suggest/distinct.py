@@ -12,7 +12,7 @@ import numpy as np
 from sparktune._space.compile import CompiledSpace, Param
 from sparktune._suggest.suggestion import documents_of, draw, space_of
 from sparktune._trials.documents import JOB_STATE_CANCEL, Trial
-from sparktune._trials.following import ledger_of
+from sparktune._trials.following import SupportsTrials, ledger_of
 from sparktune._trials.ledger import Ledger, Subscription
 
 __all__ = ["DistinctSuggester", "all_points"]
@@ -60,7 +60,9 @@ class DistinctSuggester:
         self._subscription: Subscription | None = None
         self._points: dict[Key, dict[str, float]] | None = None  # those that are left, once listed
 
-    def __call__(self, new_ids: Iterable[int], domain: Any, trials: Any, seed: int) -> list[Trial]:
+    def __call__(
+        self, new_ids: Iterable[int], domain: Any, trials: SupportsTrials, seed: int
+    ) -> list[Trial]:
         """Suggest at most one new trial an id; fewer where no point is left."""
         ids = list(new_ids)
         space = space_of(domain)
@@ -76,7 +78,7 @@ class DistinctSuggester:
             kept.append(found)
         return kept
 
-    def _read_documents(self, trials: Any) -> None:
+    def _read_documents(self, trials: SupportsTrials) -> None:
         if self._ledger is None or self._subscription is None:
             self._ledger = ledger_of(trials)
             self._subscription = self._ledger.subscribe()
@@ -94,7 +96,7 @@ class DistinctSuggester:
         self._known.add(key)
         return True
 
-    def _another(self, tid: int, domain: Any, trials: Any, seed: int) -> Trial | None:
+    def _another(self, tid: int, domain: Any, trials: SupportsTrials, seed: int) -> Trial | None:
         seeds = np.random.default_rng([seed, abs(tid)])
         for suggest, times in ((self._algo, _ASK), (draw, _DRAW)):
             for _ in range(times):
@@ -104,7 +106,7 @@ class DistinctSuggester:
         return None
 
     def _listed(
-        self, tid: int, domain: Any, trials: Any, space: CompiledSpace, seed: int
+        self, tid: int, domain: Any, trials: SupportsTrials, space: CompiledSpace, seed: int
     ) -> Trial | None:
         if self._points is None:
             self._points = all_points(space, _LISTED)

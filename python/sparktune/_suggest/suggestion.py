@@ -12,7 +12,8 @@ import numpy.typing as npt
 from sparktune._core import suggest_random
 from sparktune._space.compile import CompiledSpace, compile_space
 from sparktune._trials.collection import TrialCollection
-from sparktune._trials.documents import Trial
+from sparktune._trials.documents import Misc, Trial
+from sparktune._trials.following import SupportsTrials
 from sparktune._trials.history import HistoryFeeder
 from sparktune._trials.ledger import Ledger
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
@@ -41,7 +42,7 @@ def space_of(domain: Any) -> CompiledSpace:
     return space if isinstance(space, CompiledSpace) else compile_space(domain.expr)
 
 
-def history_of(trials: Any, space: CompiledSpace) -> HistoryFeeder:
+def history_of(trials: SupportsTrials, space: CompiledSpace) -> HistoryFeeder:
     """Return what is known of the trials so far, as the core reads it.
 
     Parameters
@@ -107,7 +108,7 @@ def documents_of(
     new_ids: Sequence[int],
     rows: npt.NDArray[np.float64],
     domain: Any,
-    trials: Any,
+    trials: SupportsTrials,
     space: CompiledSpace,
     feeder: HistoryFeeder | None = None,
 ) -> list[Trial]:
@@ -129,7 +130,7 @@ def documents_of(
         The one whose history was asked for `rows`.
     """
     cmd, workdir = domain.cmd, domain.workdir
-    miscs = []
+    miscs: list[Misc] = []
     for tid, row in zip(new_ids, rows.tolist(), strict=True):
         vals = space.lists_from_row(row)
         if space.opaque:
@@ -141,13 +142,13 @@ def documents_of(
         miscs.append({"tid": tid, "cmd": cmd, "workdir": workdir, "idxs": idxs, "vals": vals})
     nothing = [None] * len(miscs)
     results = [domain.new_result() for _ in miscs]
-    docs: list[Trial] = trials.new_trial_docs(list(new_ids), nothing, results, miscs)
+    docs = trials.new_trial_docs(list(new_ids), nothing, results, miscs)
     if feeder is not None and not space.opaque:
         feeder.expect(docs)
     return docs
 
 
-def draw(new_ids: Iterable[int], domain: Any, trials: Any, seed: int) -> list[Trial]:
+def draw(new_ids: Iterable[int], domain: Any, trials: SupportsTrials, seed: int) -> list[Trial]:
     """Return new trials drawn from the prior; see `sparktune.rand.suggest`."""
     space, ids = space_of(domain), checked_ids(new_ids)
     rows = suggest_random(space.core, ids, checked_seed(seed))
@@ -155,7 +156,7 @@ def draw(new_ids: Iterable[int], domain: Any, trials: Any, seed: int) -> list[Tr
 
 
 def draw_columns(
-    new_ids: Iterable[int], domain: Any, trials: Any, seed: int
+    new_ids: Iterable[int], domain: Any, trials: SupportsTrials, seed: int
 ) -> tuple[dict[str, list[int]], dict[str, list[Any]]]:
     """Return new trials drawn from the prior; see `sparktune.rand.suggest_batch`."""
     return columns_of(draw(new_ids, domain, trials, seed), space_of(domain))

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from sparktune._trials.documents import Trial
+
 __all__ = [
     "NullTracker",
     "ResumedSearch",
@@ -17,9 +19,6 @@ __all__ = [
     "Tracker",
     "Trial",
 ]
-
-Trial = dict[str, Any]
-"""A trial document; its keys are in docs/architecture.md."""
 
 
 @dataclass(frozen=True)

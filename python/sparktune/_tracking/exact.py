@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from sparktune._trials.documents import (
     JOB_STATE_ERROR,
     JOB_STATE_NEW,
     JOB_STATE_RUNNING,
+    Misc,
     Trial,
     new_trial_doc,
 )
@@ -116,14 +117,14 @@ def decode_trial(text: str, tid: int) -> Trial:
         else [_decode_value(value, types.get(label))]
         for label, value in found["vals"].items()
     }
-    misc: dict[str, Any] = {
+    misc: Misc = {
         "tid": tid,
         "cmd": ("domain_attachment", "FMinIter_Domain"),
         "workdir": None,
         "idxs": {label: [tid] if values else [] for label, values in vals.items()},
         "vals": vals,
     }
-    misc.update(_decode(found["misc"]))
+    misc.update(cast("Misc", _decode(found["misc"])))
     if "error" in found:
         misc["error"] = tuple(found["error"])
     if "traceback" in found:

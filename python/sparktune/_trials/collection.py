@@ -199,7 +199,7 @@ class TrialCollection:
             self._feeder = HistoryFeeder(self._ledger, space)
         return self._feeder
 
-    def assert_valid_trial(self, trial: Trial) -> Trial:
+    def assert_valid_trial(self, trial: Trial | dict[str, Any]) -> Trial:
         """Check that something is a trial document.
 
         Parameters
@@ -227,7 +227,7 @@ class TrialCollection:
         self._ids.update(tids)
         return tids
 
-    def insert_trial_doc(self, doc: Trial) -> Any:
+    def insert_trial_doc(self, doc: Trial | dict[str, Any]) -> Any:
         """Check and append one document; it shows in `trials` after the next `refresh`.
 
         Parameters
@@ -247,7 +247,7 @@ class TrialCollection:
         """
         return self._insert_trial_docs([self.assert_valid_trial(doc)])[0]
 
-    def insert_trial_docs(self, docs: Iterable[Trial]) -> list[Any]:
+    def insert_trial_docs(self, docs: Iterable[Trial | dict[str, Any]]) -> list[Any]:
         """Check and append documents; they show in `trials` after the next `refresh`.
 
         Parameters

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict, cast
 
 import numpy as np
 
@@ -47,9 +47,44 @@ __all__ = [
     "split_attachments",
 ]
 
-Trial: TypeAlias = dict[str, Any]
+# What an objective returned; it may have any keys beside `status` and `loss`.
 Result: TypeAlias = dict[str, Any]
-Misc: TypeAlias = dict[str, Any]
+
+
+class _MiscKeys(TypedDict):
+    tid: int
+    cmd: Any
+    idxs: dict[str, list[int]]
+    vals: dict[str, list[Any]]
+
+
+class Misc(_MiscKeys, total=False):
+    """The `misc` of a trial: its values by label, and what became of it."""
+
+    workdir: str | None
+    error: tuple[str, str]
+    traceback: str
+    run_id: str
+    from_tid: int
+
+
+class _TrialKeys(TypedDict):
+    tid: int
+    state: int
+    spec: Any
+    result: Result
+    misc: Misc
+    exp_key: Any
+    owner: Any
+    book_time: datetime.datetime | None
+    refresh_time: datetime.datetime | None
+
+
+class Trial(_TrialKeys, total=False):
+    """A trial, as Hyperopt writes it: a plain dict that code may build and change by hand."""
+
+    version: int
+
 
 # What an objective says about its own result.
 STATUS_NEW = "new"
@@ -104,8 +139,8 @@ def coarse_utcnow() -> datetime.datetime:
 def new_trial_doc(
     tid: int,
     spec: Any,
-    result: dict[str, Any],
-    misc: dict[str, Any],
+    result: Result,
+    misc: Misc,
     exp_key: Any = None,
 ) -> Trial:
     """Return the document of a trial that has not started.
@@ -135,26 +170,8 @@ def new_trial_doc(
     }
 
 
-def check_trial(trial: Trial, exp_key: Any = None) -> Trial:
-    """Check that something is a trial document.
-
-    Parameters
-    ----------
-    trial : dict
-        The document.
-    exp_key : Any, optional
-        The experiment that it must belong to.
-
-    Returns
-    -------
-    Trial
-        The same object.
-
-    Raises
-    ------
-    InvalidTrial
-        If it is not a dict, lacks a key, contradicts itself or is of another experiment.
-    """
+def check_trial(trial: Trial | dict[str, Any], exp_key: Any = None) -> Trial:
+    """Check that something is a trial document."""
     if not (hasattr(trial, "keys") and hasattr(trial, "values")):
         raise InvalidTrial("A trial must be a dict; got", trial)
     for key in TRIAL_KEYS:
@@ -173,40 +190,28 @@ def check_trial(trial: Trial, exp_key: Any = None) -> Trial:
             f"A trial must have the `exp_key` of its Trials, {exp_key!r}; got",
             repr(trial["exp_key"]),
         )
-    return trial
+    return cast("Trial", trial)
 
 
 def derived_trial_doc(tid: int, spec: Any, result: Result, misc: Misc, source: Trial) -> Trial:
-    """Return the document of a trial that was derived from another.
-
-    Parameters
-    ----------
-    tid, spec, result, misc
-        As for `new_trial_doc`; `misc` gets the keys `tid`, `cmd` and `from_tid`.
-    source : Trial
-        Where state, owner, times and experiment come from.
-
-    Raises
-    ------
-    InvalidTrial
-        If `misc` already has another `tid`, `cmd` or `from_tid`.
-    """
+    """Return the document of a trial that was derived from another."""
     doc = new_trial_doc(tid, spec, result, misc)
-    for key in ("state", "exp_key", "owner", "book_time", "refresh_time"):
-        doc[key] = source[key]
+    doc["state"], doc["exp_key"], doc["owner"] = source["state"], source["exp_key"], source["owner"]
+    doc["book_time"], doc["refresh_time"] = source["book_time"], source["refresh_time"]
+    given: dict[str, Any] = cast("dict[str, Any]", misc)
     for key, value in (("tid", tid), ("cmd", None), ("from_tid", source["tid"])):
-        if misc.setdefault(key, value) != value:
+        if given.setdefault(key, value) != value:
             raise InvalidTrial(f"The `misc` of a derived trial has another {key!r}:", misc)
     return doc
 
 
 def miscs_update_idxs_vals(
-    miscs: Sequence[dict[str, Any]],
+    miscs: Sequence[Misc] | Sequence[dict[str, Any]],
     idxs: Mapping[str, Sequence[int]],
     vals: Mapping[str, Sequence[Any]],
     assert_all_vals_used: bool = True,
     idxs_map: Mapping[int, int] | None = None,
-) -> Sequence[dict[str, Any]]:
+) -> Sequence[Misc] | Sequence[dict[str, Any]]:
     """Write columns of values into the `misc` of each trial.
 
     Parameters
@@ -376,7 +381,7 @@ def finite_loss(result: Mapping[str, Any]) -> float | None:
     return loss if math.isfinite(loss) else None
 
 
-def normalize_result(rval: Any) -> dict[str, Any]:
+def normalize_result(rval: Any) -> Result:
     """Turn what an objective returned into a result document.
 
     Parameters
@@ -441,7 +446,7 @@ def _message(kind: type[InvalidResult], result: Any) -> str:
     return str(kind(result))
 
 
-def split_attachments(result: dict[str, Any]) -> dict[str, Any]:
+def split_attachments(result: Result) -> dict[str, Any]:
     """Take the attachments out of a result document.
 
     Parameters

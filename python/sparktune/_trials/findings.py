@@ -41,36 +41,19 @@ class ReadsResults(Protocol):
 
     def loss(self, result: Result, config: Any = None) -> Any:
         """Return the loss in a result."""
-        ...
 
     def loss_variance(self, result: Result, config: Any = None) -> Any:
         """Return the variance of the loss."""
-        ...
 
     def true_loss(self, result: Result, config: Any = None) -> Any:
         """Return the true loss."""
-        ...
 
     def status(self, result: Result, config: Any = None) -> Any:
         """Return the status in a result."""
-        ...
 
 
 def count_by_state(docs: Iterable[Trial], arg: int | Iterable[int]) -> int:
-    """Count trials by state.
-
-    Parameters
-    ----------
-    docs : iterable of Trial
-        The documents.
-    arg : int or iterable of int
-        One or more of `JOB_STATES`.
-
-    Raises
-    ------
-    TypeError
-        If `arg` is neither a state nor several.
-    """
+    """Count trials by state."""
     states = [arg] if isinstance(arg, int) or not hasattr(arg, "__iter__") else list(arg)
     if not all(state in JOB_STATES for state in states):
         raise TypeError(f"`arg` must be one of {JOB_STATES} or several of them; got {arg!r}.")
@@ -78,50 +61,21 @@ def count_by_state(docs: Iterable[Trial], arg: int | Iterable[int]) -> int:
 
 
 def losses_of(docs: Iterable[Trial], bandit: ReadsResults | None = None) -> list[Any]:
-    """Return the loss of each trial, None where there is none.
-
-    Parameters
-    ----------
-    docs : iterable of Trial
-        The documents.
-    bandit : Domain, optional
-        Its `loss` method is used instead of ``result.get("loss")``.
-    """
+    """Return the loss of each trial, None where there is none."""
     if bandit is None:
         return [doc["result"].get("loss") for doc in docs]
     return [bandit.loss(doc["result"], doc["spec"]) for doc in docs]
 
 
 def statuses_of(docs: Iterable[Trial], bandit: ReadsResults | None = None) -> list[Any]:
-    """Return the status of each trial.
-
-    Parameters
-    ----------
-    docs : iterable of Trial
-        The documents.
-    bandit : Domain, optional
-        Its `status` method is used instead of ``result.get("status")``.
-    """
+    """Return the status of each trial."""
     if bandit is None:
         return [doc["result"].get("status") for doc in docs]
     return [bandit.status(doc["result"], doc["spec"]) for doc in docs]
 
 
 def average_best_error(docs: Iterable[Trial], bandit: ReadsResults | None = None) -> float:
-    """Return the true loss of the best trial, allowing for uncertain losses.
-
-    Parameters
-    ----------
-    docs : iterable of Trial
-        The documents.
-    bandit : Domain, optional
-        Its methods are used instead of the keys of the results.
-
-    Raises
-    ------
-    ValueError
-        If no trial has status ``'ok'`` and a finite loss.
-    """
+    """Return the true loss of the best trial, allowing for uncertain losses."""
     rows = []
     for doc in docs:
         result, spec = doc["result"], doc["spec"]
@@ -153,13 +107,7 @@ def average_best_error(docs: Iterable[Trial], bandit: ReadsResults | None = None
 
 
 def best_of(docs: Iterable[Trial]) -> Trial | None:
-    """Return the trial with the lowest finite loss and status ``'ok'``, the first of equals.
-
-    Parameters
-    ----------
-    docs : iterable of Trial
-        The documents.
-    """
+    """Return the trial with the lowest finite loss and status ``'ok'``, the first of equals."""
     best, lowest = None, np.inf
     for doc in docs:
         loss = finite_loss(doc["result"])
@@ -169,15 +117,7 @@ def best_of(docs: Iterable[Trial]) -> Trial | None:
 
 
 def why_no_best(docs: Sequence[Trial], shown: Sequence[Trial]) -> str:
-    """Return a message for a search that has no best trial.
-
-    Parameters
-    ----------
-    docs : sequence of Trial
-        All documents.
-    shown : sequence of Trial
-        Those among which there is no best one.
-    """
+    """Return a message for a search that has no best trial."""
     counts = {
         "failed": count_by_state(docs, JOB_STATE_ERROR),
         "done, but without a finite loss": count_by_state(docs, JOB_STATE_DONE),
@@ -195,18 +135,7 @@ def why_no_best(docs: Sequence[Trial], shown: Sequence[Trial]) -> str:
 
 
 def run_id_of(doc: Trial) -> str:
-    """Return the MLflow run of the best trial.
-
-    Parameters
-    ----------
-    doc : Trial
-        Its document.
-
-    Raises
-    ------
-    SparktuneError
-        If the trial was not recorded in MLflow.
-    """
+    """Return the MLflow run of the best trial."""
     run_id = doc["misc"].get("run_id")
     if run_id is None:
         raise SparktuneError(
@@ -217,20 +146,7 @@ def run_id_of(doc: Trial) -> str:
 
 
 def point_of(doc: Trial, space: CompiledSpace | None) -> Any:
-    """Return the point of a trial as the objective saw it.
-
-    Parameters
-    ----------
-    doc : Trial
-        The document.
-    space : CompiledSpace or None
-        The space; None if it is not known.
-
-    Raises
-    ------
-    SparktuneError
-        If the space is not known.
-    """
+    """Return the point of a trial as the objective saw it."""
     if space is None:
         raise SparktuneError(
             "`best_params` must know the space, and this object has not been used in a search "
@@ -240,13 +156,7 @@ def point_of(doc: Trial, space: CompiledSpace | None) -> Any:
 
 
 def first_failure(docs: Iterable[Trial]) -> str | None:
-    """Return what is known of the first failed trial: its traceback, else its error.
-
-    Parameters
-    ----------
-    docs : iterable of Trial
-        Documents in any state.
-    """
+    """Return what is known of the first failed trial: its traceback, else its error."""
     for doc in docs:
         if doc["state"] == JOB_STATE_ERROR:
             misc = doc["misc"]

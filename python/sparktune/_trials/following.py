@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from sparktune._trials.collection import TrialCollection
-from sparktune._trials.documents import Trial
+from sparktune._trials.documents import Misc, Result, Trial
 from sparktune._trials.ledger import Ledger
 
 __all__ = ["FollowingLedger", "SupportsTrials", "ledger_of"]
@@ -20,11 +21,18 @@ class SupportsTrials(Protocol):
     @property
     def trials(self) -> list[Trial]:
         """Documents of trials that are new, running or done."""
-        ...
 
     def refresh(self) -> None:
         """Bring `trials` in line with the documents."""
-        ...
+
+    def new_trial_docs(
+        self,
+        tids: Sequence[int],
+        specs: Sequence[Any],
+        results: Sequence[Result],
+        miscs: Sequence[Misc],
+    ) -> list[Trial]:
+        """Return the documents of trials that have not started."""
 
 
 class FollowingLedger(Ledger):

@@ -57,11 +57,6 @@ class HistoryFeeder:
         """Note documents of the latest suggestion, whose rows `history` has kept.
 
         Where they come back as they are, the row need not be read from them again.
-
-        Parameters
-        ----------
-        docs : iterable of Trial
-            The documents.
         """
         self._made = {doc["tid"]: values_of(doc) for doc in docs}
 

@@ -201,13 +201,7 @@ class Ledger:
         self._taken = len(docs)
 
     def changed(self, doc: Trial) -> None:
-        """Do what `refresh` would do, given that only `doc` changed.
-
-        Parameters
-        ----------
-        doc : Trial
-            One of `docs`.
-        """
+        """Do what `refresh` would do, given that only `doc` changed."""
         if self._taken_from is not self.docs:
             self.refresh()
             return
@@ -222,13 +216,7 @@ class Ledger:
                     break
 
     def show(self, trials: list[Trial]) -> None:
-        """Let somebody else decide which trials count, until the next `refresh`.
-
-        Parameters
-        ----------
-        trials : list of Trial
-            Kept as it is, not copied.
-        """
+        """Let somebody else decide which trials count, until the next `refresh`."""
         self.trials, self._taken_from = trials, None
         self._compare_more(WINDOW_AFTER_REFRESH)
 
@@ -355,13 +343,7 @@ class Ledger:
 
 
 class Subscription:
-    """A place in the journal of a ledger.
-
-    Parameters
-    ----------
-    ledger : Ledger
-        The ledger.
-    """
+    """A place in the journal of a ledger."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
