@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sparktune._arguments import Rule, check_all
-from sparktune._trials.documents import finite_loss
+from sparktune._trials.results import finite_loss
 
 __all__ = ["no_progress_loss"]
 

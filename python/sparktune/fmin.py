@@ -283,6 +283,9 @@ def fmin(  # type: ignore[misc]
     return search(trials, fn, space, options)
 
 
+Trials._fmin = fmin
+
+
 def _searches_itself(trials: Any) -> bool:
     """Whether `trials.fmin` does something else; Hyperopt's own does not know our spaces."""
     own = getattr(type(trials), "fmin", None)

@@ -10,7 +10,7 @@ from sparktune import STATUS_FAIL, STATUS_OK, Ctrl, Domain, ProcessTrials, Trial
 from sparktune._space import compile
 from sparktune._space.expr import Apply, rec_eval, scope
 from sparktune._space.program_builder import build_program
-from sparktune._trials.documents import normalize_result
+from sparktune._trials.results import normalize_result
 from sparktune.exceptions import InvalidArgument, InvalidLoss, InvalidResult, InvalidResultStatus
 from sparktune.fmin import fmin_pass_expr_memo_ctrl, partial
 

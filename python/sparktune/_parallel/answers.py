@@ -9,7 +9,8 @@ import sys
 
 from sparktune._search.runner import Finished, TrialError
 from sparktune._tracking.base import TrackedRun
-from sparktune._trials.documents import Trial, normalize_result
+from sparktune._trials.documents import Trial
+from sparktune._trials.results import normalize_result
 from sparktune.exceptions import JobFailed, ObjectiveNotLoaded
 
 __all__ = ["failed", "finished"]

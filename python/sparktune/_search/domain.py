@@ -18,7 +18,8 @@ from sparktune._space.expr import (
     use_obj_for_literal_in_memo,
 )
 from sparktune._space.parameters import distribution_of, parameters
-from sparktune._trials.documents import STATUS_NEW, normalize_result, split_attachments
+from sparktune._trials.documents import STATUS_NEW
+from sparktune._trials.results import normalize_result, split_attachments
 from sparktune._worker.program import run_program
 from sparktune.exceptions import SparktuneError
 
@@ -160,7 +161,7 @@ class Domain:
         Returns
         -------
         dict
-            The result; see `sparktune._trials.documents.normalize_result`.
+            The result; see `sparktune._trials.results.normalize_result`.
 
         Raises
         ------

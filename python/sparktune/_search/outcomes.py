@@ -14,9 +14,9 @@ from sparktune._trials.documents import (
     JOB_STATE_RUNNING,
     Trial,
     coarse_utcnow,
-    split_attachments,
 )
 from sparktune._trials.findings import first_failure
+from sparktune._trials.results import split_attachments
 from sparktune.exceptions import SearchFailed
 
 __all__ = ["Failures", "cancel", "write"]

@@ -92,7 +92,7 @@ class Finished:
     trial : Trial
         The document that `Runner.start` was given.
     result : Mapping or None
-        A validated result document (see `sparktune._trials.documents.normalize_result`).
+        A validated result document (see `sparktune._trials.results.normalize_result`).
         `attachments` in it are split off by the search loop.
     error : TrialError or None
         What went wrong.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from sparktune._search.ctrl import Ctrl
 from sparktune._search.runner import make_runner
@@ -47,6 +47,9 @@ class Trials(TrialCollection):
     documents somewhere else, say) has them called after each change; otherwise the search updates
     the object in time proportional to what changed.
     """
+
+    # `sparktune.fmin` itself, which has the default suggester and so is above, puts itself here.
+    _fmin: ClassVar[Callable[..., Any]]
 
     # Where the trials were read from, to be written to again.
     _resumed: ResumedSearch | None = None
@@ -290,9 +293,7 @@ class Trials(TrialCollection):
         avoid_duplicates: bool = False,
     ) -> Any:
         """Search with these trials; see `sparktune.fmin`, which has the same parameters."""
-        from sparktune.fmin import fmin
-
-        return fmin(
+        return type(self)._fmin(
             fn,
             space,
             algo=algo,

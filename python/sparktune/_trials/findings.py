@@ -17,9 +17,9 @@ from sparktune._trials.documents import (
     STATUS_OK,
     Result,
     Trial,
-    finite_loss,
 )
 from sparktune._trials.pmin import pmin_sampled
+from sparktune._trials.results import finite_loss
 from sparktune.exceptions import SparktuneError
 
 __all__ = [

@@ -24,12 +24,8 @@ from itertools import chain
 from math import inf
 from typing import Any
 
-from sparktune._trials.documents import (
-    JOB_STATE_DONE,
-    JOB_VALID_STATES,
-    Trial,
-    finite_loss,
-)
+from sparktune._trials.documents import JOB_STATE_DONE, JOB_VALID_STATES, Trial
+from sparktune._trials.results import finite_loss
 
 __all__ = ["Entry", "Ledger", "Subscription", "same_values", "values_of"]
 
