@@ -15,9 +15,6 @@ __all__ = ["check_points", "generate_trial", "insert_points"]
 
 logger = logging.getLogger("sparktune.fmin")
 
-# Bounds are computed, or given as logarithms: what a user means as a bound may be off by this.
-_TOLERANCE = 1e-9
-
 
 def generate_trial(tid: int, space: Mapping[str, Any]) -> Trial:
     """Return the document of a trial with given values.
@@ -136,23 +133,20 @@ def _check_value(name: str, value: Any, param: Param) -> None:
         number = math.nan if isinstance(value, (str, bytes)) else float(value)
     except (TypeError, ValueError, OverflowError):
         raise InvalidArgumentType(message) from None
-    in_range = low <= number <= high or any(
-        math.isclose(number, end, rel_tol=_TOLERANCE) for end in (low, high)
-    )
-    if not (in_range and math.isfinite(number)) or (whole and not number.is_integer()):
+    in_range = low <= number <= high and math.isfinite(number)
+    if not in_range or (whole and not number.is_integer()):
         raise InvalidArgument(message)
 
 
 def _bounds(param: Param) -> tuple[float, float]:
-    """Return the least and the greatest value that a hyperparameter can have."""
+    """Return the least and the greatest value that a point may have.
+
+    As in Hyperopt, a point may lie outside the bounds of a continuous hyperparameter: users start
+    searches from points that they have. An index outside a choice cannot be evaluated.
+    """
     name, args = param.distribution, param.args
     if name == "randint":
         return args[0], args[1] - 1
     if name == "categorical":
         return 0, len(args) - 1
-    if "uniform" not in name:
-        return (0.0 if "log" in name else -math.inf), math.inf
-    low, high = (math.exp(end) if "log" in name else end for end in args[:2])
-    # A quantised draw is rounded to the next multiple, which may lie beyond the bound.
-    half = args[2] / 2 if name.startswith("q") else 0.0
-    return low - half, high + half
+    return (0.0 if "log" in name else -math.inf), math.inf
