@@ -4,7 +4,6 @@ use std::fmt;
 
 /// Everything that can be wrong with what a caller hands over.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub enum Error {
     /// A parameter of the space breaks a rule of its distribution.
     Parameter {
@@ -57,7 +56,7 @@ impl fmt::Display for Error {
             Self::RowLength { expected, got } => {
                 write!(
                     f,
-                    "a row must have one value a parameter ({expected}); got {got}"
+                    "expected {expected} values, one per parameter; got {got}"
                 )
             }
             Self::Value { label, value } => {

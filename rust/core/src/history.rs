@@ -266,31 +266,58 @@ impl History {
         self.columns.iter().map(|column| column[at]).collect()
     }
 
+    /// Adds or replaces many trials, or none of them where one does not fit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::observe`].
+    pub fn extend(&mut self, tids: &[i64], losses: &[f64], rows: &[Vec<f64>]) -> Result<()> {
+        rows.iter().try_for_each(|row| self.check(row))?;
+        for ((&tid, &loss), row) in tids.iter().zip(losses).zip(rows) {
+            self.observe(tid, loss, row)?;
+        }
+        Ok(())
+    }
+
+    /// Changes the loss of a known trial; returns whether it is known.
+    pub fn tell(&mut self, tid: i64, loss: f64) -> bool {
+        self.row_of(tid)
+            .is_some_and(|row| self.observe(tid, loss, &row).is_ok())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has_derived(&self) -> bool {
+        self.split.is_some() || self.seen.is_some()
+    }
+
+    /// Drops everything that was derived from the trials; the next suggestion builds it again.
+    pub fn forget_derived(&mut self) {
+        self.split = None;
+        self.seen = None;
+    }
+
     /// Calls `suggest` for each id and returns the rows. Each id sees the ids before it as running
-    /// trials; afterwards the history is as it was.
+    /// trials; afterwards the history is as it was, even if `suggest` fails or panics.
     pub(crate) fn one_by_one(
         &mut self,
         tids: &[i64],
         mut suggest: impl FnMut(&mut Self, i64) -> Result<Vec<f64>>,
     ) -> Result<Vec<Vec<f64>>> {
-        let mut pending = Vec::new();
-        let rows = tids
-            .iter()
+        let mut batch = Batch {
+            history: self,
+            invented: Vec::new(),
+        };
+        tids.iter()
             .enumerate()
             .map(|(position, &tid)| {
-                let row = suggest(self, tid)?;
-                if position + 1 < tids.len() && !self.contains(tid) {
-                    self.observe(tid, f64::INFINITY, &row)?;
-                    pending.push(tid);
+                let row = suggest(batch.history, tid)?;
+                if position + 1 < tids.len() && !batch.history.contains(tid) {
+                    batch.history.observe(tid, f64::INFINITY, &row)?;
+                    batch.invented.push(tid);
                 }
                 Ok(row)
             })
-            .collect();
-        // The caller decides what becomes of them.
-        for tid in pending.into_iter().rev() {
-            self.remove(tid);
-        }
-        rows
+            .collect()
     }
 
     fn position(&self, tid: i64) -> std::result::Result<usize, usize> {
@@ -325,6 +352,20 @@ impl History {
     }
 }
 
+/// A history with running trials that nobody started, which leave it when this is dropped.
+struct Batch<'a> {
+    history: &'a mut History,
+    invented: Vec<i64>,
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        for tid in self.invented.drain(..).rev() {
+            self.history.remove(tid);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -355,5 +396,51 @@ mod tests {
         assert!(history.observe(0, 0.0, &[]).is_err());
         assert!(history.observe(0, 0.0, &[f64::INFINITY]).is_err());
         assert!(history.is_empty());
+    }
+
+    #[test]
+    fn many_rows_are_taken_in_together_or_not_at_all() {
+        let mut history = History::new(space());
+        let bad = [vec![0.5], vec![0.5, 0.5]];
+        assert!(history.extend(&[1, 2], &[0.0, 0.0], &bad).is_err());
+        assert!(history.is_empty());
+        let good = [vec![0.5], vec![0.6]];
+        assert!(history.extend(&[1, 2], &[0.0, 0.0], &good).is_ok());
+        assert_eq!(history.tids(), [1, 2]);
+    }
+
+    #[test]
+    fn a_loss_is_told_to_known_trials_only() {
+        let mut history = History::new(space());
+        history.observe(3, f64::INFINITY, &[0.5]).expect("fits");
+        assert!(!history.tell(4, 1.0) && history.tell(3, 1.0));
+        assert_eq!(
+            (history.losses(), history.is_running(3)),
+            (&[1.0][..], false)
+        );
+        assert!(history.holds(3, &[0.5]));
+    }
+
+    #[test]
+    fn invented_trials_leave_whatever_happens() {
+        let mut history = History::new(space());
+        history.observe(0, 1.0, &[0.5]).expect("fits");
+        let failing = |history: &mut History, tid| {
+            assert_eq!(history.len(), usize::try_from(tid).expect("small"));
+            if tid == 3 {
+                return Err(Error::UnknownParameter("x".to_owned()));
+            }
+            Ok(vec![0.1])
+        };
+        assert!(history.one_by_one(&[1, 2, 3], failing).is_err());
+        assert_eq!(history.tids(), [0]);
+        let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            history.one_by_one(&[1, 2], |_, tid| {
+                assert!(tid < 2, "as meant");
+                Ok(vec![0.1])
+            })
+        }));
+        assert!(panics.is_err());
+        assert_eq!(history.tids(), [0]);
     }
 }

@@ -1,7 +1,7 @@
 //! The one door between Python and the core, and what passes through it.
 
 use numpy::{PyArray1, PyArray2, PyArrayMethods, ToPyArray};
-use pyo3::exceptions::{PyKeyError, PyValueError};
+use pyo3::import_exception;
 use pyo3::prelude::*;
 use sparktune_core::Error;
 
@@ -13,12 +13,20 @@ pub(crate) fn enter<T: Send>(
     py.detach(work).map_err(to_py_err)
 }
 
-/// Unknown labels are `KeyError`, everything else that is wrong with an argument `ValueError`.
+import_exception!(sparktune.exceptions, BadSearchSpace);
+import_exception!(sparktune.exceptions, InvalidArgument);
+import_exception!(sparktune.exceptions, UnknownParameter);
+
+/// The Python exception of an error of the core.
 #[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
 pub(crate) fn to_py_err(error: Error) -> PyErr {
+    let message = error.to_string();
     match error {
-        Error::UnknownParameter(_) => PyKeyError::new_err(error.to_string()),
-        _ => PyValueError::new_err(error.to_string()),
+        Error::Parameter { .. } | Error::Condition { .. } => BadSearchSpace::new_err(message),
+        Error::RowLength { .. } | Error::Value { .. } | Error::Setting { .. } => {
+            InvalidArgument::new_err(message)
+        }
+        Error::UnknownParameter(_) => UnknownParameter::new_err(message),
     }
 }
 

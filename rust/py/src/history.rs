@@ -1,22 +1,21 @@
 //! `History`: observed trials, shared between threads behind a lock.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 
 use numpy::PyReadonlyArray2;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use sparktune_core::{Shared, Suggested};
 
-use crate::convert::{enter, to_py_err};
+use crate::convert::{InvalidArgument, enter};
 use crate::space::Space;
 
 /// Columns of observed trials.
 #[pyclass(frozen, module = "sparktune._core")]
-pub(crate) struct History(Mutex<sparktune_core::History>);
+pub(crate) struct History(Shared);
 
 impl History {
-    /// The columns. A panic elsewhere does not lock the user out.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, sparktune_core::History> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Suggested> {
+        self.0.lock()
     }
 }
 
@@ -24,36 +23,46 @@ impl History {
 impl History {
     #[new]
     fn new(space: &Space) -> Self {
-        Self(Mutex::new(sparktune_core::History::new(space.0.clone())))
+        Self(Shared::new(space.0.clone()))
     }
 
     fn __len__(&self, py: Python<'_>) -> usize {
-        py.detach(|| self.lock().len())
+        py.detach(|| self.lock().history.len())
     }
 
     fn __contains__(&self, py: Python<'_>, tid: i64) -> bool {
-        py.detach(|| self.lock().contains(tid))
+        py.detach(|| self.lock().history.contains(tid))
     }
 
     /// Whether this is what is known of a trial's values.
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
     fn holds(&self, py: Python<'_>, tid: i64, row: Vec<f64>) -> bool {
-        py.detach(|| self.lock().holds(tid, &row))
+        py.detach(|| self.lock().history.holds(tid, &row))
     }
 
     /// How many trials have a finite loss.
     #[getter]
     fn finished(&self, py: Python<'_>) -> usize {
-        py.detach(|| self.lock().finished())
+        py.detach(|| self.lock().history.finished())
     }
 
     /// Adds a trial, or replaces what is known of it.
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
     fn observe(&self, py: Python<'_>, tid: i64, loss: f64, row: Vec<f64>) -> PyResult<()> {
-        enter(py, || self.lock().observe(tid, loss, &row))
+        enter(py, || self.lock().history.observe(tid, loss, &row))
     }
 
-    /// Adds many trials.
+    /// Takes the row suggested for a trial in as a running trial; returns whether there was one.
+    fn accept(&self, py: Python<'_>, tid: i64) -> bool {
+        py.detach(|| self.lock().accept(tid))
+    }
+
+    /// Changes the loss of a trial; returns whether it is known.
+    fn tell(&self, py: Python<'_>, tid: i64, loss: f64) -> bool {
+        py.detach(|| self.lock().history.tell(tid, loss))
+    }
+
+    /// Adds many trials, or none of them where one does not fit.
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
     fn extend(
         &self,
@@ -64,7 +73,7 @@ impl History {
     ) -> PyResult<()> {
         let view = rows.as_array();
         if tids.len() != losses.len() || tids.len() != view.nrows() {
-            return Err(PyValueError::new_err(format!(
+            return Err(InvalidArgument::new_err(format!(
                 "`tids`, `losses` and `rows` must have equal length; got {}, {}, {}",
                 tids.len(),
                 losses.len(),
@@ -73,18 +82,11 @@ impl History {
         }
         // Copied while the GIL is held: Python code may write to the array at any other time.
         let rows: Vec<Vec<f64>> = view.outer_iter().map(|row| row.to_vec()).collect();
-        py.detach(|| {
-            let mut history = self.lock();
-            tids.iter()
-                .zip(&losses)
-                .zip(&rows)
-                .try_for_each(|((&t, &l), r)| history.observe(t, l, r))
-        })
-        .map_err(to_py_err)
+        enter(py, || self.lock().history.extend(&tids, &losses, &rows))
     }
 
     /// Forgets a trial; returns whether it was known.
     fn remove(&self, py: Python<'_>, tid: i64) -> bool {
-        py.detach(|| self.lock().remove(tid))
+        py.detach(|| self.lock().history.remove(tid))
     }
 }

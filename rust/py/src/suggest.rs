@@ -34,11 +34,13 @@ fn side(below: bool) -> Side {
 fn suggested<'py>(
     py: Python<'py>,
     history: &History,
+    tids: &[i64],
     suggest: impl FnOnce(&mut sparktune_core::History) -> sparktune_core::Result<Vec<Vec<f64>>> + Send,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let (rows, width) = enter(py, || {
         let mut history = history.lock();
-        Ok((suggest(&mut history)?, history.space().len()))
+        let rows = history.ask(tids, suggest)?;
+        Ok((rows, history.history.space().len()))
     })?;
     rows_to_array(py, rows, width)
 }
@@ -69,7 +71,9 @@ pub(crate) fn suggest_halton<'py>(
     tids: Vec<i64>,
     seed: u64,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-    suggested(py, history, |history| halton::suggest(history, &tids, seed))
+    suggested(py, history, &tids, |history| {
+        halton::suggest(history, &tids, seed)
+    })
 }
 
 /// Suggests points near good ones, one a trial id.
@@ -88,7 +92,7 @@ pub(crate) fn suggest_anneal<'py>(
         avg_best_idx,
         shrink_coef,
     };
-    suggested(py, history, |history| {
+    suggested(py, history, &tids, |history| {
         anneal::suggest(history, &tids, seed, &settings)
     })
 }
@@ -168,7 +172,7 @@ pub(crate) fn suggest_tpe<'py>(
     settings: Option<&TpeSettings>,
 ) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let settings = settings.map_or_else(Settings::default, |settings| settings.0);
-    suggested(py, history, |history| {
+    suggested(py, history, &tids, |history| {
         tpe::suggest(history, &tids, seed, &settings)
     })
 }
@@ -192,8 +196,8 @@ pub(crate) fn explain<'py>(
         ..Settings::hyperopt()
     };
     let (row, choices, space) = enter(py, || {
-        let mut history = history.lock();
-        let (row, choices) = tpe::explain(&mut history, seed, tid, &settings)?;
+        let history = &mut history.lock().history;
+        let (row, choices) = tpe::explain(history, seed, tid, &settings)?;
         Ok((row, choices, history.space().clone()))
     })?;
     let explained = choices
@@ -219,9 +223,9 @@ fn fit(
     settings: Settings,
 ) -> PyResult<Posterior> {
     enter(py, || {
-        let history = history.lock();
+        let history = &history.lock().history;
         let parameter = history.space().index_of(label)?;
-        tpe::posterior(&history, parameter, side(below), &settings)
+        tpe::posterior(history, parameter, side(below), &settings)
     })
 }
 
@@ -273,9 +277,9 @@ pub(crate) fn log_density<'py>(
     };
     let values: Vec<f64> = values.as_array().to_vec();
     let densities = enter(py, || {
-        let mut history = history.lock();
+        let history = &mut history.lock().history;
         let parameter = history.space().index_of(label)?;
-        tpe::log_density(&mut history, parameter, side(below), &values, &settings)
+        tpe::log_density(history, parameter, side(below), &values, &settings)
     })?;
     Ok(to_array(py, &densities))
 }
