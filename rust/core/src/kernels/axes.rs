@@ -1,0 +1,120 @@
+//! One dimension of product kernels: its prior, and where and how wide kernels are in it.
+
+use crate::numeric::normal::kernel_mass;
+use crate::numeric::rng::Stream;
+use crate::space::distribution::{Discrete, Distribution, Numeric};
+use crate::space::draw;
+
+/// One dimension of a group.
+#[derive(Debug, Clone)]
+pub(crate) struct Axis {
+    pub(crate) prior: Distribution,
+    /// Bandwidth, for numbers: of all kernels, or what theirs are given in.
+    pub(crate) sigma: f64,
+    /// What the prior's kernel is divided by, for numbers; its logarithm.
+    log_scale: f64,
+}
+
+impl Axis {
+    pub(crate) fn new(prior: &Distribution) -> Self {
+        let mut prior = prior.clone();
+        if let Distribution::Numeric(Numeric {
+            q: Some(q),
+            log: false,
+            bounds: Some((low, high)),
+            ..
+        }) = &mut prior
+        {
+            *low = ((*low / *q).round_ties_even() - 0.5) * *q;
+            *high = ((*high / *q).round_ties_even() + 0.5) * *q;
+        }
+        let log_scale = match &prior {
+            Distribution::Numeric(prior) => {
+                let (mu, sigma) = (prior.prior_mu, prior.prior_sigma);
+                let mass = prior
+                    .bounds
+                    .map_or(1.0, |(low, high)| kernel_mass(low, high, mu, sigma));
+                libm::log(sigma * (2.0 * std::f64::consts::PI).sqrt() * mass)
+            }
+            Distribution::Discrete(_) => 0.0,
+        };
+        Self {
+            prior,
+            sigma: 0.0,
+            log_scale,
+        }
+    }
+}
+
+impl Axis {
+    /// Location over the bandwidth, or category.
+    pub(crate) fn place(&self, value: f64) -> f64 {
+        match &self.prior {
+            Distribution::Numeric(prior) => prior.to_kernel_space(value) / self.sigma,
+            // An unknown category matches nothing.
+            Distribution::Discrete(prior) => prior.category_of(value).map_or(-1.0, |c| c as f64),
+        }
+    }
+
+    /// Log density of a value under the prior's kernel.
+    pub(crate) fn log_prior(&self, value: f64) -> f64 {
+        match &self.prior {
+            Distribution::Numeric(prior) => {
+                let z = (prior.to_kernel_space(value) - prior.prior_mu) / prior.prior_sigma;
+                -0.5 * z * z - self.log_scale
+            }
+            Distribution::Discrete(prior) => libm::log(prior_probability(prior, value)),
+        }
+    }
+
+    /// `ln` of the mass that a kernel there, of that bandwidth, has within the bounds.
+    pub(crate) fn log_mass(&self, place: f64, sigma: f64) -> f64 {
+        match &self.prior {
+            Distribution::Numeric(Numeric {
+                bounds: Some((low, high)),
+                ..
+            }) => {
+                let mu = place * self.sigma;
+                let reach = 8.3 * sigma;
+                if *low <= mu - reach && mu + reach <= *high {
+                    return 0.0;
+                }
+                // A location outside the bounds may have no mass inside: then it counts little.
+                libm::log(kernel_mass(*low, *high, mu, sigma).max(1e-12))
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+fn prior_probability(prior: &Discrete, v: f64) -> f64 {
+    match (prior, prior.category_of(v)) {
+        (_, None) => 0.0,
+        (Discrete::Range { .. }, Some(_)) => 1.0 / prior.size() as f64,
+        #[expect(clippy::cast_possible_truncation)]
+        (Discrete::Weighted { p }, Some(c)) => p[c as usize],
+    }
+}
+
+pub(crate) fn sample_prior_axis(axis: &Axis, stream: &mut Stream) -> f64 {
+    match &axis.prior {
+        Distribution::Numeric(prior) => {
+            sample_normal(prior, prior.prior_mu, prior.prior_sigma, stream)
+        }
+        Distribution::Discrete(prior) => prior.value_of(draw::category(prior, stream)),
+    }
+}
+
+/// A normal number within the bounds, as a value.
+pub(crate) fn sample_normal(prior: &Numeric, mu: f64, sigma: f64, stream: &mut Stream) -> f64 {
+    for _ in 0..1_000 {
+        let x = mu + sigma * stream.normal();
+        match prior.bounds {
+            Some((low, high)) if !(low <= x && x < high) => {}
+            _ => return prior.to_value(x),
+        }
+    }
+    // The kernel lies outside the bounds.
+    let (low, high) = prior.bounds.unwrap_or((mu, mu));
+    prior.to_value(stream.uniform(low, high))
+}
