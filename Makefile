@@ -74,7 +74,11 @@ demo: setup  ## search for a model on local Spark, logged to MLflow; results in 
 # --- Checking it ----------------------------------------------------------------------------
 
 .PHONY: test
-test: test-rust test-python  ## run every test, those of Spark and MLflow included
+test: test-rust coverage test-rest  ## run every test once, those of Spark and MLflow included
+
+.PHONY: test-rest
+test-rest: setup $(STAMPS)/dependents  ## run what `make coverage` leaves out: slow tests and those of Spark
+	@$(WITH_JAVA) $(PY) -m pytest -m "slow or spark"
 
 .PHONY: test-fast
 test-fast: setup  ## run the quick Python tests (a minute): no JVM, no MLflow store, nothing slow
