@@ -62,7 +62,7 @@ $(STAMPS)/dependents: requirements-dependents.lock | $(STAMPS)/dependencies
 $(CORE): $(STAMPS)/dependencies $(RUST_SOURCES) pyproject.toml
 	@sh scripts/check_rust.sh
 	@echo "Building the extension in release mode"
-	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	MATURIN_PEP517_ARGS="--features inspect" $(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # --- Using it -------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def resident() -> int:
 
 def history_bytes(trials: int) -> float:
     """Return the bytes of a history after a suggestion, per trial and parameter."""
-    from sparktune._core import History, suggest_tpe
+    from sparktune._core import History, Sampler
 
     domain = PEERS["sparktune"][1](0).domain  # type: ignore[attr-defined]
     space = domain.space
@@ -45,7 +45,7 @@ def history_bytes(trials: int) -> float:
             point = draw(rng)
             row = [point[label] for label in space.labels]
         history.observe(tid, float(rng.normal()), row)
-    suggest_tpe(history, [trials], 1)
+    history.suggest(Sampler("tpe", {}), [trials], 1)
     return (resident() - before) / trials / len(SPACE)
 
 

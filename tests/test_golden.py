@@ -7,6 +7,7 @@ import json
 import pytest
 
 from golden import make
+from sparktune import _core
 
 GOLDEN = json.loads(make.FILE.read_text())
 
@@ -23,6 +24,7 @@ def test_searches_whose_history_grows(space, name):
     assert make.search(GOLDEN, space, name) == GOLDEN["searches"][space][name]
 
 
+@pytest.mark.skipif(not hasattr(_core, "explain"), reason="built without the feature `inspect`")
 @pytest.mark.parametrize("space", GOLDEN["spaces"])
 def test_densities_of_candidates(space):
     assert make.densities(GOLDEN, space) == GOLDEN["densities"][space]

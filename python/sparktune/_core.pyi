@@ -1,57 +1,47 @@
 """Types of the Rust extension module."""
 
-from collections.abc import Sequence
-from typing import TypedDict, final, type_check_only
+from collections.abc import Mapping, Sequence
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = [
     "History",
+    "Sampler",
     "Space",
-    "TpeSettings",
     "__version__",
     "explain",
     "log_density",
     "parzen",
-    "suggest_anneal",
-    "suggest_halton",
+    "samplers",
     "suggest_random",
-    "suggest_tpe",
 ]
 
 _FloatArray = npt.NDArray[np.float64]
+_Setting = tuple[str, str, bool | float | str, float | None, float | None, Sequence[str], str]
 
 __version__: str
 
-@type_check_only
-class _Settings(TypedDict):
-    prior_weight: float
-    n_candidates: int
-    prior_candidates: int
-    gamma: float
-    split: str
-    max_below: int
-    pending: str
-    multivariate: bool
-    weights: str
-    bandwidth: str
-    min_bandwidth: float
-    clip_exponent: float
-    endpoints: bool
-    gp_share: float
-    local_search: str
-    avoid_duplicates: bool
+def samplers() -> dict[str, list[_Setting]]:
+    """Return the settings of every sampler, by its name.
+
+    A setting is its name, kind ("positive", "number", "count", "flag" or "name"), default, smallest
+    and largest value, the names that it may have, and a sentence.
+    """
 
 @final
-class TpeSettings:
-    """Settings of a suggestion. Without them, the defaults of `tpe.suggest` hold."""
+class Sampler:
+    """A sampler by name, with its settings, read and checked once."""
 
-    def __new__(cls, given: _Settings) -> TpeSettings: ...
+    def __new__(cls, name: str, given: Mapping[str, bool | float | str]) -> Sampler: ...
 
 @final
 class Space:
-    """A flat search space."""
+    """A flat search space.
+
+    `params` has ``(label, distribution, arguments, conditions)`` of each parameter, parents first.
+    """
 
     def __new__(
         cls,
@@ -59,37 +49,54 @@ class Space:
     ) -> Space: ...
     def __len__(self) -> int: ...
     @property
-    def labels(self) -> list[str]: ...
+    def labels(self) -> list[str]:
+        """The labels, in the order of the columns."""
 
 @final
 class History:
-    """Columns of observed trials."""
+    """Observed trials, and the samplers that follow them.
+
+    A row has one float per parameter, NaN where it is inactive. A loss of plus infinity says that a
+    trial is running, NaN or minus infinity that it failed.
+    """
 
     def __new__(cls, space: Space) -> History: ...
     def __len__(self) -> int: ...
     def __contains__(self, key: int, /) -> bool: ...
-    def holds(self, tid: int, row: Sequence[float]) -> bool: ...
     @property
-    def finished(self) -> int: ...
-    def observe(self, tid: int, loss: float, row: Sequence[float]) -> None: ...
-    def accept(self, tid: int) -> bool: ...
-    def tell(self, tid: int, loss: float) -> bool: ...
-    def extend(self, tids: Sequence[int], losses: Sequence[float], rows: _FloatArray) -> None: ...
-    def remove(self, tid: int) -> bool: ...
+    def finished(self) -> int:
+        """How many trials have a finite loss."""
 
-def suggest_random(space: Space, tids: Sequence[int], seed: int) -> _FloatArray: ...
-def suggest_anneal(
-    history: History,
-    tids: Sequence[int],
-    seed: int,
-    *,
-    avg_best_idx: float = 2.0,
-    shrink_coef: float = 0.1,
-) -> _FloatArray: ...
-def suggest_halton(history: History, tids: Sequence[int], seed: int) -> _FloatArray: ...
-def suggest_tpe(
-    history: History, tids: Sequence[int], seed: int, settings: TpeSettings | None = None
-) -> _FloatArray: ...
+    def holds(self, tid: int, row: Sequence[float]) -> bool:
+        """Return whether this is the row that is known of a trial."""
+
+    def observe(self, tid: int, loss: float, row: Sequence[float]) -> None:
+        """Add a trial, or replace what is known of it."""
+
+    def extend(self, tids: Sequence[int], losses: Sequence[float], rows: _FloatArray) -> None:
+        """Add many trials, or none of them where one does not fit."""
+
+    def tell(self, tid: int, loss: float) -> bool:
+        """Change the loss of a trial; return whether it is known."""
+
+    def remove(self, tid: int) -> bool:
+        """Forget a trial; return whether it was known."""
+
+    def suggest(self, sampler: Sampler, tids: Sequence[int], seed: int) -> _FloatArray:
+        """Suggest points, one per trial id, and keep their rows for `accept`.
+
+        Each id sees the ids before it as running trials, so that k ids in one call equal k calls
+        between which the earlier ids are observed.
+        """
+
+    def accept(self, tid: int) -> bool:
+        """Add the row suggested for a trial as a running trial; return whether there was one."""
+
+def suggest_random(space: Space, tids: Sequence[int], seed: int) -> _FloatArray:
+    """Draw points from the prior, one per trial id."""
+
+# What follows is in development builds only (the cargo feature "inspect").
+
 def explain(
     history: History,
     tid: int,
@@ -98,21 +105,30 @@ def explain(
     prior_weight: float = 1.0,
     n_candidates: int = 24,
     gamma: float = 0.25,
-) -> tuple[_FloatArray, list[tuple[str, _FloatArray, _FloatArray, _FloatArray, int]]]: ...
+) -> tuple[_FloatArray, list[tuple[str, _FloatArray, _FloatArray, _FloatArray, int]]]:
+    """Suggest a point by Hyperopt's estimator, with how each value was chosen.
+
+    That is the label, the candidates, their log densities under the good trials and under the rest,
+    and the position of the winner.
+    """
+
 def parzen(
     history: History,
     label: str,
     *,
-    below: bool,
+    good: bool,
     prior_weight: float = 1.0,
     gamma: float = 0.25,
-) -> tuple[_FloatArray, _FloatArray, _FloatArray]: ...
+) -> tuple[_FloatArray, _FloatArray, _FloatArray]:
+    """Return weights, locations and bandwidths of a parameter's mixture on one side."""
+
 def log_density(
     history: History,
     label: str,
     values: _FloatArray,
     *,
-    below: bool,
+    good: bool,
     prior_weight: float = 1.0,
     gamma: float = 0.25,
-) -> _FloatArray: ...
+) -> _FloatArray:
+    """Return the log densities of values of a parameter on one side."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sparktune._arguments import Rule, check_all
-from sparktune._core import suggest_anneal
+from sparktune._suggest.settings import sampler
 from sparktune._suggest.suggestion import (
     checked_ids,
     checked_seed,
@@ -18,11 +17,6 @@ from sparktune._suggest.suggestion import (
 from sparktune._trials.documents import Trial
 
 __all__ = ["suggest", "suggest_batch"]
-
-_RULES = {
-    "avg_best_idx": Rule("number", low=1, finite=True),
-    "shrink_coef": Rule("number", low=0, finite=True),
-}
 
 
 def suggest(
@@ -58,7 +52,7 @@ def suggest(
     Returns
     -------
     list of Trial
-        One new document an id.
+        One new document per id.
 
     Raises
     ------
@@ -74,18 +68,11 @@ def suggest(
     >>> bool(abs(best["x"]) < 1)
     True
     """
-    given = {"avg_best_idx": avg_best_idx, "shrink_coef": shrink_coef}
-    check_all(_RULES, given, owner="anneal.suggest")
+    chosen = sampler("anneal", "anneal.suggest", avg_best_idx=avg_best_idx, shrink_coef=shrink_coef)
     space = space_of(domain)
     ids = checked_ids(new_ids)
     feeder = history_of(trials, space)
-    rows = suggest_anneal(
-        feeder.history,
-        ids,
-        checked_seed(seed),
-        avg_best_idx=float(avg_best_idx),
-        shrink_coef=float(shrink_coef),
-    )
+    rows = feeder.history.suggest(chosen, ids, checked_seed(seed))
     return documents_of(ids, rows, domain, trials, space, feeder)
 
 

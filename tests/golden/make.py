@@ -77,74 +77,40 @@ SPACES = {
     ],
 }
 
-DEFAULT = {
+# Samplers and their settings by name. No random start: five trials are enough to ask for more.
+TPE = {
+    "sampler": "tpe",
     "prior_weight": 0.3,
-    "n_candidates": 16,
-    "prior_candidates": 0,
-    "gamma": 0.25,
-    "split": "linear",
-    "max_below": 25,
-    "pending": "worst",
+    "n_startup_jobs": 0,
+    "n_EI_candidates": 16,
+    "gamma": 0.1,
     "multivariate": True,
-    "weights": "rank",
-    "bandwidth": "scott",
-    "min_bandwidth": 0.01,
-    "clip_exponent": 1,
-    "endpoints": False,
     "gp_share": 0.75,
-    "local_search": "process",
     "avoid_duplicates": True,
+    "startup": "random",
 }
-HYPEROPT = DEFAULT | {
+HYPEROPT = {
+    "sampler": "hyperopt",
     "prior_weight": 1,
-    "n_candidates": 24,
-    "split": "sqrt",
-    "multivariate": False,
-    "weights": "age",
-    "bandwidth": "fixed",
-    "gp_share": 0,
-    "local_search": "never",
-    "avoid_duplicates": False,
-}
-# What each differs in from the default. Where the Gaussian process would hide a setting of the
-# kernels from some suggestions, it has no say. Weights by age need more than 25 good trials.
-KERNELS = {"gp_share": 0}
-MANY_GOOD = KERNELS | {"gamma": 0.75, "max_below": 60}
-OTHERWISE = {
-    "no process": KERNELS,
-    "process always": {"gp_share": 1},
-    "univariate": {"multivariate": False},
-    "prior_weight 1": {"prior_weight": 1},
-    "n_candidates 40": {"n_candidates": 40},
-    "gamma 0.5": {"gamma": 0.5},
-    "split sqrt": {"split": "sqrt"},
-    "max_below 4": {"max_below": 4},
-    "weights age": MANY_GOOD | {"weights": "age"},
-    "weights uniform": MANY_GOOD | {"weights": "uniform"},
-    "weights ei": KERNELS | {"weights": "ei"},
-    "bandwidth fixed": KERNELS | {"bandwidth": "fixed"},
-    "bandwidth neighbours": KERNELS | {"bandwidth": "neighbours"},
-    "endpoints": KERNELS | {"bandwidth": "neighbours", "endpoints": True},
-    "min_bandwidth 0.25": KERNELS | {"min_bandwidth": 0.25},
-    "clip_exponent 2": KERNELS | {"bandwidth": "neighbours", "clip_exponent": 2},
-    "local_search always": KERNELS | {"local_search": "always"},
-    "local_search never": {"gp_share": 1, "local_search": "never"},
-    "pending mean": {"gp_share": 1, "pending": "mean"},
-    "pending best": {"pending": "best"},
-    "pending ignore": {"pending": "ignore"},
-    "prior_candidates 9": {"prior_candidates": 9},
-    "duplicates": {"avoid_duplicates": False},
-    "univariate, pending best": {"multivariate": False, "pending": "best"},
-    "univariate, prior_candidates 9": {"multivariate": False, "prior_candidates": 9},
+    "n_startup_jobs": 0,
+    "n_EI_candidates": 24,
+    "gamma": 0.25,
 }
 SUGGESTERS = {
-    "random": {},
-    "halton": {},
-    "anneal": {"avg_best_idx": 2, "shrink_coef": 0.1},
-    "anneal, otherwise": {"avg_best_idx": 4, "shrink_coef": 0.25},
-    "default": DEFAULT,
+    "random": {"sampler": "random"},
+    "halton": {"sampler": "halton"},
+    "anneal": {"sampler": "anneal", "avg_best_idx": 2, "shrink_coef": 0.1},
+    "anneal, otherwise": {"sampler": "anneal", "avg_best_idx": 4, "shrink_coef": 0.25},
+    "default": TPE,
     "hyperopt": HYPEROPT,
-} | {name: DEFAULT | settings for name, settings in OTHERWISE.items()}
+    "no Gaussian process": TPE | {"gp_share": 0},
+    "Gaussian process always": TPE | {"gp_share": 1},
+    "univariate": TPE | {"multivariate": False},
+    "prior_weight 1": TPE | {"prior_weight": 1},
+    "n_EI_candidates 40": TPE | {"n_EI_candidates": 40},
+    "gamma 0.2": TPE | {"gamma": 0.2},
+    "duplicates": TPE | {"avoid_duplicates": False},
+}
 
 # Trials of a history, how many of them (the last ones) are running, and how many points are asked
 # for in one call.
@@ -228,14 +194,8 @@ def history_of(data: dict, space: str, size: int, running: int) -> _core.History
 
 def ask(data: dict, space: str, name: str, history: _core.History, tids: list[int], seed: int):
     """Return what a suggester of that name answers."""
-    settings = data["suggesters"][name]
-    if name == "random":
-        return _core.suggest_random(core_space(data["spaces"][space]), tids, seed)
-    if name == "halton":
-        return _core.suggest_halton(history, tids, seed)
-    if name.startswith("anneal"):
-        return _core.suggest_anneal(history, tids, seed, **settings)
-    return _core.suggest_tpe(history, tids, seed, _core.TpeSettings(settings))
+    settings = dict(data["suggesters"][name])
+    return history.suggest(_core.Sampler(settings.pop("sampler"), settings), tids, seed)
 
 
 def answers(data: dict, space: str, name: str) -> dict[str, list[str]]:

@@ -16,6 +16,12 @@ from hyperopt import pyll
 from hyperopt import tpe as their_tpe
 from sparktune import _core
 
+if not hasattr(_core, "explain"):
+    pytest.skip(
+        "the extension was built without the feature `inspect`; that of `make setup` has it",
+        allow_module_level=True,
+    )
+
 RELATIVE = 1e-9
 
 # label -> (our distribution, our arguments, Hyperopt's constructor of the same parameter)
@@ -143,11 +149,11 @@ def assert_same_log(ours, theirs):
 def test_posteriors_equal(name, n, kind):
     values, losses = observations(name, n, kind)
     history = our_history(name, values, losses)
-    for below, observed in zip((True, False), their_sides(values, losses), strict=True):
+    for good, observed in zip((True, False), their_sides(values, losses), strict=True):
         theirs = their_posterior(name, observed)
         if name not in DISCRETE:
             weights, mus, sigmas = (pyll.rec_eval(a) for a in theirs.pos_args[:3])
-            ours = _core.parzen(history, "x", below=below)
+            ours = _core.parzen(history, "x", good=good)
             assert_same(ours[0], weights)
             assert_same(ours[1], mus)
             assert_same(ours[2], sigmas)
@@ -155,7 +161,7 @@ def test_posteriors_equal(name, n, kind):
         if n:
             points = np.unique(np.concatenate([points, values[:50]]))
         assert_same_log(
-            _core.log_density(history, "x", points, below=below),
+            _core.log_density(history, "x", points, good=good),
             their_log_density(name, theirs, points),
         )
 
@@ -166,9 +172,9 @@ def test_other_settings_reach_the_posterior(name):
     history = our_history(name, values, losses)
     points, _ = observations(name, 20, "plain")
     sides = their_sides(values, losses, gamma=0.8)
-    for below, observed in zip((True, False), sides, strict=True):
+    for good, observed in zip((True, False), sides, strict=True):
         assert_same_log(
-            _core.log_density(history, "x", points, below=below, prior_weight=0.3, gamma=0.8),
+            _core.log_density(history, "x", points, good=good, prior_weight=0.3, gamma=0.8),
             their_log_density(name, their_posterior(name, observed, 0.3), points),
         )
 
@@ -178,13 +184,13 @@ def test_other_settings_reach_the_posterior(name):
 def test_the_chosen_candidate_is_the_argmax_of_their_score(name, n):
     values, losses = observations(name, n, "plain")
     history = our_history(name, values, losses)
-    below, above = (their_posterior(name, side) for side in their_sides(values, losses))
+    good, rest = (their_posterior(name, side) for side in their_sides(values, losses))
     for seed in range(5):
         row, [(label, candidates, _, _, chosen)] = _core.explain(history, n, seed)
         assert label == "x"
         assert len(candidates) == 24
-        score = their_log_density(name, below, candidates) - their_log_density(
-            name, above, candidates
+        score = their_log_density(name, good, candidates) - their_log_density(
+            name, rest, candidates
         )
         assert row[0] == candidates[chosen]
         # Equal candidates have equal scores up to rounding: compare the values.

@@ -12,10 +12,10 @@ from sparktune.exceptions import (
     BadSearchSpace,
     InvalidArgument,
     SparktuneError,
-    UnknownParameter,
 )
 
 SPACE = [("x", "uniform", [0.0, 1.0], [[]]), ("k", "randint", [0, 5], [[]])]
+HALTON = _core.Sampler("halton", {})
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def history() -> _core.History:
 
 
 def test_a_suggested_row_is_taken_in_without_being_handed_back(history):
-    rows = _core.suggest_halton(history, [4, 5], 1)
+    rows = history.suggest(HALTON, [4, 5], 1)
     assert len(history) == 0
     assert not history.accept(6)
     assert history.accept(5)
@@ -34,7 +34,7 @@ def test_a_suggested_row_is_taken_in_without_being_handed_back(history):
 
 
 def test_a_known_trial_is_not_replaced_by_a_suggested_row(history):
-    _core.suggest_halton(history, [4], 1)
+    history.suggest(HALTON, [4], 1)
     history.observe(4, 0.5, [0.25, 3])
     assert not history.accept(4)
     assert history.holds(4, [0.25, 3])
@@ -52,7 +52,7 @@ def test_a_loss_is_told_without_the_row(history):
 
 def test_of_many_trials_all_are_added_or_none(history):
     bad = np.array([[0.5, 1.0], [0.5, 1.5]])
-    with pytest.raises(InvalidArgument, match="'k'|\"k\""):
+    with pytest.raises(InvalidArgument, match=r"'k'|\"k\""):
         history.extend([1, 2], [0.0, 0.0], bad)
     assert len(history) == 0
     with pytest.raises(InvalidArgument, match="equal length"):
@@ -68,12 +68,9 @@ def test_of_many_trials_all_are_added_or_none(history):
             lambda: _core.History(_core.Space(SPACE)).observe(0, 0.0, [1.0]),
             (InvalidArgument, ValueError),
         ),
-        (
-            lambda: _core.log_density(
-                _core.History(_core.Space(SPACE)), "y", np.zeros(1), below=True
-            ),
-            (UnknownParameter, KeyError),
-        ),
+        (lambda: _core.Sampler("tpe", {"gamma": 0.0}), (InvalidArgument, ValueError)),
+        (lambda: _core.Sampler("tpe", {"split": "sqrt"}), (InvalidArgument, ValueError)),
+        (lambda: _core.Sampler("sobol", {}), (InvalidArgument, ValueError)),
     ],
 )
 def test_errors_are_those_of_the_package(error, python):

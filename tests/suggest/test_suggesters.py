@@ -6,6 +6,7 @@ import copy
 import inspect
 import itertools
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from sparktune import (
     rand,
     tpe,
 )
+from sparktune._suggest.settings import TABLE
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 SUGGESTERS = {
@@ -33,32 +35,9 @@ SUGGESTERS = {
     "tpe": tpe.suggest,
     "tpe.hyperopt_suggest": tpe.hyperopt_suggest,
     "tpe univariate": partial(tpe.suggest, multivariate=False),
-    "tpe otherwise": partial(
-        tpe.suggest, split="sqrt", weights="age", bandwidth="fixed", avoid_duplicates=False
-    ),
-    "tpe without a process": partial(tpe.suggest, gp_share=0),
-    "tpe with a process always": partial(tpe.suggest, gp_share=1),
-    "tpe uniform": partial(tpe.suggest, weights="uniform"),
-    "tpe as Watanabe": partial(
-        tpe.suggest,
-        weights="ei",
-        bandwidth="neighbours",
-        min_bandwidth=0.03,
-        clip_exponent=2,
-        gp_share=0,
-    ),
-    "tpe, bounds as neighbours": partial(tpe.suggest, bandwidth="neighbours", endpoints=True),
-    "tpe, always a local search": partial(tpe.suggest, local_search="always"),
-    "tpe, never a local search": partial(tpe.suggest, local_search="never", gp_share=1),
-    "tpe, running told the mean": partial(tpe.suggest, pending="mean"),
-    "tpe, running told the best": partial(tpe.suggest, pending="best"),
-    "tpe univariate, running good": partial(tpe.suggest, pending="best", multivariate=False),
-    "tpe, more from the prior": partial(tpe.suggest, prior_candidates=9),
-    "tpe univariate, more from the prior": partial(
-        tpe.suggest, prior_candidates=9, multivariate=False
-    ),
-    "tpe, running ignored": partial(tpe.suggest, pending="ignore"),
-    "tpe univariate, running ignored": partial(tpe.suggest, pending="ignore", multivariate=False),
+    "tpe with duplicates": partial(tpe.suggest, avoid_duplicates=False),
+    "tpe without a Gaussian process": partial(tpe.suggest, gp_share=0),
+    "tpe, always a Gaussian process": partial(tpe.suggest, gp_share=1),
     "tpe, start by Halton": partial(tpe.suggest, startup="halton", n_startup_jobs=100),
     "anneal": anneal.suggest,
     "mix": partial(mix.suggest, p_suggest=[(0.3, rand.suggest), (0.7, tpe.suggest)]),
@@ -104,7 +83,7 @@ def values_of(docs):
     return [doc["misc"]["vals"] for doc in docs]
 
 
-def test_one_complete_document_an_id(suggest, trials):
+def test_one_complete_document_per_id(suggest, trials):
     ids = trials.new_trial_ids(7)
     docs = suggest(ids, DOMAIN, trials, 3)
     assert [doc["tid"] for doc in docs] == ids
@@ -157,7 +136,7 @@ def test_a_pure_function_of_ids_trials_and_seed(suggest, trials):
 
 
 @pytest.mark.parametrize("name", [name for name in SUGGESTERS if name != "mix"])
-def test_several_ids_are_one_call_an_id_with_the_earlier_ones_waiting(name, trials):
+def test_several_ids_are_one_call_per_id_with_the_earlier_ones_waiting(name, trials):
     """Not for mix, whose choice of a suggester depends on the position of the id in the call."""
     suggest = SUGGESTERS[name]
     ids = trials.new_trial_ids(6)
@@ -232,9 +211,74 @@ def test_hyperopts_parameters_and_defaults(ours, theirs):
         expected += [p for p in settings if p[0] not in ("self", "domain", "trials", "seed")]
     if ours is tpe.suggest:
         # These find better trials; `hyperopt_suggest` keeps Hyperopt's numbers.
-        better = {"prior_weight": 0.3, "n_startup_jobs": 8, "n_EI_candidates": 16}
+        better = {
+            "prior_weight": 0.3,
+            "n_startup_jobs": 8,
+            "n_EI_candidates": 16,
+            "gamma": 0.1,
+        }
         expected = [(name, better.get(name, value)) for name, value in expected]
     assert parameters_of(ours) == expected
+
+
+@pytest.mark.parametrize(
+    ("function", "sampler"),
+    [(tpe.suggest, "tpe"), (tpe.hyperopt_suggest, "hyperopt"), (anneal.suggest, "anneal")],
+)
+def test_settings_and_defaults_are_those_of_the_core(function, sampler):
+    common = {"new_ids", "domain", "trials", "seed", "verbose"}
+    parameters = inspect.signature(function).parameters.values()
+    settings = [(p.name, p.default) for p in parameters if p.name not in common]
+    assert settings == [(name, setting.default) for name, setting in TABLE[sampler].items()]
+    for name, default in settings:
+        assert type(default) is type(TABLE[sampler][name].default)
+
+
+def test_the_table_of_the_docs_is_that_of_the_core():
+    text = (Path(__file__).parents[2] / "docs/quality.md").read_text(encoding="utf-8")
+
+    def shown(setting):
+        return f"`{setting.default!r}`".replace("'", '"') if setting else ""
+
+    for name, setting in TABLE["tpe"].items():
+        theirs = shown(TABLE["hyperopt"].get(name))
+        assert f"| `{name}` | {shown(setting)} | {theirs} | {setting.doc} |" in text
+
+
+class TestTpe:
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ({"gamma": 0}, "`gamma` of tpe.suggest must be positive and finite; got 0"),
+            ({"prior_weight": np.inf}, "`prior_weight` .* positive and finite; got inf"),
+            ({"gp_share": 1.5}, "`gp_share` .* from 0 to 1; got 1.5"),
+            ({"n_EI_candidates": 0}, "`n_EI_candidates` .* at least 1; got 0"),
+            ({"startup": "sobol"}, "`startup` .* 'random' or 'halton'; got 'sobol'"),
+        ],
+    )
+    def test_values_out_of_range(self, arguments, said):
+        with pytest.raises(InvalidArgument, match=said):
+            tpe.suggest([0], DOMAIN, Trials(), 1, **arguments)
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ({"gamma": "much"}, "`gamma` .* a number; got 'much'"),
+            ({"gamma": True}, "`gamma` .* a number; got True"),
+            ({"gamma": [0.1]}, "`gamma` .* a number"),
+            ({"n_startup_jobs": 2.5}, "`n_startup_jobs` .* an int; got 2.5"),
+        ],
+    )
+    def test_values_of_the_wrong_type(self, arguments, said):
+        for suggest in (tpe.suggest, tpe.hyperopt_suggest):
+            with pytest.raises(InvalidArgumentType, match=said):
+                suggest([0], DOMAIN, Trials(), 1, **arguments)
+
+    def test_whole_floats_count_as_in_hyperopt(self, trials):
+        whole = tpe.suggest([99], DOMAIN, trials, 1, n_EI_candidates=30)
+        assert values_of(tpe.suggest([99], DOMAIN, trials, 1, n_EI_candidates=30.0)) == values_of(
+            whole
+        )
 
 
 class TestAnneal:

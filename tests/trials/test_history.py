@@ -22,7 +22,7 @@ from sparktune import (
     tpe,
     trials_from_docs,
 )
-from sparktune._core import History, Space, TpeSettings, suggest_anneal, suggest_tpe
+from sparktune._core import History, Sampler, Space
 from sparktune._search.domain import Domain
 from sparktune._trials.history import HistoryFeeder
 from sparktune._trials.ledger import WINDOW_AFTER_REFRESH, Ledger
@@ -34,24 +34,9 @@ SPACE = {
     "q": hp.quniform("q", 0, 10, 1),
 }
 DOMAIN = Domain(None, SPACE)
-HYPEROPT = {
-    "prior_weight": 1.0,
-    "n_candidates": 24,
-    "gamma": 0.25,
-    "split": "sqrt",
-    "max_below": 25,
-    "multivariate": False,
-    "weights": "age",
-    "bandwidth": "fixed",
-    "min_bandwidth": 0.01,
-    "clip_exponent": 1.0,
-    "endpoints": False,
-    "avoid_duplicates": False,
-    "gp_share": 0.0,
-    "local_search": "never",
-    "prior_candidates": 0,
-    "pending": "worst",
-}
+HYPEROPT = Sampler("hyperopt", {"n_startup_jobs": 0})
+DEFAULT = Sampler("tpe", {"n_startup_jobs": 0})
+ANNEAL = Sampler("anneal", {})
 N = 150  # enough for the tables that long histories use
 
 
@@ -117,7 +102,7 @@ def test_the_same_point_a_million_times():
     history = History(space)
     count = 1_000_000
     history.extend(range(count), np.arange(count) % 5 - 2.0, np.tile([0.25, 1.0], (count, 1)))
-    before = suggest_tpe(history, range(count, count + 30), 1)
+    before = history.suggest(DEFAULT, range(count, count + 30), 1)
     assert np.isfinite(before).all()
     # All known points are in one place, so most suggestions are there too.
     assert np.median(np.abs(before[:, 0] - 0.25)) < 0.1
@@ -125,7 +110,7 @@ def test_the_same_point_a_million_times():
         assert history.remove(tid)
     history.observe(3, -9.0, [0.75, 2.0])
     assert len(history) == count - 10
-    assert np.isfinite(suggest_tpe(history, [count], 1)).all()
+    assert np.isfinite(history.suggest(DEFAULT, [count], 1)).all()
 
 
 def test_documents_changed_while_a_search_runs_are_noticed():
@@ -219,9 +204,8 @@ def in_step(trials):
         assert key in history
         if len(fresh._standing[key]) == 1:
             assert history.holds(key, fresh._row(doc))
-    settings = TpeSettings(HYPEROPT)
     np.testing.assert_array_equal(
-        suggest_tpe(history, [500, 501], 3, settings), suggest_tpe(made, [500, 501], 3, settings)
+        history.suggest(HYPEROPT, [500, 501], 3), made.suggest(HYPEROPT, [500, 501], 3)
     )
 
 
@@ -338,8 +322,8 @@ def test_no_sequence_of_calls_breaks_the_core(sequence):
             count, multivariate = args
             ids = range(5000, 5000 + count)
             for new in (
-                suggest_tpe(history, ids, 1, None if multivariate else TpeSettings(HYPEROPT)),
-                suggest_anneal(history, ids, 1),
+                history.suggest(DEFAULT if multivariate else HYPEROPT, ids, 1),
+                history.suggest(ANNEAL, ids, 1),
             ):
                 assert new.shape == (count, 4)
                 assert np.isfinite(new[:, :2]).all()

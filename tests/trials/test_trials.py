@@ -21,13 +21,15 @@ from sparktune import (
     tpe,
     trials_from_docs,
 )
-from sparktune._core import suggest_tpe
+from sparktune._core import Sampler
 from sparktune._trials.history import HistoryFeeder
 from sparktune._trials.ledger import WINDOW, Ledger
 from sparktune.exceptions import AllTrialsFailed, InvalidTrial, SparktuneError
 
 SPACE = {"x": hp.uniform("x", -1, 1), "c": hp.choice("c", [0, hp.normal("y", 0, 1)])}
 DOMAIN = Domain(lambda point: point["x"] ** 2, SPACE)
+
+TPE = Sampler("tpe", {"n_startup_jobs": 0})
 
 
 def doc_of(tid, loss=None, state=JOB_STATE_DONE, x=0.1, c=0, status="ok", y=None, **misc):
@@ -233,7 +235,7 @@ def assert_in_step(trials, domain=DOMAIN):
     assert len(history) == len(fresh) == count == len(feeder)
     assert feeder.best_loss == best
     np.testing.assert_array_equal(
-        suggest_tpe(history, [1000, 1001, 1002], 7), suggest_tpe(fresh, [1000, 1001, 1002], 7)
+        history.suggest(TPE, [1000, 1001, 1002], 7), fresh.suggest(TPE, [1000, 1001, 1002], 7)
     )
 
 
@@ -246,7 +248,7 @@ class TestHistory:
 
     def suggestion(self, trials):
         feeder = trials._history_for(DOMAIN.space)
-        return suggest_tpe(feeder.sync(), list(range(50)), 7)
+        return feeder.sync().suggest(TPE, list(range(50)), 7)
 
     def test_a_changed_loss_is_seen(self, trials):
         before = self.suggestion(trials)

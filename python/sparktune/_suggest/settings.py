@@ -1,18 +1,109 @@
-"""What a user may set of `tpe.suggest`, checked."""
+"""What a user may set of a suggester: the core's table, and checks that come from it."""
 
 from __future__ import annotations
 
 import math
-import numbers
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sparktune._core import TpeSettings
-from sparktune.exceptions import InvalidArgument, InvalidArgumentType
+from sparktune._arguments import Rule
+from sparktune._core import Sampler, samplers
+from sparktune.exceptions import InvalidArgument
+
+__all__ = ["TABLE", "Setting", "sampler"]
 
 
-def checked(*given: Any) -> TpeSettings:
-    """Return settings, in the order of `_checked`; those of calls before are known.
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a sampler, as the core describes it.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    kind : {"positive", "number", "count", "flag", "name"}
+        What values it has.
+    default : float, int, bool or str
+        Its default.
+    low, high : float or None
+        The smallest and the largest value of a number or a count.
+    names : tuple of str
+        The values of a name.
+    doc : str
+        What it is, in one sentence.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    low: float | None
+    high: float | None
+    names: tuple[str, ...]
+    doc: str
+
+    def checked(self, value: Any, of: str) -> float | bool | str:
+        """Return a value as the core takes it.
+
+        Parameters
+        ----------
+        value : Any
+            The value.
+        of : str
+            The function that it was given to, for messages.
+
+        Raises
+        ------
+        InvalidArgument, InvalidArgumentType
+            If it is out of range or of the wrong type.
+        """
+        if self.kind == "flag":
+            return bool(value)
+        if self.kind == "name":
+            if value not in self.names:
+                *others, last = map(repr, self.names)
+                raise InvalidArgument(
+                    f"`{self.name}` of {of} must be {', '.join(others)} or {last}; got {value!r}."
+                )
+            return str(value)
+        if self.kind == "count" and isinstance(value, float) and value.is_integer():
+            value = int(value)  # Hyperopt takes 10.0 as well
+        return float(self._rule.check(self.name, value, of))
+
+    @property
+    def _rule(self) -> Rule:
+        if self.kind == "positive":
+            return Rule("number", above=0, finite=True)
+        low = -math.inf if self.low is None else self.low
+        high = math.inf if self.high is None else self.high
+        if self.kind == "count":
+            return Rule("int", low=low, high=high)
+        return Rule("number", low=low, high=high, finite=math.isinf(high))
+
+
+def _setting(name: str, kind: str, default: Any, *rest: Any) -> Setting:
+    low, high, names, doc = rest
+    default = int(default) if kind == "count" else default
+    return Setting(name, kind, default, low, high, tuple(names), doc)
+
+
+# The settings of every sampler of the core, by name.
+TABLE = {
+    name: {row[0]: _setting(*row) for row in settings} for name, settings in samplers().items()
+}
+
+
+def sampler(name: str, of: str, **given: Any) -> Sampler:
+    """Return a sampler with checked settings; those of earlier calls are kept.
+
+    Parameters
+    ----------
+    name : str
+        The core's name of the sampler.
+    of : str
+        The function whose arguments they are, for messages.
+    **given
+        Settings, by name.
 
     Raises
     ------
@@ -20,106 +111,16 @@ def checked(*given: Any) -> TpeSettings:
         If one is out of range or of the wrong type.
     """
     try:
-        return _checked(*given)
+        return _sampler(name, of, **given)
     except TypeError:
         pass
-    # A list, say, cannot be looked up; what is wrong with it the checks say.
-    return _checked.__wrapped__(*given)
+    # Unhashable arguments cannot be cached; run the checks directly so that they raise the proper
+    # error.
+    return _sampler.__wrapped__(name, of, **given)
 
 
-# With types: True is no 1.
+# By type too: True is not 1.
 @lru_cache(maxsize=64, typed=True)
-def _checked(
-    prior_weight: Any,
-    n_startup_jobs: Any,
-    n_EI_candidates: Any,
-    gamma: Any,
-    split: Any,
-    max_below: Any,
-    multivariate: Any,
-    weights: Any,
-    bandwidth: Any,
-    min_bandwidth: Any,
-    clip_exponent: Any,
-    endpoints: Any,
-    gp_share: Any,
-    local_search: Any,
-    avoid_duplicates: Any,
-    prior_candidates: Any,
-    pending: Any,
-    startup: Any,
-) -> TpeSettings:
-    for name, value in (
-        ("prior_weight", prior_weight),
-        ("gamma", gamma),
-        ("clip_exponent", clip_exponent),
-    ):
-        if not isinstance(value, numbers.Real) or isinstance(value, bool):
-            raise InvalidArgumentType(f"`{name}` of tpe.suggest must be a number; got {value!r}.")
-        if not 0 < float(value) < math.inf:
-            raise InvalidArgument(
-                f"`{name}` of tpe.suggest must be positive and finite; got {value!r}."
-            )
-    for name, value, low, meaning in (
-        ("gp_share", gp_share, 0, "the suggestions: 0 is the Parzen estimator alone"),
-        ("min_bandwidth", min_bandwidth, 1e-6, "the prior's width"),
-    ):
-        if not isinstance(value, numbers.Real) or isinstance(value, bool):
-            raise InvalidArgumentType(f"`{name}` of tpe.suggest must be a number; got {value!r}.")
-        if not low <= float(value) <= 1:
-            raise InvalidArgument(
-                f"`{name}` of tpe.suggest must be from {low} to 1; got {value!r}. It is a share of "
-                f"{meaning}."
-            )
-    counts = {
-        "n_startup_jobs": n_startup_jobs,
-        "n_EI_candidates": n_EI_candidates,
-        "max_below": max_below,
-        "prior_candidates": prior_candidates,
-    }
-    for name, value in counts.items():
-        # Hyperopt takes 10.0 as well.
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, numbers.Real)
-            or not float(value).is_integer()
-        ):
-            raise InvalidArgumentType(f"`{name}` of tpe.suggest must be an int; got {value!r}.")
-    for name, least in (("n_EI_candidates", 1), ("max_below", 1), ("prior_candidates", 0)):
-        if counts[name] < least:
-            raise InvalidArgument(
-                f"`{name}` of tpe.suggest must be at least {least}; got {counts[name]!r}."
-            )
-    for name, value, names in (
-        ("split", split, ("linear", "sqrt")),
-        ("weights", weights, ("rank", "age", "uniform", "ei")),
-        ("bandwidth", bandwidth, ("scott", "fixed", "neighbours")),
-        ("local_search", local_search, ("process", "always", "never")),
-        ("pending", pending, ("worst", "mean", "best", "ignore")),
-        ("startup", startup, ("random", "halton")),
-    ):
-        if value not in names:
-            *others, last = map(repr, names)
-            raise InvalidArgument(
-                f"`{name}` of tpe.suggest must be {', '.join(others)} or {last}; got {value!r}."
-            )
-    return TpeSettings(
-        {
-            "prior_weight": float(prior_weight),
-            "n_candidates": int(n_EI_candidates),
-            "gamma": float(gamma),
-            "split": split,
-            "max_below": int(max_below),
-            "multivariate": bool(multivariate),
-            "weights": weights,
-            "bandwidth": bandwidth,
-            "min_bandwidth": float(min_bandwidth),
-            "clip_exponent": float(clip_exponent),
-            "endpoints": bool(endpoints),
-            "gp_share": float(gp_share),
-            "local_search": local_search,
-            "avoid_duplicates": bool(avoid_duplicates),
-            "prior_candidates": int(prior_candidates),
-            "pending": pending,
-        }
-    )
+def _sampler(name: str, of: str, **given: Any) -> Sampler:
+    table = TABLE[name]
+    return Sampler(name, {key: table[key].checked(value, of) for key, value in given.items()})

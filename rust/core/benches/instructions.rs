@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use gungraun::prelude::*;
-use sparktune_core::tpe::{self, Settings};
-use sparktune_core::{History, Space, Stream, random};
+use sparktune_core::tpe::Settings;
+use sparktune_core::{Search, Space, Stream, random};
 
 /// Ten parameters: these, twice.
 const MIXED: [(&str, &[f64]); 5] = [
@@ -19,32 +19,32 @@ const MIXED: [(&str, &[f64]); 5] = [
     ("uniform", &[0.0, 1.0]),
 ];
 
-/// Suggestions that are counted together, each of another seed: whether the Gaussian process has a
-/// say in one is drawn, less often the more trials there are.
+/// Suggestions that are counted together, each of another seed: whether the Gaussian process takes
+/// part in one is drawn, less often the more trials there are.
 const SEEDS: u64 = 16;
 
-/// A history, the settings it was asked with, and the id of the next trial.
-type Case = (History, Settings, i64);
+/// A search, the settings it was asked with, and the id of the next trial.
+type Case = (Search, Settings, i64);
 
 /// `n` finished trials of random search, and one suggestion made, so that what is kept from one to
 /// the next is there.
 fn asked(settings: Settings, n: i64) -> Case {
     let space = Arc::new(Space::flat(&[MIXED, MIXED].concat()).expect("valid"));
     let mut losses = Stream::new(1, 0);
-    let mut history = History::new(space.clone());
+    let mut search = Search::new(space.clone());
     for tid in 0..n {
         let row = random::suggest(&space, 3, tid);
-        history.observe(tid, losses.normal(), &row).expect("fits");
+        search.observe(tid, losses.normal(), &row).expect("fits");
     }
-    tpe::suggest(&mut history, &[n], 0, &settings).expect("suggests");
-    (history, settings, n)
+    search.suggest(&settings, &[n], 0).expect("suggests");
+    (search, settings, n)
 }
 
 fn default(n: i64) -> Case {
     asked(Settings::default(), n)
 }
 
-/// The default where the Gaussian process never has a say.
+/// The default where the Gaussian process never takes part.
 fn kernels(n: i64) -> Case {
     let gp_share = 0.0;
     asked(
@@ -56,7 +56,7 @@ fn kernels(n: i64) -> Case {
     )
 }
 
-/// The default where it always has, up to 100 trials.
+/// The default where it always does, up to 100 trials.
 fn process(n: i64) -> Case {
     let gp_share = 1.0;
     asked(
@@ -91,35 +91,37 @@ fn hyperopt(n: i64) -> Case {
 #[benches::process(args = [100, 1_000], setup = process)]
 #[benches::univariate(args = [100, 1_000], setup = univariate)]
 #[benches::hyperopt(args = [100, 1_000], setup = hyperopt)]
-fn suggest((mut history, settings, tid): Case) -> (History, Vec<Vec<f64>>) {
+fn suggest((mut search, settings, tid): Case) -> (Search, Vec<Vec<f64>>) {
     let rows = (1..=SEEDS)
         .flat_map(|seed| {
-            tpe::suggest(&mut history, black_box(&[tid]), seed, &settings).expect("suggests")
+            search
+                .suggest(&settings, black_box(&[tid]), seed)
+                .expect("suggests")
         })
         .collect();
-    (history, rows)
+    (search, rows)
 }
 
 /// A trial to add.
-fn finished((history, _, tid): Case) -> (History, i64, Vec<f64>) {
-    let row = random::suggest(history.space(), 3, tid);
-    (history, tid, row)
+fn finished((search, _, tid): Case) -> (Search, i64, Vec<f64>) {
+    let row = random::suggest(search.history().space(), 3, tid);
+    (search, tid, row)
 }
 
-fn after_default(n: i64) -> (History, i64, Vec<f64>) {
+fn after_default(n: i64) -> (Search, i64, Vec<f64>) {
     finished(default(n))
 }
 
-fn after_hyperopt(n: i64) -> (History, i64, Vec<f64>) {
+fn after_hyperopt(n: i64) -> (Search, i64, Vec<f64>) {
     finished(hyperopt(n))
 }
 
 #[library_benchmark]
 #[benches::default(args = [100, 1_000], setup = after_default)]
 #[benches::hyperopt(args = [100, 1_000], setup = after_hyperopt)]
-fn insert((mut history, tid, row): (History, i64, Vec<f64>)) -> (History, Vec<f64>) {
-    history.observe(tid, black_box(0.5), &row).expect("fits");
-    (history, row)
+fn insert((mut search, tid, row): (Search, i64, Vec<f64>)) -> (Search, Vec<f64>) {
+    search.observe(tid, black_box(0.5), &row).expect("fits");
+    (search, row)
 }
 
 library_benchmark_group!(name = trials, benchmarks = [suggest, insert]);

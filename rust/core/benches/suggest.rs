@@ -5,8 +5,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use sparktune_core::tpe::{self, Settings};
-use sparktune_core::{History, Space, Stream, random};
+use sparktune_core::tpe::Settings;
+use sparktune_core::{Search, Space, Stream, random};
 
 /// Priors of the mixed space, in turn.
 const MIXED: [(&str, &[f64]); 5] = [
@@ -53,15 +53,15 @@ fn kinds() -> [(&'static str, Settings); 3] {
 }
 
 /// `n` finished trials of random search, ready to be asked.
-fn history(space: &Arc<Space>, n: i64, settings: &Settings) -> History {
-    let mut history = History::new(space.clone());
+fn history(space: &Arc<Space>, n: i64, settings: &Settings) -> Search {
+    let mut history = Search::new(space.clone());
     let mut losses = Stream::new(1, 0);
     for tid in 0..n {
         history
             .observe(tid, losses.normal(), &random::suggest(space, 3, tid))
             .expect("fits");
     }
-    tpe::suggest(&mut history, &[n], 0, settings).expect("suggests");
+    history.suggest(settings, &[n], 0).expect("suggests");
     history
 }
 
@@ -80,7 +80,7 @@ fn suggest(c: &mut Criterion) {
                     let history = made.get_or_insert_with(|| history(&mixed(d), n, &settings));
                     b.iter(|| {
                         seed += 1;
-                        tpe::suggest(history, &[n], black_box(seed), &settings)
+                        history.suggest(&settings, &[n], black_box(seed))
                     });
                 });
             }
@@ -97,12 +97,7 @@ fn each_distribution(c: &mut Criterion) {
         group.bench_function(prior.0, |b| {
             b.iter(|| {
                 seed += 1;
-                tpe::suggest(
-                    &mut history,
-                    &[1_000],
-                    black_box(seed),
-                    &Settings::hyperopt(),
-                )
+                history.suggest(&Settings::hyperopt(), &[1_000], black_box(seed))
             });
         });
     }
@@ -121,7 +116,7 @@ fn batch(c: &mut Criterion) {
             group.bench_function(BenchmarkId::from_parameter(k), |b| {
                 b.iter(|| {
                     seed += 1;
-                    tpe::suggest(&mut history, &tids, black_box(seed), &settings)
+                    history.suggest(&settings, &tids, black_box(seed))
                 });
             });
         }

@@ -19,7 +19,7 @@ pub enum Error {
         /// The parent's position as given.
         parent: usize,
     },
-    /// A row does not have one value a parameter.
+    /// A row does not have one value per parameter.
     RowLength {
         /// Number of parameters of the space.
         expected: usize,
@@ -38,7 +38,7 @@ pub enum Error {
     /// A setting is out of its range.
     Setting {
         /// The setting's name.
-        name: &'static str,
+        name: String,
         /// The rule and the value.
         reason: String,
     },

@@ -5,25 +5,25 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use sparktune_core::{Distribution, History, Parameter, Space, tpe};
+//! use sparktune_core::{Distribution, Parameter, Search, Space, tpe};
 //!
 //! let lr = Parameter {
 //!     label: "lr".into(),
 //!     distribution: Distribution::new("lr", "loguniform", &[-7.0, 0.0])?,
 //!     conditions: vec![vec![]],
 //! };
-//! let mut history = History::new(Arc::new(Space::new(vec![lr])?));
+//! let mut search = Search::new(Arc::new(Space::new(vec![lr])?));
 //! for tid in 0..30 {
 //!     let value = (-0.2 * tid as f64).exp();
-//!     history.observe(tid, (value - 0.05).abs(), &[value])?;
+//!     search.observe(tid, (value - 0.05).abs(), &[value])?;
 //! }
-//! let rows = tpe::suggest(&mut history, &[30], 42, &tpe::Settings::default())?;
+//! let rows = search.suggest(&tpe::Settings::default(), &[30], 42)?;
 //! assert!(rows[0][0] > 0.0);
 //! # Ok::<(), sparktune_core::Error>(())
 //! ```
 
 mod error;
-mod gp;
+mod gaussian;
 mod history;
 mod kernels;
 mod numeric;
@@ -33,13 +33,14 @@ mod space;
 mod univariate;
 
 pub use error::{Error, Result};
-pub use history::History;
-pub use numeric::forgetting::{LINEAR_FORGETTING, forgetting_line, forgetting_weight};
+pub use history::{Change, Changes, History};
 pub use numeric::rng::Stream;
-pub use samplers::{anneal, halton, random, tpe};
-pub use search::{Shared, Suggested};
+pub use samplers::sampler::{Sampler, Settings};
+pub use samplers::{SAMPLERS, anneal, halton, options, random, settings, tpe};
+pub use search::Search;
+pub use search::shared::Shared;
 pub use space::distribution::{Discrete, Distribution, Numeric};
 pub use space::{Equals, Parameter, Space};
 pub use univariate::categories::Categories;
-pub use univariate::mixture::Mixture;
+pub use univariate::mixture::ParzenMixture;
 pub use univariate::posterior::Posterior;

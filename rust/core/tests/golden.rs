@@ -6,8 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
-use sparktune_core::tpe::{self, Floor};
-use sparktune_core::{Distribution, Equals, History, Parameter, Space, anneal, halton, random};
+use sparktune_core::options::Value as Setting;
+use sparktune_core::{
+    Distribution, Equals, Parameter, Search, Settings, Space, random, settings, tpe,
+};
 
 /// Trials of a history, how many of them (the last ones) are running, and how many points are asked
 /// for in one call.
@@ -104,7 +106,7 @@ fn space(given: &Value) -> Arc<Space> {
 }
 
 /// The first trials of a history; a longer one than the file has is of random search.
-fn history(given: &Value, space: &Arc<Space>, size: usize, running: usize) -> History {
+fn history(given: &Value, space: &Arc<Space>, size: usize, running: usize) -> Search {
     let (losses, rows): (Vec<f64>, Vec<Vec<f64>>) = if size > list(&given["rows"]).len() {
         (0_u32..)
             .take(size)
@@ -118,64 +120,38 @@ fn history(given: &Value, space: &Arc<Space>, size: usize, running: usize) -> Hi
         let rows = list(&given["rows"]).iter().map(|row| read(text(row)));
         (read(text(&given["losses"])), rows.take(size).collect())
     };
-    let mut history = History::new(space.clone());
+    let mut search = Search::new(space.clone());
     for (at, (row, loss)) in rows.iter().zip(losses).enumerate() {
         let loss = if at < size - running {
             loss
         } else {
             f64::INFINITY
         };
-        history.observe(tid(at), loss, row).expect("fits");
+        search.observe(tid(at), loss, row).expect("fits");
     }
-    history
+    search
 }
 
 fn tid(at: usize) -> i64 {
     i64::try_from(at).expect("small")
 }
 
-fn settings(given: &Value) -> tpe::Settings {
-    let (float, name) = (|key| number(&given[key]), |key| text(&given[key]));
-    let flag = |key| Value::as_bool(&given[key]).expect("a flag");
-    tpe::Settings {
-        prior_weight: float("prior_weight"),
-        n_candidates: whole(&given["n_candidates"]),
-        prior_candidates: whole(&given["prior_candidates"]),
-        gamma: float("gamma"),
-        share: name("split").parse().expect("a name"),
-        max_below: whole(&given["max_below"]),
-        pending: name("pending").parse().expect("a name"),
-        multivariate: flag("multivariate"),
-        weights: name("weights").parse().expect("a name"),
-        bandwidth: name("bandwidth").parse().expect("a name"),
-        floor: Floor {
-            part: float("min_bandwidth"),
-            exponent: float("clip_exponent"),
-        },
-        endpoints: flag("endpoints"),
-        gp_share: float("gp_share"),
-        local_search: name("local_search").parse().expect("a name"),
-        avoid_duplicates: flag("avoid_duplicates"),
-    }
-}
-
-/// What a suggester of that name answers.
-fn ask(name: &str, given: &Value, history: &mut History, tids: &[i64], seed: u64) -> Vec<Vec<f64>> {
-    match name {
-        "random" => tids
-            .iter()
-            .map(|&tid| random::suggest(history.space(), seed, tid))
-            .collect(),
-        "halton" => halton::suggest(history, tids, seed).expect("suggests"),
-        _ if name.starts_with("anneal") => {
-            let settings = anneal::Settings {
-                avg_best_idx: number(&given["avg_best_idx"]),
-                shrink_coef: number(&given["shrink_coef"]),
+/// A sampler's settings by name.
+fn named(given: &Value) -> Box<dyn Settings> {
+    let given = given.as_object().expect("an object");
+    let options: Vec<(String, Setting)> = given
+        .iter()
+        .filter(|(name, _)| *name != "sampler")
+        .map(|(name, value)| {
+            let value = match value {
+                Value::Bool(flag) => Setting::Flag(*flag),
+                Value::String(name) => Setting::Name(name.clone()),
+                _ => Setting::Number(number(value)),
             };
-            anneal::suggest(history, tids, seed, &settings).expect("suggests")
-        }
-        _ => tpe::suggest(history, tids, seed, &settings(given)).expect("suggests"),
-    }
+            (name.clone(), value)
+        })
+        .collect();
+    settings(text(&given["sampler"]), &options).expect("in range")
 }
 
 fn assert_same(got: &[Vec<f64>], want: &Value, what: &str) {
@@ -197,11 +173,11 @@ fn check(name: &str) {
             let Some(want) = answers.get(size) else {
                 continue;
             };
-            let mut history = history(&golden["histories"][name], &space, trials, running);
+            let mut search = history(&golden["histories"][name], &space, trials, running);
             let tids: Vec<i64> = (tid(trials)..tid(trials) + asked).collect();
             let seed = 1_000 + trials as u64;
-            let given = &suggesters[suggester];
-            let got = ask(suggester, given, &mut history, &tids, seed);
+            let settings = named(&suggesters[suggester]);
+            let got = search.suggest(&*settings, &tids, seed).expect("suggests");
             assert_same(&got, want, &format!("{suggester}, {size}"));
         }
     }
@@ -239,12 +215,13 @@ fn in_searches_whose_history_grows() {
     for (name, searches) in searches {
         let space = space(&golden["spaces"][name]);
         for (suggester, want) in searches.as_object().expect("an object") {
-            let given = &golden["suggesters"][suggester];
-            let mut history = History::new(space.clone());
+            let settings = named(&golden["suggesters"][suggester]);
+            let mut search = Search::new(space.clone());
             let mut rows = Vec::new();
             for tid in 0..SEARCH_LENGTH {
-                let row = ask(suggester, given, &mut history, &[tid], 3).remove(0);
-                history.observe(tid, loss_of(&row), &row).expect("fits");
+                let mut asked = search.suggest(&*settings, &[tid], 3).expect("suggests");
+                let row = asked.remove(0);
+                search.observe(tid, loss_of(&row), &row).expect("fits");
                 rows.push(row);
             }
             let last = &rows[rows.len() - list(want).len()..];
@@ -261,13 +238,14 @@ fn in_the_densities_of_candidates() {
         for (size, want) in sizes.as_object().expect("an object") {
             let found = SIZES.iter().find(|known| known.0 == size);
             let &(_, trials, running, _) = found.expect("a known size");
-            let mut history = history(&golden["histories"][name], &space, trials, running);
+            let mut search = history(&golden["histories"][name], &space, trials, running);
             let (seed, settings) = (1_000 + trials as u64, tpe::Settings::hyperopt());
+            let (history, sampler) = search.sampler(&settings).expect("in range");
             let (_, choices) =
-                tpe::explain(&mut history, seed, tid(trials), &settings).expect("explains");
+                tpe::inspect::explain(history, sampler, seed, tid(trials)).expect("explains");
             let got: Vec<Vec<f64>> = choices
                 .iter()
-                .flat_map(|c| [&c.candidates, &c.log_below, &c.log_above])
+                .flat_map(|c| [&c.candidates, &c.log_good, &c.log_rest])
                 .map(|values| values[..6].to_vec())
                 .collect();
             assert_same(&got, want, &format!("{name}, {size}"));
@@ -278,7 +256,12 @@ fn in_the_densities_of_candidates() {
 #[test]
 fn settings_of_the_file_are_those_of_the_crate() {
     let golden = golden();
-    let named = |name| settings(&golden["suggesters"][name]);
-    assert_eq!(named("default"), tpe::Settings::default());
-    assert_eq!(named("hyperopt"), tpe::Settings::hyperopt());
+    let shown = |name| format!("{:?}", named(&golden["suggesters"][name]));
+    let at_once = |settings| tpe::Settings {
+        n_startup_jobs: 0,
+        ..settings
+    };
+    let [default, hyperopt] = [tpe::Settings::default(), tpe::Settings::hyperopt()].map(at_once);
+    assert_eq!(shown("default"), format!("{default:?}"));
+    assert_eq!(shown("hyperopt"), format!("{hyperopt:?}"));
 }

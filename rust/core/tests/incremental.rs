@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use sparktune_core::tpe::{self, Bandwidth, Pending, Settings, Share, Side};
-use sparktune_core::{Distribution, History, Space, Stream};
+use sparktune_core::tpe::inspect::{Side, log_density, posterior};
+use sparktune_core::tpe::{Settings, Share};
+use sparktune_core::{Distribution, Search, Space, Stream};
 
 const TOLERANCE: f64 = 1e-9;
 
@@ -59,19 +60,34 @@ fn row(space: &Space, u: f64) -> Vec<f64> {
         .collect()
 }
 
+/// Hyperopt's settings, and the default's, without a random start.
+fn hyperopt() -> Settings {
+    Settings {
+        n_startup_jobs: 0,
+        ..Settings::hyperopt()
+    }
+}
+
+fn default() -> Settings {
+    Settings {
+        n_startup_jobs: 0,
+        ..Settings::default()
+    }
+}
+
 /// Compares both sides of every parameter at probes all over the support and at observations.
-fn assert_exact(history: &mut History, settings: &Settings, what: &str) {
-    let space = history.space().clone();
-    for (index, parameter) in space.parameters().iter().enumerate() {
+fn assert_exact(search: &mut Search, settings: &Settings, what: &str) {
+    let (history, sampler) = search.sampler(settings).expect("in range");
+    for (index, parameter) in history.space().parameters().iter().enumerate() {
         let mut probes: Vec<f64> = (0..=60)
             .map(|i| value_at(&parameter.distribution, f64::from(i) / 60.0))
             .collect();
         let seen = history.column(index);
         let stride = (seen.len() / 40).max(1);
         probes.extend(seen.iter().step_by(stride).filter(|v| !v.is_nan()));
-        for side in [Side::Below, Side::Above] {
-            let direct = tpe::posterior(history, index, side, settings).expect("fits");
-            let kept = tpe::log_density(history, index, side, &probes, settings).expect("fits");
+        for side in [Side::Good, Side::Rest] {
+            let direct = posterior(history, index, side, settings).expect("fits");
+            let kept = log_density(history, sampler, index, side, &probes).expect("fits");
             for (&probe, &kept) in probes.iter().zip(&kept) {
                 let exact = direct.log_density(probe);
                 assert!(
@@ -86,20 +102,20 @@ fn assert_exact(history: &mut History, settings: &Settings, what: &str) {
     }
 }
 
-fn filled(positions: &[f64], losses: impl Fn(usize) -> f64) -> History {
+fn filled(positions: &[f64], losses: impl Fn(usize) -> f64) -> Search {
     let space = space();
-    let mut history = History::new(space.clone());
-    let settings = Settings::hyperopt();
+    let mut search = Search::new(space.clone());
+    let settings = hyperopt();
     for (tid, &u) in positions.iter().enumerate() {
         // From the start, so that everything is kept and nothing is built late.
         if tid == 30 {
-            tpe::suggest(&mut history, &[0], 1, &settings).expect("suggests");
+            search.suggest(&settings, &[0], 1).expect("suggests");
         }
-        history
+        search
             .observe(id(tid), losses(tid), &row(&space, u))
             .expect("fits");
     }
-    history
+    search
 }
 
 fn id(position: usize) -> i64 {
@@ -115,42 +131,28 @@ fn uniform_positions(n: usize, seed: u64) -> Vec<f64> {
 fn random_searches() {
     for n in [99, 100, 125, 126, 127, 150, 500, 3_000] {
         let us = uniform_positions(n, 1);
-        let mut history = filled(&us, |i| (us[i] - 0.3).abs());
-        assert_exact(&mut history, &Settings::hyperopt(), "random");
+        let mut search = filled(&us, |i| (us[i] - 0.3).abs());
+        assert_exact(&mut search, &hyperopt(), "random");
         let settings = Settings {
             prior_weight: 1e-4,
-            ..Settings::hyperopt()
+            ..hyperopt()
         };
-        assert_exact(&mut history, &settings, "light prior");
+        assert_exact(&mut search, &settings, "light prior");
         let settings = Settings {
             gamma: 2.0,
-            ..Settings::hyperopt()
+            ..hyperopt()
         };
-        assert_exact(&mut history, &settings, "large gamma");
+        assert_exact(&mut search, &settings, "large gamma");
         let settings = Settings {
-            pending: Pending::Ignore,
-            ..Settings::hyperopt()
-        };
-        assert_exact(&mut history, &settings, "without running trials");
-        let settings = Settings {
-            pending: Pending::Best,
-            ..Settings::hyperopt()
+            share: Share::Finished,
+            gamma: 0.2,
+            max_good: 60,
+            ..hyperopt()
         };
         assert_exact(
-            &mut history,
+            &mut search,
             &settings,
-            "running trials among the good ones",
-        );
-        let settings = Settings {
-            share: Share::Linear,
-            gamma: 0.5,
-            max_below: 60,
-            ..Settings::hyperopt()
-        };
-        assert_exact(
-            &mut history,
-            &settings,
-            "a linear share, and more good trials",
+            "a share of the finished, and more good trials",
         );
     }
 }
@@ -159,15 +161,15 @@ fn random_searches() {
 fn searches_that_get_better_and_better() {
     // Each trial is the best so far: each enters the good side and pushes an old one out.
     let us = uniform_positions(2_000, 2);
-    let mut history = filled(&us, |i| -(i as f64));
-    assert_exact(&mut history, &Settings::hyperopt(), "improving");
+    let mut search = filled(&us, |i| -(i as f64));
+    assert_exact(&mut search, &hyperopt(), "improving");
 }
 
 #[test]
 fn searches_that_get_worse() {
     let us = uniform_positions(2_000, 3);
-    let mut history = filled(&us, |i| i as f64);
-    assert_exact(&mut history, &Settings::hyperopt(), "worsening");
+    let mut search = filled(&us, |i| i as f64);
+    assert_exact(&mut search, &hyperopt(), "worsening");
 }
 
 #[test]
@@ -195,8 +197,8 @@ fn clusters_duplicates_bounds_and_tiny_gaps() {
         ("one-sided", (0..n).map(|_| 0.03 * stream.unit()).collect()),
     ];
     for (what, us) in shapes {
-        let mut history = filled(&us, |i| ((i * 7_919) % n) as f64);
-        assert_exact(&mut history, &Settings::hyperopt(), what);
+        let mut search = filled(&us, |i| ((i * 7_919) % n) as f64);
+        assert_exact(&mut search, &hyperopt(), what);
     }
 }
 
@@ -208,36 +210,36 @@ fn long_histories() {
         .iter()
         .map(|u| 0.6 + 0.4 * (u - 0.5).powi(3) * 4.0)
         .collect();
-    let mut history = filled(&us, |i| (us[i] - 0.61).abs());
-    assert_exact(&mut history, &Settings::hyperopt(), "long");
+    let mut search = filled(&us, |i| (us[i] - 0.61).abs());
+    assert_exact(&mut search, &hyperopt(), "long");
 }
 
 #[test]
 fn drifting_far_outside_an_unbounded_prior() {
     let space = space();
-    let mut history = History::new(space.clone());
+    let mut search = Search::new(space.clone());
     for tid in 0..600 {
         let mut values = row(&space, 0.5);
         values[2] = 1.0 + tid as f64 * 0.7; // normal(1, 2.5): up to 168 sigma away
-        history.observe(tid, -(tid as f64), &values).expect("fits");
+        search.observe(tid, -(tid as f64), &values).expect("fits");
         if tid % 100 == 50 {
-            tpe::suggest(&mut history, &[tid], 3, &Settings::hyperopt()).expect("suggests");
-            assert_exact(&mut history, &Settings::hyperopt(), "drift");
+            search.suggest(&hyperopt(), &[tid], 3).expect("suggests");
+            assert_exact(&mut search, &hyperopt(), "drift");
         }
     }
 }
 
 #[test]
 fn a_batch_equals_calls_between_which_the_earlier_ids_run() {
-    for settings in [Settings::hyperopt(), Settings::default()] {
+    for settings in [hyperopt(), default()] {
         let us = uniform_positions(300, 9);
-        let mut history = filled(&us, |i| us[i].cos());
+        let mut search = filled(&us, |i| us[i].cos());
         let tids: Vec<i64> = (300..340).collect();
-        let batch = tpe::suggest(&mut history, &tids, 8, &settings).expect("suggests");
+        let batch = search.suggest(&settings, &tids, 8).expect("suggests");
         for (&tid, expected) in tids.iter().zip(&batch) {
-            let one = tpe::suggest(&mut history, &[tid], 8, &settings).expect("suggests");
+            let one = search.suggest(&settings, &[tid], 8).expect("suggests");
             assert_eq!(&one[0], expected, "trial {tid}, {settings:?}");
-            history.observe(tid, f64::INFINITY, &one[0]).expect("fits");
+            search.observe(tid, f64::INFINITY, &one[0]).expect("fits");
         }
     }
 }
@@ -319,17 +321,14 @@ proptest! {
     fn any_sequence_equals_a_rebuild(
         warm in 0usize..400,
         steps in prop::collection::vec(step(), 1..160),
-        pending in prop::sample::select(
-            vec![Pending::Worst, Pending::Mean, Pending::Best, Pending::Ignore]
-        ),
-        bandwidth in prop::sample::select(vec![Bandwidth::Scott, Bandwidth::Neighbours]),
     ) {
         let space = space();
-        let settings = Settings { pending, ..Settings::hyperopt() };
+        let settings = hyperopt();
         let us = uniform_positions(warm, 11);
-        let mut history = filled(&us, |i| us[i].sin());
+        let mut search = filled(&us, |i| us[i].sin());
         let mut next = id(warm);
-        let pick = |history: &History, which: u16| {
+        let pick = |search: &Search, which: u16| {
+            let history = search.history();
             let tids = history.tids();
             // Mostly the newest, as in life.
             let back = usize::from(which) % (tids.len().min(40) + 1);
@@ -340,16 +339,12 @@ proptest! {
             match *step {
                 Step::Suggest { ids, multivariate, gamma } => {
                     let tids: Vec<i64> = (0..=i64::from(ids % 5)).map(|i| next + i).collect();
-                    let before = history.clone();
-                    let kind = if multivariate {
-                        Settings { bandwidth, ..Settings::default() }
-                    } else {
-                        settings
-                    };
-                    let settings = Settings { gamma, pending, ..kind };
-                    let rows = tpe::suggest(&mut history, &tids, 5, &settings).expect("suggests");
+                    let before = search.history().tids().to_vec();
+                    let kind = if multivariate { default() } else { settings };
+                    let settings = Settings { gamma, ..kind };
+                    let rows = search.suggest(&settings, &tids, 5).expect("suggests");
                     prop_assert!(rows.iter().flatten().all(|v| v.is_finite()));
-                    prop_assert_eq!(history.tids(), before.tids());
+                    prop_assert_eq!(search.history().tids(), before);
                 }
                 Step::New { u, inactive } => {
                     let mut values = row(&space, u);
@@ -358,53 +353,54 @@ proptest! {
                             *value = f64::NAN;
                         }
                     }
-                    history.observe(next, f64::INFINITY, &values).expect("fits");
+                    search.observe(next, f64::INFINITY, &values).expect("fits");
                     next += 1;
                 }
                 Step::Repeat { count, u, loss } => {
                     for _ in 0..count {
-                        history.observe(next, loss, &row(&space, u)).expect("fits");
+                        search.observe(next, loss, &row(&space, u)).expect("fits");
                         next += 1;
                     }
                 }
-                _ if history.is_empty() => {}
+                _ if search.history().is_empty() => {}
                 Step::Finish { which, loss } => {
-                    let (tid, _, values) = pick(&history, which);
-                    history.observe(tid, loss, &values).expect("fits");
+                    let (tid, _, values) = pick(&search, which);
+                    search.observe(tid, loss, &values).expect("fits");
                 }
                 Step::Fail(which) => {
-                    let (tid, _, values) = pick(&history, which);
-                    history.observe(tid, f64::NAN, &values).expect("fits");
+                    let (tid, _, values) = pick(&search, which);
+                    search.observe(tid, f64::NAN, &values).expect("fits");
                 }
                 Step::Cancel(which) => {
-                    let (tid, _, _) = pick(&history, which);
-                    prop_assert!(history.remove(tid));
+                    let (tid, _, _) = pick(&search, which);
+                    prop_assert!(search.remove(tid));
                 }
                 Step::Change { which, u } => {
-                    let (tid, loss, _) = pick(&history, which);
-                    history.observe(tid, loss, &row(&space, u)).expect("fits");
+                    let (tid, loss, _) = pick(&search, which);
+                    search.observe(tid, loss, &row(&space, u)).expect("fits");
                 }
                 Step::OutOfOrder { tid, u, loss } => {
-                    history.observe(tid, loss, &row(&space, u)).expect("fits");
+                    search.observe(tid, loss, &row(&space, u)).expect("fits");
                     next = next.max(tid + 1);
                 }
             }
         }
-        assert_exact(&mut history, &settings, "sequence");
+        assert_exact(&mut search, &settings, "sequence");
 
         // Product kernels, and the points that were tried, as after a restart.
-        let settings = Settings { pending, bandwidth, ..Settings::default() };
-        let mut fresh = History::new(space.clone());
+        let settings = default();
+        let mut fresh = Search::new(space.clone());
+        let history = search.history();
         for (at, &tid) in history.tids().iter().enumerate() {
             let values: Vec<f64> = (0..space.len()).map(|p| history.column(p)[at]).collect();
             let loss = history.losses()[at];
             let failed = loss == f64::INFINITY && !history.is_running(tid);
             fresh.observe(tid, if failed { f64::NAN } else { loss }, &values).expect("fits");
         }
-        prop_assert_eq!(history.finished(), fresh.finished());
+        prop_assert_eq!(history.finished(), fresh.history().finished());
         for seed in 0..3 {
-            let kept = tpe::suggest(&mut history, &[next], seed, &settings).expect("suggests");
-            let rebuilt = tpe::suggest(&mut fresh, &[next], seed, &settings).expect("suggests");
+            let kept = search.suggest(&settings, &[next], seed).expect("suggests");
+            let rebuilt = fresh.suggest(&settings, &[next], seed).expect("suggests");
             for (kept, rebuilt) in kept[0].iter().zip(&rebuilt[0]) {
                 prop_assert!((kept - rebuilt).abs() <= 1e-9 * rebuilt.abs().max(1.0));
             }

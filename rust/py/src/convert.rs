@@ -1,6 +1,6 @@
 //! The one door between Python and the core, and what passes through it.
 
-use numpy::{PyArray1, PyArray2, PyArrayMethods, ToPyArray};
+use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::import_exception;
 use pyo3::prelude::*;
 use sparktune_core::Error;
@@ -39,9 +39,4 @@ pub(crate) fn rows_to_array(
     let count = rows.len();
     let flat: Vec<f64> = rows.into_iter().flatten().collect();
     PyArray1::from_vec(py, flat).reshape([count, width])
-}
-
-/// A vector as an array.
-pub(crate) fn to_array<'py>(py: Python<'py>, values: &[f64]) -> Bound<'py, PyArray1<f64>> {
-    values.to_pyarray(py)
 }

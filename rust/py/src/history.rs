@@ -2,19 +2,20 @@
 
 use std::sync::MutexGuard;
 
-use numpy::PyReadonlyArray2;
+use numpy::{PyArray2, PyReadonlyArray2};
 use pyo3::prelude::*;
-use sparktune_core::{Shared, Suggested};
+use sparktune_core::{Search, Shared};
 
-use crate::convert::{InvalidArgument, enter};
+use crate::convert::{InvalidArgument, enter, rows_to_array};
+use crate::sampler::Sampler;
 use crate::space::Space;
 
-/// Columns of observed trials.
+/// Observed trials, and the samplers that follow them.
 #[pyclass(frozen, module = "sparktune._core")]
 pub(crate) struct History(Shared);
 
 impl History {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Suggested> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Search> {
         self.0.lock()
     }
 }
@@ -27,29 +28,29 @@ impl History {
     }
 
     fn __len__(&self, py: Python<'_>) -> usize {
-        py.detach(|| self.lock().history.len())
+        py.detach(|| self.lock().history().len())
     }
 
     fn __contains__(&self, py: Python<'_>, tid: i64) -> bool {
-        py.detach(|| self.lock().history.contains(tid))
+        py.detach(|| self.lock().history().contains(tid))
     }
 
     /// Whether this is what is known of a trial's values.
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
     fn holds(&self, py: Python<'_>, tid: i64, row: Vec<f64>) -> bool {
-        py.detach(|| self.lock().history.holds(tid, &row))
+        py.detach(|| self.lock().history().holds(tid, &row))
     }
 
     /// How many trials have a finite loss.
     #[getter]
     fn finished(&self, py: Python<'_>) -> usize {
-        py.detach(|| self.lock().history.finished())
+        py.detach(|| self.lock().history().finished())
     }
 
     /// Adds a trial, or replaces what is known of it.
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
     fn observe(&self, py: Python<'_>, tid: i64, loss: f64, row: Vec<f64>) -> PyResult<()> {
-        enter(py, || self.lock().history.observe(tid, loss, &row))
+        enter(py, || self.lock().observe(tid, loss, &row))
     }
 
     /// Takes the row suggested for a trial in as a running trial; returns whether there was one.
@@ -59,7 +60,7 @@ impl History {
 
     /// Changes the loss of a trial; returns whether it is known.
     fn tell(&self, py: Python<'_>, tid: i64, loss: f64) -> bool {
-        py.detach(|| self.lock().history.tell(tid, loss))
+        py.detach(|| self.lock().tell(tid, loss))
     }
 
     /// Adds many trials, or none of them where one does not fit.
@@ -82,11 +83,28 @@ impl History {
         }
         // Copied while the GIL is held: Python code may write to the array at any other time.
         let rows: Vec<Vec<f64>> = view.outer_iter().map(|row| row.to_vec()).collect();
-        enter(py, || self.lock().history.extend(&tids, &losses, &rows))
+        enter(py, || self.lock().extend(&tids, &losses, &rows))
+    }
+
+    /// Suggests points, one per trial id, and keeps their rows for [`Self::accept`].
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
+    fn suggest<'py>(
+        &self,
+        py: Python<'py>,
+        sampler: &Sampler,
+        tids: Vec<i64>,
+        seed: u64,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let (rows, width) = enter(py, || {
+            let mut search = self.lock();
+            let rows = search.suggest(&*sampler.0, &tids, seed)?;
+            Ok((rows, search.history().space().len()))
+        })?;
+        rows_to_array(py, rows, width)
     }
 
     /// Forgets a trial; returns whether it was known.
     fn remove(&self, py: Python<'_>, tid: i64) -> bool {
-        py.detach(|| self.lock().history.remove(tid))
+        py.detach(|| self.lock().remove(tid))
     }
 }

@@ -2,21 +2,23 @@
 
 mod convert;
 mod history;
+#[cfg(feature = "inspect")]
+mod inspect;
+mod sampler;
 mod space;
-mod suggest;
 
 /// The extension module `sparktune._core`.
 #[pyo3::pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
     use crate::history::History;
+    #[cfg(feature = "inspect")]
+    #[pymodule_export]
+    use crate::inspect::{explain, log_density, parzen};
+    #[pymodule_export]
+    use crate::sampler::{Sampler, samplers, suggest_random};
     #[pymodule_export]
     use crate::space::Space;
-    #[pymodule_export]
-    use crate::suggest::{
-        TpeSettings, explain, log_density, parzen, suggest_anneal, suggest_halton, suggest_random,
-        suggest_tpe,
-    };
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "Python's name for it")]

@@ -1,15 +1,22 @@
 //! One dimension of product kernels: its prior, and where and how wide kernels are in it.
 
-use crate::numeric::normal::kernel_mass;
+use crate::numeric::normal::{WHOLE, kernel_mass};
 use crate::numeric::rng::Stream;
 use crate::space::distribution::{Discrete, Distribution, Numeric};
 use crate::space::draw;
+
+/// The least mass within the bounds that a kernel is taken to have; one that lies outside counts
+/// little even so.
+const LEAST_MASS: f64 = 1e-12;
+
+/// Draws after which a kernel is taken to lie outside the bounds.
+const DRAWS: usize = 1_000;
 
 /// One dimension of a group.
 #[derive(Debug, Clone)]
 pub(crate) struct Axis {
     pub(crate) prior: Distribution,
-    /// Bandwidth, for numbers: of all kernels, or what theirs are given in.
+    /// Bandwidth of all kernels, for numbers.
     pub(crate) sigma: f64,
     /// What the prior's kernel is divided by, for numbers; its logarithm.
     log_scale: f64,
@@ -67,20 +74,23 @@ impl Axis {
         }
     }
 
-    /// `ln` of the mass that a kernel there, of that bandwidth, has within the bounds.
-    pub(crate) fn log_mass(&self, place: f64, sigma: f64) -> f64 {
+    pub(crate) fn is_number(&self) -> bool {
+        matches!(self.prior, Distribution::Numeric(_))
+    }
+
+    /// `ln` of the mass that a kernel there has within the bounds.
+    pub(crate) fn log_mass(&self, place: f64) -> f64 {
         match &self.prior {
             Distribution::Numeric(Numeric {
                 bounds: Some((low, high)),
                 ..
             }) => {
-                let mu = place * self.sigma;
-                let reach = 8.3 * sigma;
+                let (mu, sigma) = (place * self.sigma, self.sigma);
+                let reach = WHOLE * sigma;
                 if *low <= mu - reach && mu + reach <= *high {
                     return 0.0;
                 }
-                // A location outside the bounds may have no mass inside: then it counts little.
-                libm::log(kernel_mass(*low, *high, mu, sigma).max(1e-12))
+                libm::log(kernel_mass(*low, *high, mu, sigma).max(LEAST_MASS))
             }
             _ => 0.0,
         }
@@ -107,7 +117,7 @@ pub(crate) fn sample_prior_axis(axis: &Axis, stream: &mut Stream) -> f64 {
 
 /// A normal number within the bounds, as a value.
 pub(crate) fn sample_normal(prior: &Numeric, mu: f64, sigma: f64, stream: &mut Stream) -> f64 {
-    for _ in 0..1_000 {
+    for _ in 0..DRAWS {
         let x = mu + sigma * stream.normal();
         match prior.bounds {
             Some((low, high)) if !(low <= x && x < high) => {}

@@ -1,60 +1,33 @@
-//! Parameters that are active together, and their joint densities.
+//! Parameters that are active together, and their kernels on both sides.
 //!
 //! In a conditional space a product kernel makes sense only over parameters that the same trials
 //! have. Those with equal conditions form a group; groups are sampled one after the other, parents
 //! first, each over the trials in which it was active.
 
-use crate::kernels::product::Joint;
-use crate::kernels::weights::{threshold, weights};
+use crate::history::History;
+use crate::kernels::product::ProductKernels;
+use crate::kernels::weights::by_rank;
 use crate::numeric::ordered::Key;
-use crate::samplers::tpe::settings::{BELIEVED, Settings, Weights, Widths};
 use crate::space::Space;
-use crate::univariate::model::Model;
 
 /// One group and its two sides.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     /// Positions of its parameters in the space.
-    pub(crate) parameters: Vec<usize>,
-    above: Joint,
-    /// Made when asked for, dropped when the good trials change; and what it was made by.
-    below: Option<(Made, Joint)>,
-}
-
-/// What the kernels of the good trials depend on besides these.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Made {
-    widths: Widths,
-    weights: Weights,
-    /// The loss that improvements are counted from, where they matter.
-    threshold: f64,
-}
-
-/// The good trials, best first, and the best loss of the rest. Before them come those that are
-/// believed to be good.
-#[derive(Clone, Copy)]
-pub(crate) struct Good<'a> {
-    pub(crate) keys: &'a [Key],
-    pub(crate) rest: Option<f64>,
-}
-
-impl Good<'_> {
-    /// Losses; those of trials that are believed to be good are the best one.
-    fn losses(&self) -> Vec<f64> {
-        let losses = self.keys.iter().map(|key| key.value());
-        let best = losses.clone().find(|&loss| loss != BELIEVED);
-        losses.map(|loss| loss.max(best.unwrap_or(loss))).collect()
-    }
+    parameters: Vec<usize>,
+    rest: ProductKernels,
+    /// Made when asked for, dropped when the good trials change.
+    good: Option<ProductKernels>,
 }
 
 /// What a group's densities are made of.
 pub(crate) struct Sides<'a> {
     pub(crate) parameters: &'a [usize],
-    pub(crate) below: &'a Joint,
-    pub(crate) above: &'a Joint,
+    pub(crate) good: &'a ProductKernels,
+    pub(crate) rest: &'a ProductKernels,
 }
 
-/// The groups of a space, in the order of their first parameters.
+/// The groups of a space, in the order of their first parameters, without trials.
 pub(crate) fn groups(space: &Space) -> Vec<Group> {
     let mut members: Vec<Vec<usize>> = Vec::new();
     for (index, parameter) in space.parameters().iter().enumerate() {
@@ -68,82 +41,116 @@ pub(crate) fn groups(space: &Space) -> Vec<Group> {
     }
     members
         .into_iter()
-        .map(|parameters| {
-            let above = empty(space, &parameters);
-            Group {
-                parameters,
-                above,
-                below: None,
-            }
+        .map(|parameters| Group {
+            rest: empty(space, &parameters),
+            good: None,
+            parameters,
         })
         .collect()
 }
 
-fn empty(space: &Space, parameters: &[usize]) -> Joint {
-    Joint::new(
-        parameters
-            .iter()
-            .map(|&p| &space.parameters()[p].distribution),
-    )
+fn empty(space: &Space, parameters: &[usize]) -> ProductKernels {
+    let priors = parameters.iter();
+    ProductKernels::new(priors.map(|&p| &space.parameters()[p].distribution))
+}
+
+/// The values of these parameters in a row, if they were active there.
+fn values(parameters: &[usize], row: &[f64]) -> Option<Vec<f64>> {
+    let value = |&parameter: &usize| Some(row[parameter]).filter(|value| !value.is_nan());
+    parameters.iter().map(value).collect()
 }
 
 impl Group {
-    /// The group's values in a trial, if it was active there.
-    fn values(&self, tid: i64, models: &[Model]) -> Option<Vec<f64>> {
-        self.parameters
-            .iter()
-            .map(|&p| models[p].value(tid))
-            .collect()
-    }
-
-    /// A trial joined the rest (or, with `models` that still know it, left it).
-    pub(crate) fn change_above(&mut self, tid: i64, joins: bool, models: &[Model]) {
-        if !joins {
-            self.above.remove(tid);
-        } else if let Some(values) = self.values(tid, models) {
-            self.above.insert(tid, &values);
+    /// A trial joined the rest.
+    pub(crate) fn insert(&mut self, tid: i64, row: &[f64]) {
+        if let Some(values) = values(&self.parameters, row) {
+            self.rest.insert(tid, &values);
         }
     }
 
-    /// The good trials have changed.
-    pub(crate) fn below_changed(&mut self) {
-        self.below = None;
+    /// A trial left the rest.
+    pub(crate) fn remove(&mut self, tid: i64) {
+        self.rest.remove(tid);
     }
 
-    /// Kernels of the good trials and of the rest.
-    pub(crate) fn sides(
-        &mut self,
-        good: Good<'_>,
-        models: &[Model],
-        space: &Space,
-        settings: &Settings,
-    ) -> Sides<'_> {
-        let made = Made {
-            widths: settings.widths(),
-            weights: settings.weights,
-            threshold: match settings.weights {
-                Weights::Improvement => threshold(&good.losses(), good.rest),
-                _ => 0.0,
-            },
-        };
-        if self.below.as_ref().is_none_or(|(by, _)| *by != made) {
-            let weights = weights(settings.weights, &good.losses(), good.rest);
-            let rows = good
-                .keys
-                .iter()
-                .enumerate()
-                .filter_map(|(rank, key)| {
-                    let weight = weights.as_ref().map(|weights| weights[rank]);
-                    Some((key.tid, self.values(key.tid, models)?, weight))
-                })
-                .collect();
-            let below = empty(space, &self.parameters).filled(rows, made.widths);
-            self.below = Some((made, below));
-        }
+    /// The good trials, or their order, have changed.
+    pub(crate) fn good_changed(&mut self) {
+        self.good = None;
+    }
+
+    /// Kernels of the good trials, which come best first, and of the rest.
+    pub(crate) fn sides(&mut self, good: &[Key], history: &History) -> Sides<'_> {
+        let parameters = &self.parameters;
+        let good = self.good.get_or_insert_with(|| {
+            let observations = good.iter().enumerate().filter_map(|(rank, key)| {
+                let values = values(parameters, &history.row_of(key.tid)?)?;
+                Some((key.tid, values, by_rank(rank, good.len())))
+            });
+            empty(history.space(), parameters).weighted(observations.collect())
+        });
         Sides {
-            parameters: &self.parameters,
-            below: &self.below.as_ref().expect("made above").1,
-            above: &self.above,
+            parameters,
+            good,
+            rest: &self.rest,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::distribution::Distribution;
+    use crate::space::{Equals, Parameter};
+    use std::sync::Arc;
+
+    #[test]
+    fn parameters_with_equal_conditions_are_one_group() {
+        let parameter = |label: &str, parent: Option<i64>| Parameter {
+            label: label.to_owned(),
+            distribution: Distribution::new(label, "randint", &[0.0, 3.0]).expect("valid"),
+            conditions: vec![
+                parent
+                    .map(|value| Equals { parent: 0, value })
+                    .into_iter()
+                    .collect(),
+            ],
+        };
+        let space = Space::new(vec![
+            parameter("a", None),
+            parameter("b", Some(0)),
+            parameter("c", None),
+            parameter("d", Some(1)),
+            parameter("e", Some(0)),
+        ]);
+        let space = Arc::new(space.expect("valid"));
+        let mut groups = groups(&space);
+        let found: Vec<_> = groups.iter().map(|g| g.parameters.clone()).collect();
+        assert_eq!(found, [vec![0, 2], vec![1, 4], vec![3]]);
+
+        let mut history = History::new(space);
+        let nan = f64::NAN;
+        for (tid, row) in [[0.0, 1.0, 2.0, nan, 1.0], [1.0, nan, 2.0, 0.0, nan]]
+            .iter()
+            .enumerate()
+        {
+            let tid = i64::try_from(tid).expect("small");
+            history.observe(tid, 1.0, row).expect("fits");
+        }
+        for group in &mut groups {
+            group.insert(1, &history.row(1));
+        }
+        let sizes: Vec<_> = groups
+            .iter_mut()
+            .map(|group| {
+                let sides = group.sides(&[Key::new(1.0, 0)], &history);
+                (sides.good.len(), sides.rest.len())
+            })
+            .collect();
+        assert_eq!(sizes, [(1, 1), (1, 0), (0, 1)]);
+        groups[0].remove(1);
+        assert_eq!(groups[0].sides(&[], &history).rest.len(), 0);
+        assert_eq!(groups[0].sides(&[], &history).good.len(), 1, "kept");
+        groups[0].good_changed();
+        assert_eq!(groups[0].sides(&[], &history).good.len(), 0);
     }
 }

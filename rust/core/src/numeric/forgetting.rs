@@ -1,12 +1,12 @@
 //! Hyperopt's linear forgetting: what an observation weighs by its age.
 
 /// Number of newest observations that keep weight one.
-pub const LINEAR_FORGETTING: usize = 25;
+pub(crate) const LINEAR_FORGETTING: usize = 25;
 
 /// Weight of observation `rank` (0 is the oldest) of `n`: one for the newest
 /// [`LINEAR_FORGETTING`], before them a line from `1/n` to one.
 #[must_use]
-pub fn forgetting_weight(rank: usize, n: usize) -> f64 {
+pub(crate) fn forgetting_weight(rank: usize, n: usize) -> f64 {
     let (a, b) = forgetting_line(n);
     if rank + LINEAR_FORGETTING >= n {
         1.0
@@ -17,7 +17,7 @@ pub fn forgetting_weight(rank: usize, n: usize) -> f64 {
 
 /// The line `a + b * rank` of [`forgetting_weight`] for `n` observations.
 #[must_use]
-pub fn forgetting_line(n: usize) -> (f64, f64) {
+pub(crate) fn forgetting_line(n: usize) -> (f64, f64) {
     if n <= LINEAR_FORGETTING {
         return (1.0, 0.0);
     }

@@ -21,7 +21,7 @@ pub(crate) fn normal_mass(a: f64, b: f64) -> f64 {
 }
 
 /// Within so many widths of its middle, a normal distribution has all of its mass but 1e-16.
-const WHOLE: f64 = 8.3;
+pub(crate) const WHOLE: f64 = 8.3;
 
 /// Mass that a kernel at `mu` of width `sigma` has in `[lower, upper]`; zero for an empty interval.
 pub(crate) fn kernel_mass(lower: f64, upper: f64, mu: f64, sigma: f64) -> f64 {

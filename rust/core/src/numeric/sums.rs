@@ -133,6 +133,10 @@ const PARTS: [usize; 3] = [0, LANES, WINDOW - LANES];
 /// For each of `places`, given in steps from the first of equispaced points: the interpolant of
 /// `sum_t factors[t] * tables[t]`, with the barycentric weights of a window; NaN where the window
 /// around the place is not within the tables.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one loop nest, inlined as a whole so that it becomes vector code"
+)]
 pub(crate) fn interpolate(
     places: &[f64],
     tables: [&[f64]; 3],
@@ -228,59 +232,74 @@ pub(crate) fn interpolate(
 /// Candidates whose sums are taken in one pass over the kernels.
 const BLOCK: usize = 4;
 
+/// Product kernels in columns, with one entry per kernel.
+pub(crate) struct Kernels<'a> {
+    /// Locations over the bandwidth.
+    pub(crate) numbers: Vec<&'a [f64]>,
+    pub(crate) categories: Vec<Categories<'a>>,
+    pub(crate) log_scales: &'a [f64],
+    /// At least every log scale, and subtracted from them.
+    pub(crate) shift: f64,
+    pub(crate) weights: &'a [f64],
+}
+
+/// A column of categories, and the logarithms of what a match and another category give.
+pub(crate) struct Categories<'a> {
+    pub(crate) column: &'a [f64],
+    pub(crate) matching: f64,
+    pub(crate) other: f64,
+}
+
+/// Where a density is asked for, in the units of the columns.
+pub(crate) struct Point {
+    pub(crate) numbers: Vec<f64>,
+    pub(crate) categories: Vec<f64>,
+}
+
 /// For each point: `sum_k weights[k] * exp(log_scales[k] - shift - 0.5 * |x - numbers[.][k]|^2 +
-/// sum_c ln p_c)`, where `ln p_c` is `matching[c]` if the point has the kernel's category, else
-/// `other[c]`. `shift` is at least every log scale.
-///
-/// Columns have one entry a kernel; a point is its numbers and its categories. If `SCALED`, a second
-/// column of numbers holds factors of the differences; a branch in the loop would cost half as much
-/// again.
+/// sum_c ln p_c)`, where `ln p_c` is `matching` if the point has the kernel's category, else
+/// `other`.
 #[must_use]
-pub(crate) fn joint_sums<const SCALED: bool>(
-    numbers: &[(&[f64], &[f64])],
-    categories: &[&[f64]],
-    (matching, other): (&[f64], &[f64]),
-    log_scales: &[f64],
-    shift: f64,
-    weights: &[f64],
-    points: &[(Vec<f64>, Vec<f64>)],
-) -> Vec<f64> {
+#[expect(
+    clippy::too_many_lines,
+    reason = "one loop nest, inlined as a whole so that it becomes vector code"
+)]
+pub(crate) fn joint_sums(kernels: &Kernels<'_>, points: &[Point]) -> Vec<f64> {
+    let Kernels {
+        numbers,
+        categories,
+        log_scales,
+        shift,
+        weights,
+    } = kernels;
     let mut sums = Vec::with_capacity(points.len());
     for block in points.chunks(BLOCK) {
         // A short block repeats its last point; what is too many is cut off.
         let at = |i: usize| &block[i.min(block.len() - 1)];
         let block_numbers: Vec<[f64; BLOCK]> = (0..numbers.len())
-            .map(|d| std::array::from_fn(|i| at(i).0[d]))
+            .map(|d| std::array::from_fn(|i| at(i).numbers[d]))
             .collect();
         let block_categories: Vec<[f64; BLOCK]> = (0..categories.len())
-            .map(|d| std::array::from_fn(|i| at(i).1[d]))
+            .map(|d| std::array::from_fn(|i| at(i).categories[d]))
             .collect();
         let block_sums = vectorized(
             #[inline(always)]
             || {
                 let mut lanes = [[0.0; LANES]; BLOCK];
-                let kernels = weights.len();
+                let count = weights.len();
                 let mut first = 0;
-                while first < kernels {
-                    let width = LANES.min(kernels - first);
+                while first < count {
+                    let width = LANES.min(count - first);
                     let mut exponents = [[0.0; LANES]; BLOCK];
-                    let mut own = [-shift; LANES];
+                    let mut own = [-*shift; LANES];
                     for (lane, own) in own.iter_mut().enumerate().take(width) {
                         *own += log_scales[first + lane];
                     }
-                    for ((column, factors), x) in numbers.iter().zip(&block_numbers) {
+                    for (column, x) in numbers.iter().zip(&block_numbers) {
                         let mu: [f64; LANES] = load(column, first, width);
-                        let factor = if SCALED {
-                            load(factors, first, width)
-                        } else {
-                            [1.0; LANES]
-                        };
                         for i in 0..BLOCK {
                             for lane in 0..LANES {
-                                let mut z = x[i] - mu[lane];
-                                if SCALED {
-                                    z *= factor[lane];
-                                }
+                                let z = x[i] - mu[lane];
                                 exponents[i][lane] += z * z;
                             }
                         }
@@ -290,14 +309,14 @@ pub(crate) fn joint_sums<const SCALED: bool>(
                             exponent[lane] = own[lane] - 0.5 * exponent[lane];
                         }
                     }
-                    for (d, (column, x)) in categories.iter().zip(&block_categories).enumerate() {
-                        let c: [f64; LANES] = load(column, first, width);
+                    for (category, x) in categories.iter().zip(&block_categories) {
+                        let c: [f64; LANES] = load(category.column, first, width);
                         for i in 0..BLOCK {
                             for lane in 0..LANES {
                                 exponents[i][lane] += if x[i] == c[lane] {
-                                    matching[d]
+                                    category.matching
                                 } else {
-                                    other[d]
+                                    category.other
                                 };
                             }
                         }

@@ -1,9 +1,11 @@
 //! Annealing: draws near good trials, closer the more has been tried.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::history::History;
 use crate::numeric::ordered::Key;
 use crate::numeric::rng::Stream;
+use crate::samplers::options::{Entry, Kind, Setting, Value};
+use crate::samplers::sampler::{self, Sampler};
 use crate::space::distribution::{Distribution, Numeric};
 use crate::space::draw;
 
@@ -25,44 +27,56 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setting`] that names the setting, the rule and the value.
-    pub fn check(&self) -> Result<()> {
-        let at_least = |name, least: f64, value: f64| {
-            if value.is_finite() && value >= least {
-                Ok(())
-            } else {
-                Err(Error::Setting {
-                    name,
-                    reason: format!("must be at least {least} and finite; got {value}"),
-                })
-            }
-        };
-        at_least("avg_best_idx", 1.0, self.avg_best_idx)?;
-        at_least("shrink_coef", 0.0, self.shrink_coef)
+const OPTIONS: [Setting; 2] = [
+    Setting {
+        name: "avg_best_idx",
+        kind: Kind::Number {
+            default: 2.0,
+            low: 1.0,
+            high: f64::INFINITY,
+        },
+        doc: "Mean position, counted from 1, of the trial to draw near to, best first.",
+    },
+    Setting {
+        name: "shrink_coef",
+        kind: Kind::Number {
+            default: 0.1,
+            low: 0.0,
+            high: f64::INFINITY,
+        },
+        doc: "How fast the search narrows; 0 never does.",
+    },
+];
+
+pub(crate) const ENTRY: Entry = Entry {
+    name: "anneal",
+    options: &OPTIONS,
+    make: |given| {
+        let default = Settings::default();
+        Box::new(Settings {
+            avg_best_idx: given.number("avg_best_idx", default.avg_best_idx),
+            shrink_coef: given.number("shrink_coef", default.shrink_coef),
+        })
+    },
+};
+
+impl sampler::Settings for Settings {
+    fn check(&self) -> Result<()> {
+        let [first, second] = &OPTIONS;
+        first.check(&Value::Number(self.avg_best_idx))?;
+        second.check(&Value::Number(self.shrink_coef))
+    }
+
+    fn sampler(&self, _: &History) -> Box<dyn Sampler> {
+        Box::new(*self)
     }
 }
 
-/// Suggests one point a trial id. Each id sees the ids before it as running trials, so the result
-/// is that of one call an id.
-///
-/// # Errors
-///
-/// [`Error::Setting`] where a setting is out of range.
-pub fn suggest(
-    history: &mut History,
-    tids: &[i64],
-    seed: u64,
-    settings: &Settings,
-) -> Result<Vec<Vec<f64>>> {
-    settings.check()?;
-    history.one_by_one(tids, |history, tid| {
-        Ok(suggest_one(history, seed, tid, settings))
-    })
+/// Annealing keeps nothing but its settings.
+impl Sampler for Settings {
+    fn suggest(&mut self, history: &History, tid: i64, seed: u64) -> Vec<f64> {
+        suggest_one(history, seed, tid, self)
+    }
 }
 
 fn suggest_one(history: &History, seed: u64, tid: i64, settings: &Settings) -> Vec<f64> {
@@ -188,22 +202,21 @@ mod tests {
     }
 
     /// What each of 2,000 ids gets from the same history.
-    fn draws(history: &mut History, settings: &Settings) -> Vec<f64> {
+    fn draws(history: &History, settings: &Settings) -> Vec<f64> {
         (100..2_100)
-            .map(|tid| suggest(history, &[tid], 7, settings).expect("in range")[0][0])
+            .map(|tid| suggest_one(history, 7, tid, settings)[0])
             .collect()
     }
 
     #[test]
     fn settings_out_of_range_are_refused() {
-        let mut history = of_one("uniform", &[0.0, 1.0], &[]);
         for bad in [
             settings(0.5, 0.1),
             settings(f64::INFINITY, 0.1),
             settings(2.0, -0.1),
             settings(2.0, f64::NAN),
         ] {
-            assert!(suggest(&mut history, &[0], 1, &bad).is_err(), "{bad:?}");
+            assert!(sampler::Settings::check(&bad).is_err(), "{bad:?}");
         }
     }
 
@@ -217,16 +230,16 @@ mod tests {
             (-1.0, 0.7),
             (2.0, 0.9),
         ];
-        let mut history = of_one("uniform", &[0.0, 1.0], &trials);
-        let shares = |history: &mut History, mean| {
+        let history = of_one("uniform", &[0.0, 1.0], &trials);
+        let shares = |history: &History, mean| {
             let draws = draws(history, &settings(mean, 1e6));
             [0.7, 0.3, 0.9, 0.1, 0.5].map(|at| {
                 draws.iter().filter(|x| (*x - at).abs() < 1e-3).count() as f64 / draws.len() as f64
             })
         };
-        assert_eq!(shares(&mut history, 1.0), [1.0, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(shares(&history, 1.0), [1.0, 0.0, 0.0, 0.0, 0.0]);
         // Four standard deviations are 0.045. The last rank has what is left.
-        for (share, expected) in shares(&mut history, 2.0)
+        for (share, expected) in shares(&history, 2.0)
             .iter()
             .zip([0.5, 0.25, 0.125, 0.0625, 0.0625])
         {
@@ -238,8 +251,8 @@ mod tests {
     fn draws_fill_the_narrowed_prior_within_its_bounds() {
         // One trial and a coefficient of 3: a quarter of the width.
         let around = |name, args: &[f64], value| {
-            let mut history = of_one(name, args, &[(0.0, value)]);
-            let draws = draws(&mut history, &settings(2.0, 3.0));
+            let history = of_one(name, args, &[(0.0, value)]);
+            let draws = draws(&history, &settings(2.0, 3.0));
             let low = draws.iter().copied().fold(f64::INFINITY, f64::min);
             (low, draws.iter().copied().fold(f64::NEG_INFINITY, f64::max))
         };
@@ -260,8 +273,8 @@ mod tests {
     #[test]
     fn the_normal_family_keeps_its_shape() {
         for (name, value) in [("normal", 5.0), ("lognormal", 5.0_f64.exp())] {
-            let mut history = of_one(name, &[0.0, 8.0], &[(0.0, value)]);
-            let mut xs = draws(&mut history, &settings(2.0, 3.0));
+            let history = of_one(name, &[0.0, 8.0], &[(0.0, value)]);
+            let mut xs = draws(&history, &settings(2.0, 3.0));
             if name == "lognormal" {
                 xs = xs.into_iter().map(f64::ln).collect();
             }
@@ -276,9 +289,9 @@ mod tests {
 
     #[test]
     fn values_stay_what_a_float_holds() {
-        let mut history = of_one("lognormal", &[0.0, 1e3], &[(0.0, f64::MAX)]);
+        let history = of_one("lognormal", &[0.0, 1e3], &[(0.0, f64::MAX)]);
         assert!(
-            draws(&mut history, &settings(2.0, 0.0))
+            draws(&history, &settings(2.0, 0.0))
                 .iter()
                 .all(|x| x.is_finite())
         );
@@ -291,17 +304,17 @@ mod tests {
             ("categorical", &[0.2, 0.5, 0.3][..], [0.1, 0.25, 0.65]),
             ("randint", &[0.0, 3.0], [1.0 / 6.0, 1.0 / 6.0, 4.0 / 6.0]),
         ] {
-            let mut history = of_one(name, args, &[(0.0, 2.0)]);
-            let draws = draws(&mut history, &settings(2.0, 1.0));
+            let history = of_one(name, args, &[(0.0, 2.0)]);
+            let draws = draws(&history, &settings(2.0, 1.0));
             for (value, expected) in [0.0, 1.0, 2.0].into_iter().zip(expected) {
                 let share =
                     draws.iter().filter(|x| **x == value).count() as f64 / draws.len() as f64;
                 assert!((share - expected).abs() < 0.045, "{name} {value}: {share}");
             }
         }
-        let mut foreign = of_one("randint", &[0.0, 3.0], &[(0.0, 9.0)]);
+        let foreign = of_one("randint", &[0.0, 3.0], &[(0.0, 9.0)]);
         assert!(
-            draws(&mut foreign, &settings(2.0, 1.0))
+            draws(&foreign, &settings(2.0, 1.0))
                 .iter()
                 .all(|x| *x < 3.0)
         );
@@ -327,36 +340,10 @@ mod tests {
         }
         let still = settings(4.0, 1e9);
         for tid in 100..300 {
-            let row = &suggest(&mut history, &[tid], 7, &still).expect("in range")[0];
+            let row = &suggest_one(&history, 7, tid, &still);
             let (active, inactive) = if row[0] == 0.0 { (1, 2) } else { (2, 1) };
             assert!(row[inactive].is_nan());
             assert!((row[active] - row[3]).abs() < 1e-6, "{row:?}");
-        }
-    }
-
-    #[test]
-    fn several_ids_are_one_call_an_id_with_the_earlier_ones_running() {
-        let parameters = vec![
-            parameter("k", "randint", &[0.0, 4.0], &[]),
-            parameter("x", "qlognormal", &[0.0, 1.0, 0.5], &[]),
-        ];
-        for known in [0, 1, 30] {
-            let mut history = history(parameters.clone());
-            for tid in 0..known {
-                let row = crate::samplers::random::suggest(history.space(), 1, tid);
-                history.observe(tid, row[1], &row).expect("fits");
-            }
-            let tids: Vec<i64> = (-3..known + 3).collect();
-            let settings = settings(2.0, 1.0);
-            let together = suggest(&mut history, &tids, 5, &settings).expect("in range");
-            assert_eq!(history.len(), usize::try_from(known).expect("small"));
-            for (&tid, row) in tids.iter().zip(&together) {
-                let alone = suggest(&mut history, &[tid], 5, &settings).expect("in range");
-                assert_eq!(&alone[0], row, "{tid}");
-                if !history.contains(tid) {
-                    history.observe(tid, f64::INFINITY, row).expect("fits");
-                }
-            }
         }
     }
 }

@@ -4,13 +4,16 @@
 //! the point. Each digit is replaced by a random permutation of the digits (Owen, arXiv 1706.02808),
 //! without which coordinates of large bases go together.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 
 use crate::error::Result;
 use crate::history::History;
 use crate::numeric::normal::normal_cdf;
-use crate::numeric::rng::Stream;
+use crate::numeric::rng::{Stream, wheel};
+use crate::samplers::options::Entry;
 use crate::samplers::random;
+use crate::samplers::sampler::{self, Sampler};
 use crate::space::Space;
 use crate::space::distribution::{Discrete, Distribution, Numeric};
 
@@ -18,24 +21,57 @@ use crate::space::distribution::{Discrete, Distribution, Numeric};
 const LEAST: f64 = f64::EPSILON / 4.0;
 const MOST: f64 = 1.0 - f64::EPSILON / 2.0;
 
-/// Suggests one point a trial id: as many points into the sequence as there are trials.
-///
-/// The sequence is scrambled by what the trial of the lowest id has tried, so that it is the same
-/// for all that follow; the first one is a draw from the prior. Each id sees the ids before it as
-/// running trials, so the result is that of one call an id.
-///
-/// # Errors
-///
-/// None of its own.
-pub fn suggest(history: &mut History, tids: &[i64], seed: u64) -> Result<Vec<Vec<f64>>> {
-    let primes = primes(history.space().len());
-    history.one_by_one(tids, |history, tid| {
+/// A Halton sequence has no settings.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings;
+
+pub(crate) const ENTRY: Entry = Entry {
+    name: "halton",
+    options: &[],
+    make: |_| Box::new(Settings),
+};
+
+impl sampler::Settings for Settings {
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn sampler(&self, history: &History) -> Box<dyn Sampler> {
+        Box::new(Halton::new(history.space()))
+    }
+
+    fn adopt(&self, kept: &mut dyn Sampler) -> bool {
+        (kept as &mut dyn Any).is::<Halton>()
+    }
+}
+
+/// The bases of a scrambled Halton sequence.
+#[derive(Debug)]
+pub(crate) struct Halton {
+    primes: Vec<u64>,
+}
+
+impl Halton {
+    pub(crate) fn new(space: &Space) -> Self {
+        Self {
+            primes: primes(space.len()),
+        }
+    }
+}
+
+impl Sampler for Halton {
+    /// Suggests a point: as many points into the sequence as there are trials.
+    ///
+    /// The sequence is scrambled by what the trial of the lowest id has tried, so that it is the same
+    /// for all that follow; the first point is a draw from the prior.
+    fn suggest(&mut self, history: &History, tid: i64, seed: u64) -> Vec<f64> {
         let space = history.space();
-        let Some(first) = history.tids().first().and_then(|&t| history.row_of(t)) else {
-            return Ok(random::suggest(space, seed, tid));
-        };
-        Ok(point(space, &primes, key(&first), history.len() as u64))
-    })
+        if history.is_empty() {
+            return random::suggest(space, seed, tid);
+        }
+        let key = key(&history.row(0));
+        point(space, &self.primes, key, history.len() as u64)
+    }
 }
 
 /// Point number `index` of the sequence.
@@ -132,16 +168,7 @@ fn category_quantile(prior: &Discrete, u: f64) -> u64 {
     match prior {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         Discrete::Range { .. } => ((u * prior.size() as f64) as u64).min(prior.size() - 1),
-        Discrete::Weighted { p } => {
-            let mut left = u;
-            let found = p.iter().position(|share| {
-                left -= share;
-                left < 0.0
-            });
-            // Rounding may leave a remainder: the last category that can be drawn at all.
-            let last = || p.iter().rposition(|&share| share > 0.0).unwrap_or(0);
-            found.unwrap_or_else(last) as u64
-        }
+        Discrete::Weighted { p } => wheel(p.iter().copied(), u) as u64,
     }
 }
 
@@ -260,8 +287,17 @@ mod tests {
             .expect("valid"),
         );
         let mut history = History::new(space.clone());
-        let tids: Vec<i64> = (0..40).collect();
-        let rows = suggest(&mut history, &tids, 1).expect("suggests");
+        // Each id sees the ones before it as running trials.
+        let ask = |mut history: History, tids: std::ops::Range<i64>, seed| -> Vec<Vec<f64>> {
+            let mut halton = Halton::new(history.space());
+            tids.map(|tid| {
+                let row = halton.suggest(&history, tid, seed);
+                history.observe(tid, f64::INFINITY, &row).expect("fits");
+                row
+            })
+            .collect()
+        };
+        let rows = ask(history.clone(), 0..40, 1);
         let bits = |rows: &[Vec<f64>]| -> Vec<u64> {
             rows.iter().flatten().map(|v| v.to_bits()).collect()
         };
@@ -277,12 +313,12 @@ mod tests {
 
         // Later ones are the same whatever the seed, and others for another first trial.
         history.observe(0, 1.0, &rows[0]).expect("fits");
-        let same = suggest(&mut history, &tids[1..], 9).expect("suggests");
+        let same = ask(history.clone(), 1..40, 9);
         assert_eq!(bits(&same), bits(&rows[1..]));
         history
             .observe(0, 1.0, &[0.0, 0.123, f64::NAN])
             .expect("fits");
-        let other = suggest(&mut history, &tids[1..], 9).expect("suggests");
+        let other = ask(history, 1..40, 9);
         assert_ne!(bits(&other), bits(&rows[1..]));
     }
 }

@@ -1,155 +1,213 @@
-//! A history that threads share.
+//! One search: its history, the samplers that follow it, and the rows that were suggested last.
+//!
+//! [`Search`] is what callers use. It passes each change of the history on to the samplers that have
+//! been asked so far, so that what they keep stays in step; [`Shared`](shared::Shared) is a search behind a lock. May
+//! import `samplers`, `history` and `space`.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+mod pending;
+pub(crate) mod shared;
+
+use std::sync::Arc;
 
 use crate::error::Result;
-use crate::history::History;
+use crate::history::{Change, History};
+use crate::samplers::sampler::{Sampler, Settings};
+use crate::search::pending::Pending;
 use crate::space::Space;
 
-/// Number of suggested rows that are kept until the trial is accepted.
-const PENDING: usize = 4_096;
+/// Samplers that are kept at a time. Each costs time at every change, and a search asks one or two.
+const KEPT: usize = 3;
 
-/// A history behind a lock, with the rows that were suggested for it last.
+/// A history, and the samplers that suggest where it should go on.
 #[derive(Debug)]
-pub struct Shared(Mutex<Suggested>);
-
-/// A history, and rows that were suggested but are not among its trials yet.
-#[derive(Debug)]
-pub struct Suggested {
-    /// The history.
-    pub history: History,
-    pending: BTreeMap<i64, Vec<f64>>,
-    /// Ids of `pending`, in the order in which they came; some may have left.
-    order: VecDeque<i64>,
+pub struct Search {
+    history: History,
+    /// Those asked last come last.
+    samplers: Vec<Box<dyn Sampler>>,
+    pending: Pending,
 }
 
-impl Shared {
-    /// An empty history.
+impl Search {
+    /// A search without trials.
     #[must_use]
     pub fn new(space: Arc<Space>) -> Self {
-        Self(Mutex::new(Suggested {
+        Self {
             history: History::new(space),
-            pending: BTreeMap::new(),
-            order: VecDeque::new(),
-        }))
+            samplers: Vec::new(),
+            pending: Pending::default(),
+        }
     }
 
-    /// Waits for the lock. After a panic of whoever held it, what was derived from the trials may be
-    /// half done: it is dropped, so that the next suggestion builds it again.
-    pub fn lock(&self) -> MutexGuard<'_, Suggested> {
-        self.0.lock().unwrap_or_else(|poisoned| {
-            let mut guard = poisoned.into_inner();
-            guard.history.forget_derived();
-            self.0.clear_poison();
-            guard
-        })
+    /// The trials.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
     }
-}
 
-impl Suggested {
-    /// Asks for rows, one per id, and keeps them until they are accepted.
+    /// Adds a trial, or replaces what is known of it; see [`History::observe`].
     ///
     /// # Errors
     ///
-    /// Those of `suggest`.
-    pub fn ask(
-        &mut self,
-        tids: &[i64],
-        suggest: impl FnOnce(&mut History) -> Result<Vec<Vec<f64>>>,
-    ) -> Result<Vec<Vec<f64>>> {
-        let rows = suggest(&mut self.history)?;
-        let first = tids.len().saturating_sub(PENDING);
-        for (&tid, row) in tids.iter().zip(&rows).skip(first) {
-            if self.pending.insert(tid, row.clone()).is_none() {
-                self.order.push_back(tid);
-            }
+    /// [`Error::RowLength`](crate::Error) or [`Error::Value`](crate::Error) where the row does not
+    /// fit the space.
+    pub fn observe(&mut self, tid: i64, loss: f64, row: &[f64]) -> Result<()> {
+        let changes = self.history.observe(tid, loss, row)?;
+        for change in changes.iter().flatten() {
+            pass_on(change, &self.history, &mut self.samplers);
         }
-        while self.order.len() > PENDING {
-            let oldest = self.order.pop_front();
-            oldest.map(|tid| self.pending.remove(&tid));
+        Ok(())
+    }
+
+    /// Adds or replaces many trials, or none of them where one does not fit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::observe`].
+    pub fn extend(&mut self, tids: &[i64], losses: &[f64], rows: &[Vec<f64>]) -> Result<()> {
+        rows.iter().try_for_each(|row| self.history.check(row))?;
+        for ((&tid, &loss), row) in tids.iter().zip(losses).zip(rows) {
+            self.observe(tid, loss, row)?;
         }
-        Ok(rows)
+        Ok(())
+    }
+
+    /// Changes the loss of a trial; returns whether it is known.
+    pub fn tell(&mut self, tid: i64, loss: f64) -> bool {
+        let change = self.history.tell(tid, loss);
+        self.passed_on(change)
+    }
+
+    /// Forgets a trial; returns whether it was known.
+    pub fn remove(&mut self, tid: i64) -> bool {
+        let change = self.history.remove(tid);
+        self.passed_on(change)
+    }
+
+    fn passed_on(&mut self, change: Option<Change<'_>>) -> bool {
+        change
+            .map(|change| pass_on(&change, &self.history, &mut self.samplers))
+            .is_some()
     }
 
     /// Takes the row that was suggested for a trial into the history, as a running trial. Returns
     /// whether there was such a row, for a trial that is not known yet.
     pub fn accept(&mut self, tid: i64) -> bool {
-        let Some(row) = self.pending.remove(&tid) else {
+        let Some(row) = self.pending.take(tid) else {
             return false;
         };
-        if self.order.front() == Some(&tid) {
-            self.order.pop_front();
+        !self.history.contains(tid) && self.observe(tid, f64::INFINITY, &row).is_ok()
+    }
+
+    /// Suggests one point per trial id. Each id sees the ids before it as running trials, so the
+    /// result is that of one call per id; afterwards the history is as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`](crate::Error) where a setting is out of range.
+    pub fn suggest(
+        &mut self,
+        settings: &dyn Settings,
+        tids: &[i64],
+        seed: u64,
+    ) -> Result<Vec<Vec<f64>>> {
+        let mut sampler = self.taken(settings)?;
+        let rows = one_by_one(&mut self.history, &mut *sampler, tids, seed)?;
+        self.keep(sampler);
+        self.pending.keep(tids, &rows);
+        Ok(rows)
+    }
+
+    /// The history, and the sampler with these settings that follows it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::suggest`].
+    pub fn sampler(&mut self, settings: &dyn Settings) -> Result<(&History, &mut dyn Sampler)> {
+        let sampler = self.taken(settings)?;
+        self.keep(sampler);
+        let last = self.samplers.len() - 1;
+        Ok((&self.history, &mut *self.samplers[last]))
+    }
+
+    /// Takes a sampler out while it works: one that panics is in an unknown state, and must not come
+    /// back.
+    fn taken(&mut self, settings: &dyn Settings) -> Result<Box<dyn Sampler>> {
+        settings.check()?;
+        let kept = self
+            .samplers
+            .iter_mut()
+            .position(|sampler| settings.adopt(&mut **sampler));
+        Ok(match kept {
+            Some(at) => self.samplers.remove(at),
+            None => settings.sampler(&self.history),
+        })
+    }
+
+    fn keep(&mut self, sampler: Box<dyn Sampler>) {
+        if self.samplers.len() == KEPT {
+            self.samplers.remove(0);
         }
-        !self.history.contains(tid) && self.history.observe(tid, f64::INFINITY, &row).is_ok()
+        self.samplers.push(sampler);
+    }
+
+    /// Drops the samplers; they are made anew when they are asked again.
+    pub(crate) fn forget_samplers(&mut self) {
+        self.samplers.clear();
+    }
+}
+
+fn pass_on(change: &Change<'_>, history: &History, samplers: &mut [Box<dyn Sampler>]) {
+    for sampler in samplers {
+        sampler.note(history, change);
+    }
+}
+
+/// Asks for each id, with the ids before it as running trials. The other samplers need not know:
+/// afterwards the history is as it was.
+fn one_by_one(
+    history: &mut History,
+    sampler: &mut dyn Sampler,
+    tids: &[i64],
+    seed: u64,
+) -> Result<Vec<Vec<f64>>> {
+    let mut batch = Batch {
+        history,
+        invented: Vec::new(),
+    };
+    sampler.begin(batch.history);
+    let mut rows = Vec::with_capacity(tids.len());
+    for (position, &tid) in tids.iter().enumerate() {
+        let row = sampler.suggest(batch.history, tid, seed);
+        if position + 1 < tids.len() && !batch.history.contains(tid) {
+            let changes = batch.history.observe(tid, f64::INFINITY, &row)?;
+            for change in changes.iter().flatten() {
+                sampler.note(batch.history, change);
+            }
+            batch.invented.push(tid);
+        }
+        rows.push(row);
+    }
+    while let Some(tid) = batch.invented.pop() {
+        if let Some(change) = batch.history.remove(tid) {
+            sampler.note(batch.history, &change);
+        }
+    }
+    Ok(rows)
+}
+
+/// A history with running trials that nobody started: they leave it, whatever happens.
+struct Batch<'a> {
+    history: &'a mut History,
+    invented: Vec<i64>,
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        for tid in self.invented.drain(..).rev() {
+            self.history.remove(tid);
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::samplers::halton;
-
-    fn shared() -> Shared {
-        Shared::new(Arc::new(
-            Space::flat(&[("uniform", &[0.0, 1.0])]).expect("valid"),
-        ))
-    }
-
-    fn ask(shared: &Shared, tids: &[i64]) -> Vec<Vec<f64>> {
-        let ask = |history: &mut History| halton::suggest(history, tids, 1);
-        shared.lock().ask(tids, ask).expect("suggests")
-    }
-
-    #[test]
-    fn a_suggested_row_is_accepted_once() {
-        let shared = shared();
-        let rows = ask(&shared, &[7, 8]);
-        let mut held = shared.lock();
-        assert!(!held.accept(9) && held.accept(8) && !held.accept(8));
-        assert!(held.history.holds(8, &rows[1]) && held.history.is_running(8));
-        held.history.observe(7, 1.0, &[0.5]).expect("fits");
-        assert!(!held.accept(7), "known by then");
-        assert_eq!(held.history.losses(), [1.0, f64::INFINITY]);
-    }
-
-    #[test]
-    fn the_latest_rows_are_kept() {
-        let shared = shared();
-        let count = 3 * i64::try_from(PENDING).expect("small") / 2;
-        for tid in 0..count {
-            ask(&shared, &[tid]);
-            // Accepted out of order, now and then.
-            assert!(tid % 10 != 5 || shared.lock().accept(tid - 3));
-        }
-        let mut held = shared.lock();
-        assert!(held.pending.len() <= PENDING && held.order.len() <= PENDING);
-        assert!(held.accept(count - 1) && held.accept(count - 2_000) && !held.accept(0));
-    }
-
-    #[test]
-    fn a_panic_leaves_the_history_usable_and_its_derived_parts_unbuilt() {
-        let shared = shared();
-        let settings = crate::samplers::tpe::Settings::default();
-        let ask = |held: &mut Suggested| {
-            crate::samplers::tpe::suggest(&mut held.history, &[5], 1, &settings).expect("suggests")
-        };
-        for tid in 0..4 {
-            let mut held = shared.lock();
-            let row = [0.2 * tid as f64];
-            held.history.observe(tid, row[0], &row).expect("fits");
-        }
-        let before = ask(&mut shared.lock());
-        std::thread::scope(|scope| {
-            let panics = scope.spawn(|| {
-                let _held = shared.lock();
-                panic!("as meant");
-            });
-            assert!(panics.join().is_err());
-        });
-        let mut held = shared.lock();
-        assert!(!held.history.has_derived());
-        assert_eq!(ask(&mut held), before);
-        assert!(!shared.0.is_poisoned());
-    }
-}
+mod tests;

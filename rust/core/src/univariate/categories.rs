@@ -1,7 +1,7 @@
 //! Posteriors of whole-number parameters: weighted counts plus the prior's pseudo-counts.
 
 use crate::numeric::forgetting::forgetting_weight;
-use crate::numeric::rng::Stream;
+use crate::numeric::rng::{Stream, wheel};
 use crate::space::distribution::Discrete;
 use crate::space::draw;
 
@@ -72,17 +72,9 @@ impl Categories {
 
     /// Draws a value.
     pub fn sample(&self, stream: &mut Stream) -> f64 {
-        let mut left = stream.unit() * self.total;
-        let c = if left < self.counted {
-            let mut chosen = self.counts.last().map_or(0, |c| c.0);
-            for &(c, w) in &self.counts {
-                if left < w {
-                    chosen = c;
-                    break;
-                }
-                left -= w;
-            }
-            chosen
+        let at = stream.unit() * self.total;
+        let c = if at < self.counted {
+            self.counts[wheel(self.counts.iter().map(|c| c.1), at)].0
         } else {
             draw::category(&self.prior, stream)
         };

@@ -19,9 +19,12 @@ use crate::numeric::sums::mixture_sums;
 use crate::numeric::tails::mass_between;
 use crate::space::distribution::Numeric;
 
+/// Draws after which a mixture is taken to have no mass within the bounds.
+const DRAWS: usize = 10_000;
+
 /// A mixture of normal kernels in kernel space, sorted by location.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Mixture {
+pub struct ParzenMixture {
     prior: Numeric,
     /// Weights; they sum to one.
     pub weights: Vec<f64>,
@@ -39,7 +42,7 @@ pub struct Mixture {
     inverses: Vec<f64>,
 }
 
-impl Mixture {
+impl ParzenMixture {
     /// Fits the estimator to observations, oldest first, given as values.
     #[must_use]
     pub fn fit(prior: &Numeric, values: &[f64], prior_weight: f64) -> Self {
@@ -96,7 +99,7 @@ impl Mixture {
     pub fn sample(&self, stream: &mut Stream) -> f64 {
         // Kernels of observations far outside the bounds may never land inside; the prior's
         // kernel does soon. The cap only guards against a mixture without any mass inside.
-        for _ in 0..10_000 {
+        for _ in 0..DRAWS {
             // Rounding may leave the last sum a little under one.
             let u = stream.unit();
             let k = self.cumulative.partition_point(|&sum| sum <= u);
@@ -212,7 +215,7 @@ mod tests {
 
     #[test]
     fn without_observations_the_prior_kernel_stands_alone() {
-        let mixture = Mixture::fit(&prior("uniform", &[-1.0, 3.0]), &[], 1.0);
+        let mixture = ParzenMixture::fit(&prior("uniform", &[-1.0, 3.0]), &[], 1.0);
         assert_eq!(mixture.mus, [1.0]);
         assert_eq!(mixture.sigmas, [4.0]);
         assert_eq!(mixture.weights, [1.0]);
@@ -220,7 +223,8 @@ mod tests {
 
     #[test]
     fn density_integrates_to_one_within_the_bounds() {
-        let mixture = Mixture::fit(&prior("uniform", &[0.0, 1.0]), &[0.1, 0.15, 0.9, 0.9], 1.0);
+        let mixture =
+            ParzenMixture::fit(&prior("uniform", &[0.0, 1.0]), &[0.1, 0.15, 0.9, 0.9], 1.0);
         let n = 200_000;
         let h = 1.0 / f64::from(n);
         let total: f64 = (0..n)
@@ -231,7 +235,8 @@ mod tests {
 
     #[test]
     fn masses_of_all_cells_sum_to_one() {
-        let mixture = Mixture::fit(&prior("quniform", &[0.0, 10.0, 0.5]), &[1.0, 1.0, 7.5], 1.0);
+        let mixture =
+            ParzenMixture::fit(&prior("quniform", &[0.0, 10.0, 0.5]), &[1.0, 1.0, 7.5], 1.0);
         let total: f64 = (0..=20)
             .map(|i| mixture.log_density(f64::from(i) * 0.5).exp())
             .sum();
@@ -240,14 +245,14 @@ mod tests {
 
     #[test]
     fn density_far_from_every_kernel_stays_finite() {
-        let mixture = Mixture::fit(&prior("normal", &[0.0, 1.0]), &[0.0; 40], 1.0);
+        let mixture = ParzenMixture::fit(&prior("normal", &[0.0, 1.0]), &[0.0; 40], 1.0);
         let far = mixture.log_density(60.0);
         assert!(far.is_finite() && far < -1_000.0, "{far}");
     }
 
     #[test]
     fn samples_stay_within_the_bounds_even_if_observations_do_not() {
-        let mixture = Mixture::fit(&prior("uniform", &[0.0, 1.0]), &[1e6; 25], 1.0);
+        let mixture = ParzenMixture::fit(&prior("uniform", &[0.0, 1.0]), &[1e6; 25], 1.0);
         let mut stream = Stream::new(7, 0);
         assert!((0..500).all(|_| (0.0..1.0).contains(&mixture.sample(&mut stream))));
     }

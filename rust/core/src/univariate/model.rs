@@ -31,12 +31,12 @@ pub(crate) struct Model {
     /// Built when first needed, then kept.
     sums: Option<Sums>,
     /// The good trials' density, and the prior weight it was fitted with.
-    below: Option<(f64, Posterior)>,
+    good: Option<(f64, Posterior)>,
     /// `ln l` of grid values asked for before, each at a place that its bits decide; emptied when
-    /// `below` changes.
-    known_below: Vec<(f64, f64)>,
+    /// `good` changes.
+    known_good: Vec<(f64, f64)>,
     /// The rest's density where there are too few for tables.
-    above: Option<(f64, Posterior)>,
+    rest: Option<(f64, Posterior)>,
 }
 
 /// With more observations than this after it, a trial is far back.
@@ -52,23 +52,18 @@ impl Model {
             prior: prior.clone(),
             ranks,
             sums: None,
-            below: None,
-            known_below: Vec::new(),
-            above: None,
+            good: None,
+            known_good: Vec::new(),
+            rest: None,
         }
     }
 
-    /// The value observed in a trial, if the parameter was active there.
-    pub(crate) fn value(&self, tid: i64) -> Option<f64> {
-        self.ranks.value(tid)
-    }
-
     /// Adds an observation.
-    pub(crate) fn insert(&mut self, tid: i64, value: f64, is_below: bool) {
+    pub(crate) fn insert(&mut self, tid: i64, value: f64, is_good: bool) {
         self.ranks.insert(tid, value);
-        if is_below {
-            self.ranks.set_below(tid, true);
-            self.below = None;
+        if is_good {
+            self.ranks.set_good(tid, true);
+            self.good = None;
         } else {
             self.drop_sums_if_far_back(tid);
             self.joined_rest(tid, value);
@@ -76,14 +71,14 @@ impl Model {
     }
 
     /// Forgets an observation.
-    pub(crate) fn remove(&mut self, tid: i64, is_below: bool) {
+    pub(crate) fn remove(&mut self, tid: i64, is_good: bool) {
         let Some(value) = self.ranks.value(tid) else {
             return;
         };
         self.ranks.remove(tid);
-        if is_below {
-            self.ranks.set_below(tid, false);
-            self.below = None;
+        if is_good {
+            self.ranks.set_good(tid, false);
+            self.good = None;
             match &mut self.sums {
                 Some(Sums::Tables(tables)) => tables.drop_snapshot(tid),
                 Some(Sums::Bins(bins)) => bins.drop_snapshot(tid),
@@ -95,23 +90,24 @@ impl Model {
         }
     }
 
-    /// A trial that appears or vanishes far back moves the rank of all younger ones. One is as
-    /// dear as building the sums anew; of several only the first, if they are built when needed.
+    /// A trial that appears or vanishes far back moves the rank of all younger ones. A single such
+    /// change costs as much as a rebuild, so the sums are dropped and rebuilt when needed; further
+    /// changes are then free.
     fn drop_sums_if_far_back(&mut self, tid: i64) {
-        let younger = self.ranks.n_above().saturating_sub(self.ranks.rank(tid));
+        let younger = self.ranks.n_rest().saturating_sub(self.ranks.rank(tid));
         if younger > FAR_BACK {
             self.sums = None;
         }
     }
 
     /// Moves an observation to the other side.
-    pub(crate) fn set_below(&mut self, tid: i64, is_below: bool) {
+    pub(crate) fn set_good(&mut self, tid: i64, is_good: bool) {
         let Some(value) = self.ranks.value(tid) else {
             return;
         };
-        self.ranks.set_below(tid, is_below);
-        self.below = None;
-        if is_below {
+        self.ranks.set_good(tid, is_good);
+        self.good = None;
+        if is_good {
             self.left_rest(tid, value);
         } else {
             self.joined_rest(tid, value);
@@ -119,7 +115,7 @@ impl Model {
     }
 
     fn joined_rest(&mut self, tid: i64, value: f64) {
-        self.above = None;
+        self.rest = None;
         match &mut self.sums {
             Some(Sums::Tables(tables)) => {
                 if tables.covers(value) && !tables.is_worn() {
@@ -134,10 +130,10 @@ impl Model {
     }
 
     fn left_rest(&mut self, tid: i64, value: f64) {
-        self.above = None;
+        self.rest = None;
         match &mut self.sums {
             Some(Sums::Tables(tables)) => {
-                if self.ranks.n_above() < MIN_OBSERVATIONS || tables.is_worn() {
+                if self.ranks.n_rest() < MIN_OBSERVATIONS || tables.is_worn() {
                     self.sums = None;
                 } else {
                     tables.remove(tid, value, &self.ranks);
@@ -150,10 +146,10 @@ impl Model {
 
     /// Derives what suggestions read, where it is not known yet.
     pub(crate) fn prepare(&mut self, prior_weight: f64) {
-        if self.below.as_ref().is_none_or(|(w, _)| *w != prior_weight) {
-            let fitted = Posterior::fit(&self.prior, &self.ranks.below(), prior_weight);
-            self.below = Some((prior_weight, fitted));
-            self.known_below.clear();
+        if self.good.as_ref().is_none_or(|(w, _)| *w != prior_weight) {
+            let fitted = Posterior::fit(&self.prior, &self.ranks.good(), prior_weight);
+            self.good = Some((prior_weight, fitted));
+            self.known_good.clear();
         }
         match &self.prior {
             Distribution::Discrete(prior) => {
@@ -161,27 +157,27 @@ impl Model {
                     self.sums = Some(Sums::Bins(Bins::build(prior, &self.ranks)));
                 }
             }
-            Distribution::Numeric(prior) if self.ranks.n_above() >= MIN_OBSERVATIONS => {
+            Distribution::Numeric(prior) if self.ranks.n_rest() >= MIN_OBSERVATIONS => {
                 if self.sums.is_none() {
                     let tables = Tables::build(prior, &self.ranks);
                     self.sums = Some(Sums::Tables(Box::new(tables)));
                 }
             }
             Distribution::Numeric(_) => {
-                if self.above.as_ref().is_none_or(|(w, _)| *w != prior_weight) {
-                    self.above = Some((prior_weight, self.fit_above(prior_weight)));
+                if self.rest.as_ref().is_none_or(|(w, _)| *w != prior_weight) {
+                    self.rest = Some((prior_weight, self.fit_rest(prior_weight)));
                 }
             }
         }
     }
 
-    fn fit_above(&self, prior_weight: f64) -> Posterior {
-        Posterior::fit(&self.prior, &self.ranks.above(), prior_weight)
+    fn fit_rest(&self, prior_weight: f64) -> Posterior {
+        Posterior::fit(&self.prior, &self.ranks.rest(), prior_weight)
     }
 
     /// The good trials' density. [`Self::prepare`] must have been called.
-    pub(crate) fn below(&self) -> &Posterior {
-        &self.below.as_ref().expect("prepared").1
+    pub(crate) fn good(&self) -> &Posterior {
+        &self.good.as_ref().expect("prepared").1
     }
 
     /// Log densities of values under the good trials and under the rest. [`Self::prepare`] must
@@ -192,8 +188,8 @@ impl Model {
         prior_weight: f64,
     ) -> (Vec<f64>, Vec<f64>) {
         if !self.repeats() {
-            let below = self.below().log_densities(values);
-            return (below, self.log_above(values, prior_weight));
+            let good = self.good().log_densities(values);
+            return (good, self.log_rest(values, prior_weight));
         }
         // Each value once.
         let mut distinct: Vec<f64> = Vec::with_capacity(values.len());
@@ -207,24 +203,24 @@ impl Model {
                 })
             })
             .collect();
-        let below = self.log_below_once(&distinct);
-        let above = self.log_above(&distinct, prior_weight);
+        let good = self.log_good_once(&distinct);
+        let rest = self.log_rest(&distinct, prior_weight);
         (
-            which.iter().map(|&at| below[at]).collect(),
-            which.iter().map(|&at| above[at]).collect(),
+            which.iter().map(|&at| good[at]).collect(),
+            which.iter().map(|&at| rest[at]).collect(),
         )
     }
 
     /// Log densities under the good trials of values that may be asked for again.
-    fn log_below_once(&mut self, values: &[f64]) -> Vec<f64> {
-        let below = &self.below.as_ref().expect("prepared").1;
-        if let Posterior::Categories(_) = below {
-            return below.log_densities(values);
+    fn log_good_once(&mut self, values: &[f64]) -> Vec<f64> {
+        let good = &self.good.as_ref().expect("prepared").1;
+        if let Posterior::Categories(_) = good {
+            return good.log_densities(values);
         }
-        if self.known_below.is_empty() {
-            self.known_below = vec![(f64::NAN, 0.0); 1 << KNOWN_BITS];
+        if self.known_good.is_empty() {
+            self.known_good = vec![(f64::NAN, 0.0); 1 << KNOWN_BITS];
         }
-        let known = &mut self.known_below;
+        let known = &mut self.known_good;
         values
             .iter()
             .map(|&v| {
@@ -232,7 +228,7 @@ impl Model {
                 let hash = v.to_bits().wrapping_mul(0x9e37_79b9_7f4a_7c15);
                 let place = &mut known[(hash >> (64 - KNOWN_BITS)) as usize];
                 if place.0 != v {
-                    *place = (v, below.log_density(v));
+                    *place = (v, good.log_density(v));
                 }
                 place.1
             })
@@ -245,34 +241,34 @@ impl Model {
     }
 
     /// Log density of values under the rest. [`Self::prepare`] must have been called.
-    pub(crate) fn log_above(&self, values: &[f64], prior_weight: f64) -> Vec<f64> {
+    pub(crate) fn log_rest(&self, values: &[f64], prior_weight: f64) -> Vec<f64> {
         match (&self.sums, &self.prior) {
             (Some(Sums::Bins(bins)), _) => {
-                bins.log_probabilities(values, self.ranks.n_above(), prior_weight)
+                bins.log_probabilities(values, self.ranks.n_rest(), prior_weight)
             }
             (Some(Sums::Tables(tables)), Distribution::Numeric(prior)) => {
-                self.log_above_from(tables, prior, values, prior_weight)
+                self.log_rest_from(tables, prior, values, prior_weight)
             }
-            _ => match &self.above {
+            _ => match &self.rest {
                 Some((w, fitted)) if *w == prior_weight => fitted.log_densities(values),
-                _ => self.fit_above(prior_weight).log_densities(values),
+                _ => self.fit_rest(prior_weight).log_densities(values),
             },
         }
     }
 
-    fn log_above_from(
+    fn log_rest_from(
         &self,
         tables: &Tables,
         prior: &Numeric,
         values: &[f64],
         prior_weight: f64,
     ) -> Vec<f64> {
-        let n = self.ranks.n_above();
+        let n = self.ranks.n_rest();
         let observed = total_weight(n);
         let total = observed + prior_weight;
         let (mu, sigma) = (prior.prior_mu, prior.prior_sigma);
         let log_norm = match prior.bounds {
-            // As in `Mixture::log_density`, off the grid a logarithmic prior is not normalised.
+            // As in `log_densities`, off the grid a logarithmic prior is not normalised.
             Some((low, high)) if !prior.log || prior.q.is_some() => {
                 let accepted =
                     tables.accepted(n) + prior_weight * kernel_mass(low, high, mu, sigma);
@@ -285,7 +281,7 @@ impl Model {
         let mut direct: Option<Posterior> = None;
         let mut fall_back = |value| {
             direct
-                .get_or_insert_with(|| self.fit_above(prior_weight))
+                .get_or_insert_with(|| self.fit_rest(prior_weight))
                 .log_density(value)
         };
         if prior.q.is_some() {

@@ -4,13 +4,13 @@ use crate::numeric::rng::Stream;
 use crate::numeric::simd::ln_all;
 use crate::space::distribution::Distribution;
 use crate::univariate::categories::Categories;
-use crate::univariate::mixture::Mixture;
+use crate::univariate::mixture::ParzenMixture;
 
 /// A fitted density of one parameter: `l(x)` over the good trials or `g(x)` over the rest.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Posterior {
     /// A mixture of kernels.
-    Mixture(Mixture),
+    Mixture(ParzenMixture),
     /// Weighted counts.
     Categories(Categories),
 }
@@ -20,7 +20,7 @@ impl Posterior {
     #[must_use]
     pub fn fit(prior: &Distribution, values: &[f64], prior_weight: f64) -> Self {
         match prior {
-            Distribution::Numeric(p) => Self::Mixture(Mixture::fit(p, values, prior_weight)),
+            Distribution::Numeric(p) => Self::Mixture(ParzenMixture::fit(p, values, prior_weight)),
             Distribution::Discrete(p) => Self::Categories(Categories::fit(p, values, prior_weight)),
         }
     }

@@ -6,9 +6,11 @@ use crate::space::Space;
 use crate::space::distribution::{Distribution, Numeric};
 use crate::space::draw;
 
+// Set by hand for a cost of 48 evaluations; `docs/quality.md` has the search with and without this.
+
 const ROUNDS: usize = 6;
 
-/// Points that are compared in a round.
+/// Points that are compared in a round: as many as a block of the Gaussian process has lanes.
 const NEIGHBOURS: usize = 8;
 
 /// Steps of the first round, in widths of the prior.
@@ -16,6 +18,12 @@ const STEP: f64 = 0.05;
 
 /// What steps are multiplied by after a round that found nothing better.
 const SHRINK: f64 = 0.6;
+
+/// Parameters that a neighbour differs in, on average, unless it differs in all.
+const FEW: f64 = 1.5;
+
+/// The smallest step on a grid, in steps of the grid: about half of such steps lead to another value.
+const GRID_STEP: f64 = 0.7;
 
 /// Moves a row uphill: in each round to the best of some neighbours, if that is better.
 ///
@@ -72,7 +80,7 @@ fn neighbour(
     let share = if stream.unit() < 0.5 {
         1.0
     } else {
-        1.5 / movable.len() as f64
+        FEW / movable.len() as f64
     };
     let mut row = row.to_vec();
     for &index in movable {
@@ -91,8 +99,7 @@ fn moved(prior: &Numeric, value: f64, step: f64, stream: &mut Stream) -> f64 {
     if let Some(q) = prior.q
         && !prior.log
     {
-        // Smaller steps would be rounded to none.
-        width = width.max(0.7 * q);
+        width = width.max(GRID_STEP * q);
     }
     let x = prior.to_kernel_space(value) + width * stream.normal();
     prior.to_value(match prior.bounds {

@@ -1,215 +1,24 @@
-//! What a user may set of the estimator.
+//! What a user may set of the estimator, and Hyperopt's preset.
 
-use std::str::FromStr;
+use crate::error::Result;
+use crate::samplers::options::{Entry, Given, Kind, Setting, Value};
 
-use crate::error::{Error, Result};
-
-/// How many of the trials count as good.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What `gamma` says how many trials count as good of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Share {
+    /// `ceil(gamma * n)`, n being the finished trials: the share that `gamma` says.
+    Finished,
     /// `ceil(gamma * sqrt(n))`, n being all trials: Hyperopt's.
-    Sqrt,
-    /// `ceil(0.4 * gamma * n)`, n being the finished trials: a tenth of them for `gamma` 0.25, as
-    /// Optuna has it.
-    Linear,
+    RootOfAll,
 }
 
-/// What an observation weighs among the good ones.
+/// How a search starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weights {
-    /// Newer ones more, beyond 25 of them: Hyperopt's linear forgetting.
-    Age,
-    /// Better ones more, by the logarithm of the rank: the weights by which CMA-ES recombines.
-    Rank,
-    /// All the same.
-    Uniform,
-    /// In proportion to the improvement over the rest (Watanabe's "EI").
-    Improvement,
-}
-
-/// How wide the kernels of the good trials are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bandwidth {
-    /// By their number alone.
-    Fixed,
-    /// By their spread as well (Scott's rule), but no less than [`Floor`] says.
-    Scott,
-    /// Each by the larger distance to its two neighbours, parameter by parameter, the prior's
-    /// location among them; no less than [`Floor`] says, and no more than the prior's. Hyperopt's
-    /// rule, for product kernels.
-    Neighbours,
-}
-
-/// Where the best candidate is the start of a local search.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LocalSearch {
-    /// Where the Gaussian process has a say: for more improvement that it expects.
-    Process,
-    /// There, and elsewhere for a larger ratio of densities.
-    Always,
-    /// Nowhere: the suggestion is the best candidate.
-    Never,
-}
-
-/// The smallest bandwidth of the good trials' kernels, where their places set it: "magic clip".
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Floor {
-    /// As a part of the prior's width, however many there are.
-    pub part: f64,
-    /// With `n` of them, at least the part `(n + 2) ^ -exponent` of it.
-    pub exponent: f64,
-}
-
-impl Floor {
-    /// The floor for `n` kernels on an axis of that width.
-    pub(crate) fn of(self, width: f64, n: usize) -> f64 {
-        width / libm::pow(n as f64 + 2.0, self.exponent).min(1.0 / self.part)
-    }
-}
-
-/// All that says how wide the kernels of the good trials are.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Widths {
-    pub(crate) bandwidth: Bandwidth,
-    pub(crate) floor: Floor,
-    pub(crate) endpoints: bool,
-}
-
-/// What becomes of running trials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pending {
-    /// To the Parzen estimators they are bad ones; the Gaussian process believes them to have the
-    /// loss that it expects.
-    Worst,
-    /// To the Parzen estimators they are bad ones; the Gaussian process is told the mean loss.
-    Mean,
-    /// To the Parzen estimators they are good ones besides those that there are; the Gaussian
-    /// process is told the best loss.
-    Best,
-    /// Neither sees them.
-    Ignore,
-}
-
-impl FromStr for Pending {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        named(
-            "pending",
-            &[
-                ("worst", Self::Worst),
-                ("mean", Self::Mean),
-                ("best", Self::Best),
-                ("ignore", Self::Ignore),
-            ],
-            name,
-        )
-    }
-}
-
-impl FromStr for Share {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        named(
-            "split",
-            &[("sqrt", Self::Sqrt), ("linear", Self::Linear)],
-            name,
-        )
-    }
-}
-
-impl FromStr for Weights {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        named(
-            "weights",
-            &[
-                ("age", Self::Age),
-                ("rank", Self::Rank),
-                ("uniform", Self::Uniform),
-                ("ei", Self::Improvement),
-            ],
-            name,
-        )
-    }
-}
-
-impl FromStr for Bandwidth {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        named(
-            "bandwidth",
-            &[
-                ("fixed", Self::Fixed),
-                ("scott", Self::Scott),
-                ("neighbours", Self::Neighbours),
-            ],
-            name,
-        )
-    }
-}
-
-impl FromStr for LocalSearch {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        named(
-            "local_search",
-            &[
-                ("process", Self::Process),
-                ("always", Self::Always),
-                ("never", Self::Never),
-            ],
-            name,
-        )
-    }
-}
-
-/// Kernels of no width at all would tell nothing apart but what is equal.
-const SMALLEST_PART: f64 = 1e-6;
-
-/// The rank of a running trial that is believed to be good.
-pub(crate) const BELIEVED: f64 = f64::NEG_INFINITY;
-
-/// How the trials are split into good ones and the rest.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Rule {
-    pub(crate) share: Share,
-    pub(crate) gamma: f64,
-    pub(crate) max_below: usize,
-    pub(crate) pending: Pending,
-}
-
-impl Rule {
-    /// Whether a trial is on either side.
-    pub(crate) fn counts(&self, is_running: bool) -> bool {
-        self.pending != Pending::Ignore || !is_running
-    }
-
-    /// What a trial is ordered by: its loss, or before all losses where it is believed to be good.
-    pub(crate) fn rank(&self, loss: f64, is_running: bool) -> f64 {
-        if is_running && self.pending == Pending::Best {
-            BELIEVED
-        } else {
-            loss
-        }
-    }
-
-    /// How many count as good, of so many trials of which so many are finished and so many believed
-    /// to be good.
-    pub(crate) fn n_below(&self, trials: usize, finished: usize, believed: usize) -> usize {
-        let known = trials - believed;
-        let count = match self.share {
-            Share::Sqrt => self.gamma * (known as f64).sqrt(),
-            Share::Linear => 0.4 * self.gamma * finished as f64,
-        };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let count = count.ceil().min(self.max_below as f64) as usize;
-        believed + count.min(known)
-    }
+pub enum Startup {
+    /// With draws from the prior.
+    Random,
+    /// With a scrambled Halton sequence.
+    Halton,
 }
 
 /// Settings of the estimator; the defaults are those of `tpe.suggest`.
@@ -217,156 +26,242 @@ impl Rule {
 pub struct Settings {
     /// Weight of the prior's kernel, relative to an observation.
     pub prior_weight: f64,
-    /// Candidates that the suggestion is chosen from.
+    /// With fewer trials than this, suggestions are what `startup` says.
+    pub n_startup_jobs: usize,
+    /// Candidates that the suggestion is chosen from (`n_EI_candidates` to users).
     pub n_candidates: usize,
-    /// So many more are drawn from the prior.
-    pub prior_candidates: usize,
     /// How many trials count as good, see [`Share`].
     pub gamma: f64,
-    /// What `gamma` is a share of (`split` to users).
-    pub share: Share,
-    /// At most so many trials count as good.
-    pub max_below: usize,
-    /// What becomes of running trials.
-    pub pending: Pending,
-    /// Product kernels over the parameters that are active together, instead of a mixture a
-    /// parameter. The settings below are for these.
+    /// Product kernels over the parameters that are active together, instead of one mixture per
+    /// parameter. `gp_share` and `avoid_duplicates` are for these.
     pub multivariate: bool,
-    /// Weights of the good trials.
-    pub weights: Weights,
-    /// Bandwidths of the good trials.
-    pub bandwidth: Bandwidth,
-    /// How small they may be.
-    pub floor: Floor,
-    /// Whether bounds are neighbours too, for [`Bandwidth::Neighbours`].
-    pub endpoints: bool,
-    /// Share of the suggestions that a Gaussian process has a say in, 0 to 1.
+    /// Share of the suggestions that a Gaussian process takes part in, 0 to 1.
     pub gp_share: f64,
-    /// Where the best candidate is moved uphill.
-    pub local_search: LocalSearch,
     /// Whether a point that was tried before is suggested only where no other is found.
     pub avoid_duplicates: bool,
+    /// How the search starts.
+    pub startup: Startup,
+    /// What `gamma` is a share of.
+    pub share: Share,
+    /// Whether `n_startup_jobs` counts running and failed trials too, as in Hyperopt, or only those
+    /// with a loss.
+    pub starts_by_all: bool,
+    /// At most this many trials count as good.
+    pub max_good: usize,
+}
+
+/// The settings of `tpe.suggest`.
+const DEFAULT: Settings = Settings {
+    prior_weight: 0.3,
+    n_startup_jobs: 8,
+    n_candidates: 16,
+    gamma: 0.1,
+    multivariate: true,
+    gp_share: 0.75,
+    avoid_duplicates: true,
+    startup: Startup::Random,
+    share: Share::Finished,
+    starts_by_all: false,
+    max_good: 25,
+};
+
+/// Those of `tpe.hyperopt_suggest`.
+const HYPEROPT: Settings = Settings {
+    prior_weight: 1.0,
+    n_startup_jobs: 20,
+    n_candidates: 24,
+    gamma: 0.25,
+    multivariate: false,
+    gp_share: 0.0,
+    avoid_duplicates: false,
+    startup: Startup::Random,
+    share: Share::RootOfAll,
+    starts_by_all: true,
+    max_good: 25,
+};
+
+/// The settings that are Hyperopt's as well, with the values of `of` as defaults.
+const fn shared(of: &Settings) -> [Setting; 4] {
+    [
+        Setting {
+            name: "prior_weight",
+            kind: Kind::Positive(of.prior_weight),
+            doc: "Weight of the prior, relative to an observation.",
+        },
+        Setting {
+            name: "n_startup_jobs",
+            kind: Kind::Count {
+                default: of.n_startup_jobs,
+                least: 0,
+            },
+            doc: if of.starts_by_all {
+                "Suggestions are random while there are fewer trials than this, in any state."
+            } else {
+                "Suggestions are what `startup` says while fewer trials than this have a loss."
+            },
+        },
+        Setting {
+            name: "n_EI_candidates",
+            kind: Kind::Count {
+                default: of.n_candidates,
+                least: 1,
+            },
+            doc: "Number of candidates that the suggestion is chosen from.",
+        },
+        Setting {
+            name: "gamma",
+            kind: Kind::Positive(of.gamma),
+            doc: match of.share {
+                Share::Finished => {
+                    "Share of the finished trials that count as good, at most 25 of them."
+                }
+                Share::RootOfAll => {
+                    "The best min(ceil(gamma * sqrt(n)), 25) of n trials count as good."
+                }
+            },
+        },
+    ]
+}
+
+/// All settings of `tpe.suggest`, with the values of `of` as defaults.
+const fn options(of: &Settings) -> [Setting; 8] {
+    let [prior_weight, n_startup_jobs, n_candidates, gamma] = shared(of);
+    [
+        prior_weight,
+        n_startup_jobs,
+        n_candidates,
+        gamma,
+        Setting {
+            name: "multivariate",
+            kind: Kind::Flag(of.multivariate),
+            doc: "Whether kernels are products over the parameters that are active together.",
+        },
+        Setting {
+            name: "gp_share",
+            kind: Kind::Number {
+                default: of.gp_share,
+                low: 0.0,
+                high: 1.0,
+            },
+            doc: "Share of the suggestions that a Gaussian process takes part in.",
+        },
+        Setting {
+            name: "avoid_duplicates",
+            kind: Kind::Flag(of.avoid_duplicates),
+            doc: "Whether a point that was tried before is suggested only where no other is found.",
+        },
+        Setting {
+            name: "startup",
+            kind: Kind::Name {
+                default: match of.startup {
+                    Startup::Random => RANDOM,
+                    Startup::Halton => HALTON,
+                },
+                names: &[RANDOM, HALTON],
+            },
+            doc: "Whether the search starts with random points or with a Halton sequence.",
+        },
+    ]
+}
+
+const RANDOM: &str = "random";
+const HALTON: &str = "halton";
+
+/// A sampler named `tpe`.
+pub(crate) const ENTRY: Entry = Entry {
+    name: "tpe",
+    options: &options(&DEFAULT),
+    make: |given| Box::new(read(given, DEFAULT)),
+};
+
+/// A sampler named `hyperopt`.
+pub(crate) const HYPEROPT_ENTRY: Entry = Entry {
+    name: "hyperopt",
+    options: &shared(&HYPEROPT),
+    make: |given| Box::new(read(given, HYPEROPT)),
+};
+
+/// What was given, and what `other` has for the rest.
+fn read(given: &Given<'_>, other: Settings) -> Settings {
+    Settings {
+        prior_weight: given.number("prior_weight", other.prior_weight),
+        n_startup_jobs: given.count("n_startup_jobs", other.n_startup_jobs),
+        n_candidates: given.count("n_EI_candidates", other.n_candidates),
+        gamma: given.number("gamma", other.gamma),
+        multivariate: given.flag("multivariate", other.multivariate),
+        gp_share: given.number("gp_share", other.gp_share),
+        avoid_duplicates: given.flag("avoid_duplicates", other.avoid_duplicates),
+        startup: if given.is("startup", HALTON) {
+            Startup::Halton
+        } else {
+            Startup::Random
+        },
+        ..other
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            prior_weight: 0.3,
-            n_candidates: 16,
-            prior_candidates: 0,
-            gamma: 0.25,
-            share: Share::Linear,
-            max_below: 25,
-            pending: Pending::Worst,
-            multivariate: true,
-            weights: Weights::Rank,
-            bandwidth: Bandwidth::Scott,
-            floor: Floor {
-                part: 0.01,
-                exponent: 1.0,
-            },
-            endpoints: false,
-            gp_share: 0.75,
-            local_search: LocalSearch::Process,
-            avoid_duplicates: true,
-        }
+        DEFAULT
     }
 }
 
 impl Settings {
-    /// Hyperopt's estimator.
+    /// Hyperopt's estimator, setting for setting.
     #[must_use]
     pub fn hyperopt() -> Self {
-        Self {
-            prior_weight: 1.0,
-            n_candidates: 24,
-            share: Share::Sqrt,
-            multivariate: false,
-            weights: Weights::Age,
-            bandwidth: Bandwidth::Fixed,
-            gp_share: 0.0,
-            local_search: LocalSearch::Never,
-            avoid_duplicates: false,
-            ..Self::default()
-        }
+        HYPEROPT
     }
 
-    pub(crate) fn widths(&self) -> Widths {
-        Widths {
-            bandwidth: self.bandwidth,
-            floor: self.floor,
-            endpoints: self.endpoints,
-        }
-    }
-
+    /// How the trials are split.
     pub(crate) fn rule(&self) -> Rule {
         Rule {
             share: self.share,
             gamma: self.gamma,
-            max_below: self.max_below,
-            pending: self.pending,
+            max_good: self.max_good,
         }
     }
 
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setting`] that names the setting, the rule and the value.
-    pub fn check(&self) -> Result<()> {
-        let positive = |name, value: f64| {
-            if value.is_finite() && value > 0.0 {
-                Ok(())
-            } else {
-                Err(Error::Setting {
-                    name,
-                    reason: format!("must be positive; got {value}"),
-                })
+    pub(crate) fn in_range(&self) -> Result<()> {
+        // With these values as defaults, all defaults must be in range.
+        let check = |option: &Setting| match option.kind {
+            Kind::Flag(_) | Kind::Name { .. } => Ok(()),
+            Kind::Positive(_) | Kind::Number { .. } | Kind::Count { .. } => {
+                option.check(&option.default())
             }
         };
-        let counts = |name, value: usize| {
-            if value > 0 {
-                Ok(())
-            } else {
-                Err(Error::Setting {
-                    name,
-                    reason: "must be at least 1; got 0".to_owned(),
-                })
-            }
+        options(self).iter().try_for_each(check)?;
+        let max_good = Setting {
+            name: "max_good",
+            kind: Kind::Count {
+                default: DEFAULT.max_good,
+                least: 1,
+            },
+            doc: "",
         };
-        positive("prior_weight", self.prior_weight)?;
-        positive("gamma", self.gamma)?;
-        positive("clip_exponent", self.floor.exponent)?;
-        if !(SMALLEST_PART..=1.0).contains(&self.floor.part) {
-            return Err(Error::Setting {
-                name: "min_bandwidth",
-                reason: format!(
-                    "must be from {SMALLEST_PART:e} to 1; got {}",
-                    self.floor.part
-                ),
-            });
-        }
-        if !(0.0..=1.0).contains(&self.gp_share) {
-            return Err(Error::Setting {
-                name: "gp_share",
-                reason: format!("must be from 0 to 1; got {}", self.gp_share),
-            });
-        }
-        counts("n_candidates", self.n_candidates)?;
-        counts("max_below", self.max_below)
+        max_good.check(&Value::Number(self.max_good as f64))
     }
 }
 
-/// What a setting's value of that name is.
-fn named<T: Copy>(setting: &'static str, values: &[(&str, T)], name: &str) -> Result<T> {
-    let found = values.iter().find(|(known, _)| *known == name);
-    found.map(|&(_, value)| value).ok_or_else(|| {
-        let known: Vec<&str> = values.iter().map(|(known, _)| *known).collect();
-        Error::Setting {
-            name: setting,
-            reason: format!("must be one of {known:?}; got {name:?}"),
-        }
-    })
+/// How the trials are split into good ones and the rest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Rule {
+    pub(crate) share: Share,
+    pub(crate) gamma: f64,
+    pub(crate) max_good: usize,
+}
+
+impl Rule {
+    /// How many of `trials` count as good, where `finished` of them have a loss.
+    pub(crate) fn n_good(&self, trials: usize, finished: usize) -> usize {
+        let count = match self.share {
+            Share::Finished => self.gamma * finished as f64,
+            Share::RootOfAll => self.gamma * (trials as f64).sqrt(),
+        };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let count = count.ceil().min(self.max_good as f64) as usize;
+        count.min(trials)
+    }
 }
 
 #[cfg(test)]
@@ -374,44 +269,59 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_floor_falls_with_the_number_down_to_a_part() {
-        let floor = |part, exponent, n| Floor { part, exponent }.of(4.0, n);
-        assert_eq!(floor(0.01, 1.0, 8), 4.0 / 10.0);
-        assert_eq!(floor(0.01, 1.0, 98), 4.0 / 100.0);
-        assert_eq!(floor(0.01, 1.0, 5_000), 4.0 / 100.0);
-        assert_eq!(floor(0.03, 2.0, 3), 4.0 / 25.0);
-        assert!((floor(0.03, 2.0, 30) - 4.0 * 0.03).abs() < 1e-15);
-        assert!((floor(0.01, 0.5, 14) - 4.0 / 4.0).abs() < 1e-15);
-    }
-
-    #[test]
-    fn trials_believed_to_be_good_are_good_ones_besides() {
-        let rule = |share| Rule {
-            share,
-            ..Settings::default().rule()
-        };
-        for share in [Share::Linear, Share::Sqrt] {
-            let others = rule(share).n_below(50, 50, 0);
-            assert_eq!(rule(share).n_below(66, 50, 16), others + 16);
-        }
-        assert_eq!(rule(Share::Linear).n_below(3, 0, 3), 3);
-    }
-
-    #[test]
-    fn floors_out_of_range_are_refused() {
-        for (part, exponent) in [
-            (0.0, 1.0),
-            (1.5, 1.0),
-            (f64::NAN, 1.0),
-            (0.1, 0.0),
-            (0.1, f64::INFINITY),
+    fn gamma_is_the_share_that_it_says() {
+        let rule = Settings::default().rule();
+        for (finished, good) in [
+            (0, 0),
+            (1, 1),
+            (10, 1),
+            (11, 2),
+            (200, 20),
+            (251, 25),
+            (9_999, 25),
         ] {
-            let floor = Floor { part, exponent };
-            let settings = Settings {
-                floor,
-                ..Settings::default()
-            };
-            assert!(settings.check().is_err(), "{part} {exponent}");
+            assert_eq!(rule.n_good(finished + 3, finished), good, "{finished}");
         }
+        let half = Rule { gamma: 0.5, ..rule };
+        assert_eq!(half.n_good(40, 30), 15);
+        let all = Rule { gamma: 2.0, ..rule };
+        assert_eq!(all.n_good(7, 7), 7);
+    }
+
+    #[test]
+    fn hyperopts_rule_is_its_formula() {
+        let rule = Settings::hyperopt().rule();
+        for (trials, good) in [(1, 1), (16, 1), (17, 2), (400, 5), (1_000_000, 25)] {
+            assert_eq!(rule.n_good(trials, 0), good, "{trials}");
+        }
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused() {
+        let default = Settings::default();
+        let refused = |settings: Settings| settings.in_range().is_err();
+        assert!(!refused(default) && !refused(Settings::hyperopt()));
+        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(refused(Settings {
+                gamma: bad,
+                ..default
+            }));
+            assert!(refused(Settings {
+                prior_weight: bad,
+                ..default
+            }));
+        }
+        assert!(refused(Settings {
+            gp_share: 1.1,
+            ..default
+        }));
+        assert!(refused(Settings {
+            n_candidates: 0,
+            ..default
+        }));
+        assert!(refused(Settings {
+            max_good: 0,
+            ..default
+        }));
     }
 }

@@ -2,200 +2,186 @@
 
 use std::collections::BTreeSet;
 
-use crate::kernels::groups::{Good, Group, groups};
 use crate::numeric::ordered::Key;
-use crate::samplers::tpe::settings::{BELIEVED, Rule};
-use crate::space::Space;
-use crate::univariate::model::Model;
+use crate::samplers::tpe::settings::Rule;
 
-/// Both sides, ordered by loss, and one model a parameter.
+/// Both sides, ordered by loss; of equal losses the older trial comes first.
+///
+/// A trial that comes or goes may leave a side too large or too small: then
+/// [`Self::rebalance`] moves one trial at a time, so that others can follow.
 #[derive(Debug, Clone)]
 pub(crate) struct Split {
-    /// The setting it was made for.
-    pub(crate) rule: Rule,
+    rule: Rule,
     /// How many trials have a finite loss.
     finished: usize,
-    /// How many are believed to be good.
-    believed: usize,
-    below: Vec<Key>,
-    above: BTreeSet<Key>,
-    models: Vec<Model>,
-    /// Made when the multivariate estimator is first asked for.
-    groups: Option<Vec<Group>>,
+    good: Vec<Key>,
+    rest: BTreeSet<Key>,
+}
+
+/// A trial that changed sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Move {
+    pub(crate) tid: i64,
+    pub(crate) is_good: bool,
 }
 
 impl Split {
-    pub(crate) fn new(space: &Space, rule: Rule) -> Self {
-        let models = space
-            .parameters()
-            .iter()
-            .map(|p| Model::new(&p.distribution))
-            .collect();
+    pub(crate) fn new(rule: Rule) -> Self {
         Self {
             rule,
             finished: 0,
-            believed: 0,
-            below: Vec::new(),
-            above: BTreeSet::new(),
-            models,
-            groups: None,
+            good: Vec::new(),
+            rest: BTreeSet::new(),
         }
+    }
+
+    /// The good trials, best first.
+    pub(crate) fn good(&self) -> &[Key] {
+        &self.good
+    }
+
+    /// Whether a trial is a good one. There are few.
+    pub(crate) fn is_good(&self, tid: i64) -> bool {
+        self.good.iter().any(|key| key.tid == tid)
     }
 
     /// Ids of the trials with a finite loss, lowest loss first.
     pub(crate) fn by_loss(&self) -> impl Iterator<Item = i64> {
-        let ordered = self.below.iter().chain(&self.above);
+        let ordered = self.good.iter().chain(&self.rest);
         ordered
             .filter(|key| key.value().is_finite())
             .map(|key| key.tid)
     }
 
-    pub(crate) fn models_mut(&mut self) -> &mut [Model] {
-        &mut self.models
-    }
-
-    /// The models, and the groups with the trials they stand for: made if they are not there.
-    pub(crate) fn groups(&mut self, space: &Space) -> (&mut [Group], &[Model], Good<'_>) {
-        let groups = self.groups.get_or_insert_with(|| {
-            let mut tids: Vec<i64> = self.above.iter().map(|key| key.tid).collect();
-            tids.sort_unstable();
-            let mut groups = groups(space);
-            for group in &mut groups {
-                for &tid in &tids {
-                    group.change_above(tid, true, &self.models);
-                }
-            }
-            groups
-        });
-        let good = Good {
-            keys: &self.below,
-            rest: self.above.first().map(|key| key.value()),
-        };
-        (groups, &self.models, good)
-    }
-
-    /// Tells the groups that a trial joined or left a side.
-    fn tell_groups(&mut self, tid: i64, is_below: bool, joins: bool) {
-        for group in self.groups.iter_mut().flatten() {
-            if is_below {
-                group.below_changed();
-            } else {
-                group.change_above(tid, joins, &self.models);
-            }
-        }
-    }
-
-    /// How many should be below when so many trials more are there.
+    /// How many should be good when `more` trials are there.
     fn target(&self, more: usize) -> usize {
-        self.rule
-            .n_below(self.len() + more, self.finished, self.believed)
+        let trials = self.good.len() + self.rest.len() + more;
+        self.rule.n_good(trials, self.finished)
     }
 
-    fn len(&self) -> usize {
-        self.below.len() + self.above.len()
-    }
-
-    fn count_in(&mut self, loss: f64) {
+    /// Adds a trial; returns whether it is a good one.
+    pub(crate) fn add(&mut self, tid: i64, loss: f64) -> bool {
         self.finished += usize::from(loss.is_finite());
-        self.believed += usize::from(loss == BELIEVED);
+        self.put(Key::new(loss, tid))
     }
 
-    fn count_out(&mut self, loss: f64) {
+    /// Forgets a trial; returns whether it was a good one.
+    pub(crate) fn remove(&mut self, tid: i64, loss: f64) -> bool {
         self.finished -= usize::from(loss.is_finite());
-        self.believed -= usize::from(loss == BELIEVED);
+        self.take(Key::new(loss, tid))
     }
 
-    /// Adds a trial; `row` has NaN where a parameter was inactive.
-    ///
-    /// Losses are what [`Rule::rank`] says.
-    pub(crate) fn insert(&mut self, tid: i64, loss: f64, row: &[f64]) {
-        self.count_in(loss);
-        let is_below = self.put(Key::new(loss, tid));
-        for (model, &value) in self.models.iter_mut().zip(row) {
-            if !value.is_nan() {
-                model.insert(tid, value, is_below);
-            }
-        }
-        self.tell_groups(tid, is_below, true);
-        self.balance();
-    }
-
-    /// Forgets a trial.
-    pub(crate) fn remove(&mut self, tid: i64, loss: f64) {
-        self.count_out(loss);
-        let is_below = self.take(Key::new(loss, tid));
-        for model in &mut self.models {
-            model.remove(tid, is_below);
-        }
-        self.tell_groups(tid, is_below, false);
-        self.balance();
-    }
-
-    /// A trial's loss has changed.
-    pub(crate) fn change_loss(&mut self, tid: i64, old: f64, new: f64) {
-        self.count_out(old);
-        self.count_in(new);
-        let was_below = self.take(Key::new(old, tid));
+    /// Changes a loss; returns whether the trial was a good one, and whether it is.
+    pub(crate) fn change(&mut self, tid: i64, before: f64, after: f64) -> (bool, bool) {
+        self.finished += usize::from(after.is_finite());
+        self.finished -= usize::from(before.is_finite());
+        let was_good = self.take(Key::new(before, tid));
         // Its own place is free now: compare as if it came in anew, but move it only once.
-        let is_below = self.put(Key::new(new, tid));
-        if is_below != was_below {
-            self.move_trial(tid, is_below);
-        } else if is_below {
-            // Its rank may have changed.
-            for group in self.groups.iter_mut().flatten() {
-                group.below_changed();
-            }
-        }
-        self.balance();
+        (was_good, self.put(Key::new(after, tid)))
     }
 
-    /// Puts a key in; returns whether it is among the good ones.
     fn put(&mut self, key: Key) -> bool {
-        let is_below = if self.below.len() < self.target(1) {
-            self.above.first().is_none_or(|best| key < *best)
+        let is_good = if self.good.len() < self.target(1) {
+            self.rest.first().is_none_or(|best| key < *best)
         } else {
-            self.below.last().is_some_and(|worst| key < *worst)
+            self.good.last().is_some_and(|worst| key < *worst)
         };
-        if is_below {
-            let at = self.below.partition_point(|k| *k < key);
-            self.below.insert(at, key);
+        if is_good {
+            let at = self.good.partition_point(|k| *k < key);
+            self.good.insert(at, key);
         } else {
-            self.above.insert(key);
+            self.rest.insert(key);
         }
-        is_below
+        is_good
     }
 
-    /// Takes a key out; returns whether it was among the good ones.
     fn take(&mut self, key: Key) -> bool {
-        if let Ok(at) = self.below.binary_search(&key) {
-            self.below.remove(at);
+        if let Ok(at) = self.good.binary_search(&key) {
+            self.good.remove(at);
             return true;
         }
-        self.above.remove(&key);
+        self.rest.remove(&key);
         false
     }
 
-    fn move_trial(&mut self, tid: i64, is_below: bool) {
-        for model in &mut self.models {
-            model.set_below(tid, is_below);
-        }
-        self.tell_groups(tid, !is_below, false);
-        self.tell_groups(tid, is_below, true);
-    }
-
-    fn balance(&mut self) {
+    /// Moves a trial to the other side, if the good ones are too many or too few.
+    pub(crate) fn rebalance(&mut self) -> Option<Move> {
         let target = self.target(0);
-        while self.below.len() > target
-            && let Some(worst) = self.below.pop()
-        {
-            self.above.insert(worst);
-            self.move_trial(worst.tid, false);
+        if self.good.len() > target {
+            let worst = self.good.pop()?;
+            self.rest.insert(worst);
+            let tid = worst.tid;
+            return Some(Move {
+                tid,
+                is_good: false,
+            });
         }
-        while self.below.len() < target
-            && let Some(best) = self.above.pop_first()
-        {
-            self.below.push(best);
-            self.move_trial(best.tid, true);
+        if self.good.len() < target {
+            let best = self.rest.pop_first()?;
+            self.good.push(best);
+            return Some(Move {
+                tid: best.tid,
+                is_good: true,
+            });
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::numeric::rng::Stream;
+    use crate::samplers::tpe::settings::Settings;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn it_holds_what_sorting_gives() {
+        for (settings, gamma) in [(Settings::default(), 0.2), (Settings::hyperopt(), 1.0)] {
+            let rule = Rule {
+                gamma,
+                ..settings.rule()
+            };
+            let mut stream = Stream::new(8, 8);
+            let mut split = Split::new(rule);
+            let mut losses: BTreeMap<i64, f64> = BTreeMap::new();
+            let mut sides: BTreeMap<i64, bool> = BTreeMap::new();
+            for _ in 0..3_000 {
+                let tid = stream.below(60).cast_signed();
+                // Few values, so that losses are equal; some are none.
+                let loss = match stream.below(12) {
+                    0 => f64::INFINITY,
+                    some => some as f64,
+                };
+                match (losses.get(&tid).copied(), stream.below(3)) {
+                    (Some(before), 0) => {
+                        assert_eq!(split.remove(tid, before), sides[&tid]);
+                        losses.remove(&tid);
+                        sides.remove(&tid);
+                    }
+                    (Some(before), _) => {
+                        let (was, is) = split.change(tid, before, loss);
+                        assert_eq!(sides.insert(tid, is), Some(was));
+                        losses.insert(tid, loss);
+                    }
+                    (None, _) => {
+                        sides.insert(tid, split.add(tid, loss));
+                        losses.insert(tid, loss);
+                    }
+                }
+                while let Some(Move { tid, is_good }) = split.rebalance() {
+                    assert_eq!(sides.insert(tid, is_good), Some(!is_good));
+                }
+                let mut order: Vec<(f64, i64)> = losses.iter().map(|(&t, &l)| (l, t)).collect();
+                order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+                let finished = order.iter().filter(|o| o.0.is_finite()).count();
+                let n = rule.n_good(order.len(), finished);
+                let want: Vec<i64> = order.iter().map(|o| o.1).collect();
+                let got: Vec<i64> = split.good().iter().map(|key| key.tid).collect();
+                assert_eq!(got, want[..n]);
+                assert!(split.by_loss().eq(want[..finished].iter().copied()));
+                assert!(sides.iter().all(|(&tid, &is)| is == split.is_good(tid)));
+            }
         }
     }
 }

@@ -53,7 +53,7 @@ impl Bins {
             snapshots: Vec::new(),
         };
         let mut older = i64::MIN;
-        for (rank, (tid, value)) in ranks.above_from(0).enumerate() {
+        for (rank, (tid, value)) in ranks.rest_from(0).enumerate() {
             if rank < bins.aged {
                 bins.take_snapshots(older, tid, ranks);
                 older = tid;
@@ -140,7 +140,7 @@ impl Bins {
             return;
         }
         let younger = ranks
-            .above_from(rank)
+            .rest_from(rank)
             .filter(|&(t, _)| t != tid)
             .take(self.aged - rank);
         let mut counts = self.counts();
@@ -152,7 +152,7 @@ impl Bins {
             }
         }
         if let Some(counts) = counts
-            && ranks.is_below(tid)
+            && ranks.is_good(tid)
         {
             let at = self.snapshots.partition_point(|s| s.0 < tid);
             self.snapshots.insert(at, (tid, counts));
@@ -169,7 +169,7 @@ impl Bins {
 
     /// As in `Tables`: for the good trials between the youngest aged observation and the next.
     fn take_snapshots(&mut self, older: i64, tid: i64, ranks: &Ranks) {
-        for &good in ranks.below_between(older, tid) {
+        for &good in ranks.good_between(older, tid) {
             if let Some(counts) = self.counts() {
                 self.snapshots.push((good, counts));
             }

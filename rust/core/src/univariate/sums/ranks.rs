@@ -1,8 +1,8 @@
 //! The trials in which a parameter was active, oldest first, and which of them are good.
 //!
-//! The rank of an observation among the rest (`above`) decides its weight. It is its position in
+//! The rank of an observation among the rest decides its weight. It is its position in
 //! trial order less the good trials before it, which are never more than
-//! `Settings::max_below`, so nothing needs renumbering when trials change sides.
+//! `MAX_GOOD` of the split, so nothing needs renumbering when trials change sides.
 
 use crate::history::ids::Ids;
 use crate::numeric::forgetting::LINEAR_FORGETTING;
@@ -13,7 +13,7 @@ pub(crate) struct Ranks {
     tids: Ids,
     values: Vec<f64>,
     /// Trials on the good side, ascending.
-    below: Vec<i64>,
+    good: Vec<i64>,
 }
 
 impl Ranks {
@@ -39,35 +39,35 @@ impl Ranks {
     }
 
     /// Moves an observation to the good side, or back.
-    pub(crate) fn set_below(&mut self, tid: i64, is_below: bool) {
-        match (self.below.binary_search(&tid), is_below) {
-            (Err(at), true) => self.below.insert(at, tid),
+    pub(crate) fn set_good(&mut self, tid: i64, is_good: bool) {
+        match (self.good.binary_search(&tid), is_good) {
+            (Err(at), true) => self.good.insert(at, tid),
             (Ok(at), false) => {
-                self.below.remove(at);
+                self.good.remove(at);
             }
             _ => {}
         }
     }
 
     /// Whether a trial is on the good side.
-    pub(crate) fn is_below(&self, tid: i64) -> bool {
-        self.below.binary_search(&tid).is_ok()
+    pub(crate) fn is_good(&self, tid: i64) -> bool {
+        self.good.binary_search(&tid).is_ok()
     }
 
     /// Number of observations on the rest's side.
-    pub(crate) fn n_above(&self) -> usize {
-        self.tids.len() - self.below.len()
+    pub(crate) fn n_rest(&self) -> usize {
+        self.tids.len() - self.good.len()
     }
 
     /// Rank of a trial among the rest, as if it were one of them; 0 is the oldest.
     pub(crate) fn rank(&self, tid: i64) -> usize {
         let position = self.tids.find(tid).unwrap_or_else(|at| at);
-        position - self.below.partition_point(|&t| t < tid)
+        position - self.good.partition_point(|&t| t < tid)
     }
 
     /// Number of the rest that are old enough for their weight to depend on age.
     pub(crate) fn n_aged(&self) -> usize {
-        self.n_above().saturating_sub(LINEAR_FORGETTING)
+        self.n_rest().saturating_sub(LINEAR_FORGETTING)
     }
 
     /// The trial of that rank among the rest.
@@ -85,7 +85,7 @@ impl Ranks {
         let mut skipped = 0;
         loop {
             let tid = self.tids.at(rank + skipped);
-            let good = self.below.partition_point(|&t| t <= tid);
+            let good = self.good.partition_point(|&t| t <= tid);
             if good == skipped {
                 return rank + skipped;
             }
@@ -94,32 +94,32 @@ impl Ranks {
     }
 
     /// Good trials between two others, exclusive, ascending.
-    pub(crate) fn below_between(&self, older: i64, younger: i64) -> &[i64] {
-        let first = self.below.partition_point(|&t| t <= older);
-        let last = self.below.partition_point(|&t| t < younger);
-        &self.below[first..last.max(first)]
+    pub(crate) fn good_between(&self, older: i64, younger: i64) -> &[i64] {
+        let first = self.good.partition_point(|&t| t <= older);
+        let last = self.good.partition_point(|&t| t < younger);
+        &self.good[first..last.max(first)]
     }
 
     /// Values of the good trials, oldest first. There are few, so this looks at no other.
-    pub(crate) fn below(&self) -> Vec<f64> {
-        self.below.iter().filter_map(|&t| self.value(t)).collect()
+    pub(crate) fn good(&self) -> Vec<f64> {
+        self.good.iter().filter_map(|&t| self.value(t)).collect()
     }
 
     /// Values of the rest, oldest first.
-    pub(crate) fn above(&self) -> Vec<f64> {
-        self.above_from(0).map(|(_, value)| value).collect()
+    pub(crate) fn rest(&self) -> Vec<f64> {
+        self.rest_from(0).map(|(_, value)| value).collect()
     }
 
     /// Trials of the rest, oldest first, from `rank` on, with their values.
-    pub(crate) fn above_from(&self, rank: usize) -> impl Iterator<Item = (i64, f64)> + '_ {
-        let start = if rank < self.n_above() {
+    pub(crate) fn rest_from(&self, rank: usize) -> impl Iterator<Item = (i64, f64)> + '_ {
+        let start = if rank < self.n_rest() {
             self.place_of(rank)
         } else {
             self.tids.len()
         };
         (start..self.tids.len())
             .map(|at| (self.tids.at(at), self.values[at]))
-            .filter(|(tid, _)| self.below.binary_search(tid).is_err())
+            .filter(|(tid, _)| self.good.binary_search(tid).is_err())
     }
 }
 
@@ -133,19 +133,19 @@ mod tests {
         for tid in [3, 5, 8, 9, 12] {
             ranks.insert(tid, tid as f64);
         }
-        ranks.set_below(5, true);
-        ranks.set_below(9, true);
-        assert_eq!(ranks.n_above(), 3);
+        ranks.set_good(5, true);
+        ranks.set_good(9, true);
+        assert_eq!(ranks.n_rest(), 3);
         assert_eq!([3, 8, 12].map(|t| ranks.rank(t)), [0, 1, 2]);
         assert_eq!(ranks.rank(5), 1, "as if it were one of the rest");
         assert_eq!([0, 1, 2].map(|r| ranks.at_rank(r)), [3, 8, 12]);
-        assert_eq!(ranks.below(), [5.0, 9.0]);
-        assert_eq!(ranks.above(), [3.0, 8.0, 12.0]);
+        assert_eq!(ranks.good(), [5.0, 9.0]);
+        assert_eq!(ranks.rest(), [3.0, 8.0, 12.0]);
         assert_eq!(
-            ranks.above_from(1).map(|(t, _)| t).collect::<Vec<_>>(),
+            ranks.rest_from(1).map(|(t, _)| t).collect::<Vec<_>>(),
             [8, 12]
         );
-        ranks.set_below(5, false);
+        ranks.set_good(5, false);
         ranks.remove(3);
         assert_eq!(ranks.at_rank(0), 5);
         assert_eq!(ranks.value(3), None);

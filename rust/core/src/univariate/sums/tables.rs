@@ -55,7 +55,7 @@ impl Tables {
         let key = |(tid, value)| Key::new(prior.to_kernel_space(value), tid);
         let floor = prior.prior_sigma * FLOOR;
         let locations = Locations::new(
-            ranks.above_from(0).map(key).collect(),
+            ranks.rest_from(0).map(key).collect(),
             prior.prior_mu,
             floor,
             prior.prior_sigma,
@@ -231,7 +231,7 @@ impl Tables {
             return;
         }
         let younger: Vec<Key> = ranks
-            .above_from(rank)
+            .rest_from(rank)
             .filter(|&(t, _)| t != tid)
             .take(self.aged - rank)
             .map(|(t, v)| Key::new(self.prior.to_kernel_space(v), t))
@@ -244,7 +244,7 @@ impl Tables {
         }
         add_scaled(&mut self.ranked, sign, &sum);
         self.subtractions += usize::from(sign < 0.0);
-        if ranks.is_below(tid) {
+        if ranks.is_good(tid) {
             // It may well come back: a batch makes room among the good ones for as long as it
             // lasts. Then the snapshot spares the walk over all younger observations.
             for (older, count) in sum.iter_mut().zip(&self.count) {
@@ -289,7 +289,7 @@ impl Tables {
     fn refresh_fresh(&mut self, ranks: &Ranks) {
         self.turns = 0;
         self.fresh.fill(0.0);
-        for (tid, value) in ranks.above_from(self.aged) {
+        for (tid, value) in ranks.rest_from(self.aged) {
             let key = Key::new(self.prior.to_kernel_space(value), tid);
             let sigma = self.locations.sigma(key);
             self.grid
@@ -320,7 +320,7 @@ impl Tables {
     /// Copies `count` for the good trials between the youngest aged observation, `older`, and
     /// `tid`, which is about to come of age.
     fn take_snapshots(&mut self, older: i64, tid: i64, ranks: &Ranks) {
-        for &good in ranks.below_between(older, tid) {
+        for &good in ranks.good_between(older, tid) {
             self.snapshots.push((good, self.count.clone()));
         }
     }

@@ -1,7 +1,7 @@
 //! The Matérn covariance of smoothness 5/2 (Rasmussen and Williams, equation 4.17) over
 //! [`Coordinates`], for blocks of places at once.
 
-use crate::gp::coordinates::Coordinates;
+use crate::gaussian::coordinates::Coordinates;
 use crate::numeric::simd::{LANES, Lanes, exp_negative};
 
 /// The radius of two places that share nothing: large, but not so large that its square is none.
@@ -62,7 +62,7 @@ pub(crate) fn covariances(radii: &Lanes, decays: &Lanes, inverse: f64) -> Lanes 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::gp::coordinates::tests::mixed;
+    use crate::gaussian::coordinates::tests::mixed;
     use crate::numeric::twins::{assert_bits, awkward, exp_twin};
 
     #[test]

@@ -1,9 +1,9 @@
 //! How far all pairs of places are from one another, what covariance that means for a length scale,
 //! and which scale is the likeliest.
 
-use crate::gp::cholesky::{Cholesky, start};
-use crate::gp::coordinates::Coordinates;
-use crate::gp::matern::{FAR, covariances, decays, radii};
+use crate::gaussian::cholesky::{Cholesky, start};
+use crate::gaussian::coordinates::Coordinates;
+use crate::gaussian::matern::{FAR, covariances, decays, radii};
 use crate::numeric::simd::{LANES, Lanes, vectorized};
 
 /// The longest length scale, times the square root of the number of parameters: in widths of the
@@ -145,9 +145,9 @@ impl Radii {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gp::cholesky::tests::{factor_twin, solve_twin};
-    use crate::gp::coordinates::tests::mixed;
-    use crate::gp::matern::tests::{covariance_twin, decay_twin, radius_twin};
+    use crate::gaussian::cholesky::tests::{factor_twin, solve_twin};
+    use crate::gaussian::coordinates::tests::mixed;
+    use crate::gaussian::matern::tests::{covariance_twin, decay_twin, radius_twin};
     use crate::numeric::twins::{assert_bits, awkward};
     use crate::space::Space;
 
@@ -197,6 +197,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one comparison, its twin written out"
+    )]
     fn covariances_and_likeliest_scales_are_their_twins() {
         let space = mixed();
         let coordinates = Coordinates::new(&space);

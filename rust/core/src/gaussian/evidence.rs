@@ -1,9 +1,8 @@
-//! Which trials a Gaussian process is fitted to, and what it is told of their losses.
+//! Which trials a Gaussian process is fitted to, and how their losses are scaled.
 
-use crate::gp::coordinates::Coordinates;
-use crate::gp::regression::{Process, Results};
+use crate::gaussian::coordinates::Coordinates;
+use crate::gaussian::regression::{GaussianProcess, Results};
 use crate::history::History;
-use crate::samplers::tpe::settings::{Pending, Rule};
 
 /// So many of the best trials, and of the newest besides: enough to see the shape around the best
 /// and what is being learnt, at a cost that does not grow with the history.
@@ -27,14 +26,13 @@ pub(crate) struct Evidence {
     /// Standardised.
     losses: Vec<f64>,
     running: Vec<Vec<f64>>,
-    /// The loss that running trials are told to have; nothing says the one that is expected.
-    told: Option<f64>,
 }
 
 impl Evidence {
-    /// Gathers what there is; nothing where losses do not tell trials apart.
-    pub(crate) fn new(history: &mut History, rule: Rule) -> Option<Self> {
-        let mut chosen: Vec<i64> = history.split(rule).by_loss().take(BEST).collect();
+    /// Gathers what there is, given the finished trials by loss, best first; nothing where losses do
+    /// not tell trials apart.
+    pub(crate) fn new(history: &History, by_loss: impl Iterator<Item = i64>) -> Option<Self> {
+        let mut chosen: Vec<i64> = by_loss.take(BEST).collect();
         let best = chosen.clone();
         let mut failed = Vec::new();
         let mut newest = 0;
@@ -59,27 +57,20 @@ impl Evidence {
         known.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let sorted: Vec<f64> = known.iter().map(|k| k.0).collect();
         let mut losses = standardised(&sorted)?;
-        let told = match rule.pending {
-            Pending::Mean => Some(0.0),
-            Pending::Best => Some(losses[0]),
-            Pending::Worst | Pending::Ignore => None,
-        };
         losses.resize(losses.len() + failed.len(), losses[losses.len() - 1]);
         let rows_of = |tids: &mut dyn Iterator<Item = i64>| -> Vec<Vec<f64>> {
             tids.filter_map(|tid| history.row_of(tid)).collect()
         };
-        let count = if rule.counts(true) { RUNNING } else { 0 };
-        let mut running = history.running().rev().take(count);
+        let mut running = history.running().rev().take(RUNNING);
         Some(Self {
             rows: rows_of(&mut known.iter().map(|k| k.1).chain(failed)),
             losses,
             running: rows_of(&mut running),
-            told,
         })
     }
 
-    /// The process that has seen it.
-    pub(crate) fn process<'a>(self, coordinates: &'a Coordinates<'a>) -> Process<'a> {
+    /// The Gaussian process that has seen it.
+    pub(crate) fn process<'a>(self, coordinates: &'a Coordinates<'a>) -> GaussianProcess<'a> {
         let places =
             |rows: Vec<Vec<f64>>| rows.into_iter().map(|row| coordinates.place(row)).collect();
         let results = Results {
@@ -87,7 +78,7 @@ impl Evidence {
             losses: self.losses,
         };
         let running = places(self.running);
-        Process::fit(coordinates, results, running, self.told)
+        GaussianProcess::fit(coordinates, results, running)
     }
 }
 
@@ -112,7 +103,6 @@ fn standardised(losses: &[f64]) -> Option<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samplers::tpe::settings::Settings;
     use crate::space::Space;
     use std::sync::Arc;
 
@@ -125,8 +115,21 @@ mod tests {
         history
     }
 
+    fn by_loss(history: &History) -> Vec<i64> {
+        let mut finished: Vec<(f64, i64)> = history
+            .losses()
+            .iter()
+            .copied()
+            .zip(history.tids().iter().copied())
+            .filter(|(loss, _)| loss.is_finite())
+            .collect();
+        finished.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        finished.into_iter().map(|(_, tid)| tid).collect()
+    }
+
     fn evidence(losses: &[f64]) -> Option<Evidence> {
-        Evidence::new(&mut history(losses), Settings::default().rule())
+        let history = history(losses);
+        Evidence::new(&history, by_loss(&history).into_iter())
     }
 
     fn tids(rows: &[Vec<f64>]) -> Vec<f64> {
@@ -143,38 +146,6 @@ mod tests {
             "a failed trial is as bad as the worst"
         );
         assert!(got.losses[..3].iter().sum::<f64>().abs() < 1e-12);
-    }
-
-    #[test]
-    fn running_trials_may_be_left_out() {
-        let settings = Settings {
-            pending: Pending::Ignore,
-            ..Settings::default()
-        };
-        let got = Evidence::new(&mut history(&[3.0, f64::INFINITY, 1.0]), settings.rule());
-        let got = got.expect("losses differ");
-        assert_eq!(tids(&got.rows), [2.0, 0.0]);
-        assert!(got.running.is_empty());
-    }
-
-    #[test]
-    fn running_trials_are_told_what_is_set() {
-        for (pending, told) in [
-            (Pending::Worst, None),
-            (Pending::Mean, Some(0.0)),
-            (Pending::Best, Some(-1.5_f64.sqrt())),
-        ] {
-            let settings = Settings {
-                pending,
-                ..Settings::default()
-            };
-            let mut history = history(&[2.0, f64::INFINITY, 1.0, 3.0]);
-            let got = Evidence::new(&mut history, settings.rule()).expect("losses differ");
-            assert_eq!(tids(&got.rows), [2.0, 0.0, 3.0], "{pending:?}");
-            assert_eq!(tids(&got.running), [1.0]);
-            let near = |told: f64| (got.told.expect("a loss") - told).abs() < 1e-12;
-            assert!(told.map_or(got.told.is_none(), near), "{pending:?}");
-        }
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! A Gaussian process over points of a search, and the improvement it expects.
 //!
 //! Rasmussen and Williams, *Gaussian Processes for Machine Learning* (2006): regression with noise
-//! (algorithm 2.1), with the covariance of [`matern`](crate::gp::matern) and the likeliest of a few
+//! (algorithm 2.1), with the covariance of [`matern`](crate::gaussian::matern) and the likeliest of a few
 //! length scales.
 
-use crate::gp::cholesky::Cholesky;
-use crate::gp::coordinates::Coordinates;
-use crate::gp::matern::{covariances, decays, radii};
-use crate::gp::scales::Radii;
+use crate::gaussian::cholesky::Cholesky;
+use crate::gaussian::coordinates::Coordinates;
+use crate::gaussian::matern::{covariances, decays, radii};
+use crate::gaussian::scales::Radii;
 use crate::numeric::normal::normal_cdf;
 use crate::numeric::simd::{LANES, Lanes, vectorized};
 
@@ -24,7 +24,7 @@ pub(crate) struct Results {
 
 /// A Gaussian process that has seen results.
 #[derive(Debug)]
-pub(crate) struct Process<'a> {
+pub(crate) struct GaussianProcess<'a> {
     coordinates: &'a Coordinates<'a>,
     /// One over the length scale.
     inverse: f64,
@@ -38,16 +38,15 @@ pub(crate) struct Process<'a> {
     near: Vec<Lanes>,
 }
 
-impl<'a> Process<'a> {
-    /// Fits the process to results, best first, and to `running` points: each is believed to have
-    /// the result that is expected of it (Ginsbourger et al., *Kriging is well-suited to
-    /// parallelize optimization*, 2010), so that the next point is sought elsewhere; or the one that
-    /// it is `told`.
+impl<'a> GaussianProcess<'a> {
+    /// Fits the process to results, best first, and to `running` points: each is assumed to have
+    /// the result that the process predicts for it (the kriging believer; Ginsbourger et al.,
+    /// *Kriging is well-suited to parallelize optimization*, 2010), so that the next point is sought
+    /// elsewhere.
     pub(crate) fn fit(
         coordinates: &'a Coordinates<'a>,
         results: Results,
         running: Vec<Vec<f64>>,
-        told: Option<f64>,
     ) -> Self {
         let Results { mut places, losses } = results;
         let finished = places.len();
@@ -57,13 +56,10 @@ impl<'a> Process<'a> {
         let factor = radii.factor(inverse);
         let best = losses.iter().copied().fold(f64::INFINITY, f64::min);
         let mut residuals = losses;
-        residuals.resize(places.len(), told.unwrap_or(0.0));
         residuals.resize(places.len().next_multiple_of(LANES), 0.0);
         factor.solve_lower(&mut residuals);
-        if told.is_none() {
-            // What is expected leaves nothing to explain.
-            residuals[finished..].fill(0.0);
-        }
+        // A result that is as predicted leaves nothing to explain.
+        residuals[finished..].fill(0.0);
         Self {
             coordinates,
             inverse,
@@ -123,10 +119,10 @@ impl<'a> Process<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gp::cholesky::tests::{factor_twin, solve_twin};
-    use crate::gp::coordinates::tests::mixed;
-    use crate::gp::matern::tests::{covariance_twin, decay_twin, radius_twin};
-    use crate::gp::scales::NOISE;
+    use crate::gaussian::cholesky::tests::{factor_twin, solve_twin};
+    use crate::gaussian::coordinates::tests::mixed;
+    use crate::gaussian::matern::tests::{covariance_twin, decay_twin, radius_twin};
+    use crate::gaussian::scales::NOISE;
     use crate::numeric::twins::{assert_bits, awkward};
 
     fn results(coordinates: &Coordinates<'_>, n: usize) -> Results {
@@ -153,7 +149,7 @@ mod tests {
     }
 
     /// Mean and standard deviation at a place.
-    fn predict(process: &mut Process<'_>, place: &[f64]) -> (f64, f64) {
+    fn predict(process: &mut GaussianProcess<'_>, place: &[f64]) -> (f64, f64) {
         let block = process.coordinates.block_of_places(&[place.to_vec()]);
         let (means, variances) = process.predict(&block);
         (means[LANES - 1], variances[LANES - 1].sqrt())
@@ -165,7 +161,7 @@ mod tests {
         let space = mixed();
         let coordinates = Coordinates::new(&space);
         let results = results(&coordinates, 19);
-        let mut process = Process::fit(&coordinates, results.clone(), vec![], None);
+        let mut process = GaussianProcess::fit(&coordinates, results.clone(), vec![]);
         let place = coordinates.place(vec![0.3, 0.4, 1.0]);
         let n = results.losses.len();
         let covariance = |a: &[f64], b: &[f64]| {
@@ -216,33 +212,17 @@ mod tests {
         let results = results(&coordinates, 40);
         let row = [vec![1.05, 0.4, 0.0]];
         let place = coordinates.place(row[0].clone());
-        let mut free = Process::fit(&coordinates, results.clone(), vec![], None);
-        let mut taken = Process::fit(&coordinates, results, vec![place.clone()], None);
+        let mut free = GaussianProcess::fit(&coordinates, results.clone(), vec![]);
+        let mut taken = GaussianProcess::fit(&coordinates, results, vec![place.clone()]);
         assert!((predict(&mut free, &place).0 - predict(&mut taken, &place).0).abs() < 1e-6);
         assert!(free.log_improvement(&row)[0] > taken.log_improvement(&row)[0] + 0.1);
-    }
-
-    #[test]
-    fn a_running_point_may_be_told_its_loss() {
-        let space = mixed();
-        let coordinates = Coordinates::new(&space);
-        let results = results(&coordinates, 40);
-        let place = coordinates.place(vec![1.05, 0.4, 0.0]);
-        let mean = |told| {
-            let running = vec![place.clone()];
-            let mut process = Process::fit(&coordinates, results.clone(), running, told);
-            predict(&mut process, &place).0
-        };
-        let expected = mean(None);
-        assert!(mean(Some(expected - 2.0)) < expected - 1.0);
-        assert!(mean(Some(expected + 2.0)) > expected + 1.0);
     }
 
     #[test]
     fn improvement_is_the_integral_that_defines_it() {
         let space = mixed();
         let coordinates = Coordinates::new(&space);
-        let mut process = Process::fit(&coordinates, results(&coordinates, 12), vec![], None);
+        let mut process = GaussianProcess::fit(&coordinates, results(&coordinates, 12), vec![]);
         for row in [[0.9, 0.4, 0.0], [-0.9, 2.0, 2.0], [3.0, 0.1, 1.0]] {
             let (mean, deviation) = predict(&mut process, &coordinates.place(row.to_vec()));
             let steps = 200_000;
@@ -268,7 +248,7 @@ mod tests {
         let space = mixed();
         let coordinates = Coordinates::new(&space);
         for n in 1..=40 {
-            let mut process = Process::fit(&coordinates, results(&coordinates, n), vec![], None);
+            let mut process = GaussianProcess::fit(&coordinates, results(&coordinates, n), vec![]);
             let padded = n.next_multiple_of(LANES);
             let inverse = process.inverse;
             let covariance = |a: &[f64], b: &[f64]| {
