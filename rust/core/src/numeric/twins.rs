@@ -319,10 +319,7 @@ fn interpolants_are_their_twin() {
 }
 
 /// Compares the sums over product kernels, `kernels` of them in `n + c` columns, at some points.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one comparison, its twin written out"
-)]
+#[expect(clippy::too_many_lines, reason = "a comparison written out")]
 fn compare_joint(kernels: usize, n: usize, c: usize, points: usize) {
     let columns = |count: usize, seed| -> Vec<Vec<f64>> {
         (0..count)
@@ -397,7 +394,6 @@ fn joint_sums_are_their_twin() {
     for kernels in LENGTHS {
         for (n, c) in [(0, 0), (1, 0), (0, 1), (2, 1), (3, 3)] {
             compare_joint(kernels, n, c, kernels % 10);
-            compare_joint(kernels, n, c, 9 - kernels % 10);
         }
     }
 }
