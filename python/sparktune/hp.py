@@ -85,7 +85,6 @@ def pchoice(label: str, p_options: Iterable[tuple[float, Space]]) -> Apply:
             raise call.fail(
                 "`p_options` must be pairs (probability, option)", repr(pair), wrong_type=True
             )
-    call.probabilities([call.number("p_options", p) for p, _ in pairs], "p_options")
     selector = call.param(scope.categorical(tuple(p for p, _ in pairs)))
     node: Apply = scope.switch(selector, *[option for _, option in pairs])
     return node
@@ -115,24 +114,8 @@ def randint(label: str, low: int, high: int | None = None) -> Apply:
         If there is no integer in the range, a bound is not whole or not finite, or an
         argument has the wrong type.
     """
-    call = HpCall("randint", label)
-    if high is None:
-        if call.integer("low", low) < 1:
-            raise call.fail(
-                "`low` must be at least 1 where `high` is not given",
-                f"low={low!r}",
-                "The values are 0 up to low - 1.",
-            )
-        distribution = scope.randint(low)
-    else:
-        if call.integer("low", low) >= call.integer("high", high):
-            raise call.fail(
-                "`high` must be greater than `low`",
-                f"low={low!r}, high={high!r}",
-                "The values are low up to high - 1.",
-            )
-        distribution = scope.randint(low, high)
-    node: Apply = scope.int(call.param(distribution))
+    distribution = scope.randint(low) if high is None else scope.randint(low, high)
+    node: Apply = scope.int(HpCall("randint", label).param(distribution))
     return node
 
 
@@ -161,7 +144,6 @@ def uniformint(label: str, low: float, high: float, q: float = 1.0) -> Apply:
         wrong type.
     """
     call = HpCall("uniformint", label)
-    call.bounds(low, high)
     if call.number("q", q) != 1:
         raise call.fail(
             "`q` must be 1",
@@ -193,9 +175,7 @@ def uniform(label: str, low: float, high: float) -> Apply:
     BadSearchSpace, BadSearchSpaceType
         If ``low >= high``, a bound is not finite, or an argument has the wrong type.
     """
-    call = HpCall("uniform", label)
-    call.bounds(low, high)
-    return call.real(scope.uniform(low, high))
+    return HpCall("uniform", label).real(scope.uniform(low, high))
 
 
 @constructor
@@ -222,10 +202,7 @@ def quniform(label: str, low: float, high: float, q: float) -> Apply:
         If ``low >= high``, ``q <= 0``, one of them is not finite, or an argument has the
         wrong type.
     """
-    call = HpCall("quniform", label)
-    call.bounds(low, high)
-    call.step(q)
-    return call.real(scope.quniform(low, high, q))
+    return HpCall("quniform", label).real(scope.quniform(low, high, q))
 
 
 @constructor
@@ -250,9 +227,7 @@ def loguniform(label: str, low: float, high: float) -> Apply:
         If ``low >= high``, a bound is not finite, its exponential is not, or an argument
         has the wrong type.
     """
-    call = HpCall("loguniform", label)
-    call.bounds(low, high, log=True)
-    return call.real(scope.loguniform(low, high))
+    return HpCall("loguniform", label).real(scope.loguniform(low, high))
 
 
 @constructor
@@ -279,10 +254,7 @@ def qloguniform(label: str, low: float, high: float, q: float) -> Apply:
         If ``low >= high``, ``q <= 0``, one of them is not finite, or an argument has the
         wrong type.
     """
-    call = HpCall("qloguniform", label)
-    call.bounds(low, high, log=True)
-    call.step(q)
-    return call.real(scope.qloguniform(low, high, q))
+    return HpCall("qloguniform", label).real(scope.qloguniform(low, high, q))
 
 
 @constructor
@@ -306,9 +278,7 @@ def normal(label: str, mu: float, sigma: float) -> Apply:
     BadSearchSpace, BadSearchSpaceType
         If ``sigma <= 0``, one of them is not finite, or an argument has the wrong type.
     """
-    call = HpCall("normal", label)
-    call.spread(mu, sigma)
-    return call.real(scope.normal(mu, sigma))
+    return HpCall("normal", label).real(scope.normal(mu, sigma))
 
 
 @constructor
@@ -335,10 +305,7 @@ def qnormal(label: str, mu: float, sigma: float, q: float) -> Apply:
         If ``sigma <= 0``, ``q <= 0``, one of them is not finite, or an argument has the
         wrong type.
     """
-    call = HpCall("qnormal", label)
-    call.spread(mu, sigma)
-    call.step(q)
-    return call.real(scope.qnormal(mu, sigma, q))
+    return HpCall("qnormal", label).real(scope.qnormal(mu, sigma, q))
 
 
 @constructor
@@ -363,9 +330,7 @@ def lognormal(label: str, mu: float, sigma: float) -> Apply:
         If ``sigma <= 0``, one of them is not finite, ``exp(mu)`` is not, or an argument has
         the wrong type.
     """
-    call = HpCall("lognormal", label)
-    call.spread(mu, sigma, log=True)
-    return call.real(scope.lognormal(mu, sigma))
+    return HpCall("lognormal", label).real(scope.lognormal(mu, sigma))
 
 
 @constructor
@@ -392,7 +357,4 @@ def qlognormal(label: str, mu: float, sigma: float, q: float) -> Apply:
         If ``sigma <= 0``, ``q <= 0``, one of them is not finite, or an argument has the
         wrong type.
     """
-    call = HpCall("qlognormal", label)
-    call.spread(mu, sigma, log=True)
-    call.step(q)
-    return call.real(scope.qlognormal(mu, sigma, q))
+    return HpCall("qlognormal", label).real(scope.qlognormal(mu, sigma, q))

@@ -1,4 +1,4 @@
-"""What the functions of `hp` share: the checks of their arguments and the node they make."""
+"""The checks of hyperparameters: of calls of `hp`, and of distributions in hand-made graphs."""
 
 from __future__ import annotations
 
@@ -8,20 +8,39 @@ import math
 import numbers
 import sys
 from collections.abc import Callable
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeAlias
 
 import numpy as np
 
 from sparktune._space.draw import implicit_stochastic_symbols
-from sparktune._space.expr import Apply, Literal, dfs, rec_eval, scope
-from sparktune._space.parameters import is_parameter
+from sparktune._space.expr import Apply, Literal, MissingArgument, dfs, rec_eval, scope
+from sparktune._space.parameters import distribution_of, is_parameter
 from sparktune.exceptions import BadSearchSpace, BadSearchSpaceType
 
-__all__ = ["HpCall", "constructor"]
+__all__ = ["INTEGER", "Distribution", "HpCall", "constructor", "read_distribution"]
 
 P = ParamSpec("P")
 
-# Probabilities that people type or compute do not sum to 1 exactly; more is a mistake.
+#: Name and arguments.
+Distribution: TypeAlias = "tuple[str, tuple[float, ...]]"
+
+#: Distributions whose values are integers in trial documents.
+INTEGER = frozenset(["randint", "categorical"])
+
+_ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "uniform": ("low", "high"),
+    "loguniform": ("low", "high"),
+    "quniform": ("low", "high", "q"),
+    "qloguniform": ("low", "high", "q"),
+    "normal": ("mu", "sigma"),
+    "lognormal": ("mu", "sigma"),
+    "qnormal": ("mu", "sigma", "q"),
+    "qlognormal": ("mu", "sigma", "q"),
+    "randint": ("low", "high"),
+    "categorical": ("p",),
+}
+
+# Typed or computed probabilities do not sum to 1 exactly; a larger difference is a mistake.
 _P_TOLERANCE = 1e-6
 # Integers are float64 in the sampler; beyond this they would not be exact.
 _INT_LIMIT = 2**53
@@ -29,13 +48,7 @@ _LOG_MAX = math.log(sys.float_info.max)
 
 
 def constructor(f: Callable[P, Apply]) -> Callable[P, Apply]:
-    """Make a function of `hp` say how it is called when it is called in another way.
-
-    Raises
-    ------
-    BadSearchSpaceType
-        If the arguments do not fit; a `TypeError`, and a `ValueError` as all wrong spaces are.
-    """
+    """Make a function of `hp` raise `BadSearchSpaceType` when its arguments do not fit."""
     signature = inspect.signature(f)
 
     @functools.wraps(f)
@@ -77,8 +90,7 @@ class HpCall:
 
     def number(self, arg: str, value: Any) -> float:
         """Check that `value` is a finite number or a constant expression, and return it."""
-        if isinstance(value, Apply):
-            value = self._constant(arg, value)
+        value = self._constant(arg, value)
         if isinstance(value, np.ndarray) and value.ndim == 0:
             value = value.item()
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
@@ -91,8 +103,10 @@ class HpCall:
             raise self.fail(f"`{arg}` must be a finite number", f"{arg}={_shown(value)}")
         return result
 
-    def _constant(self, arg: str, node: Apply) -> Any:
-        for n in dfs(node):
+    def _constant(self, arg: str, value: Any) -> Any:
+        if not isinstance(value, Apply):
+            return value
+        for n in dfs(value):
             if is_parameter(n) or n.name in implicit_stochastic_symbols:
                 raise self.fail(
                     f"`{arg}` must be a constant",
@@ -100,10 +114,11 @@ class HpCall:
                     "Scale instead: low + (high - low) * hp.uniform('a label', 0, 1), where low "
                     "and high may be hyperparameters.",
                 )
-        return rec_eval(node, print_node_on_error=False)
+        return rec_eval(value, print_node_on_error=False)
 
-    def integer(self, arg: str, value: Any) -> int:
+    def _integer(self, arg: str, value: Any) -> int:
         """Check that `value` is a whole number that a float holds exactly, and return it."""
+        value = self._constant(arg, value)
         number = self.number(arg, value)
         if number != int(number):
             raise self.fail(f"`{arg}` must be a whole number", f"{arg}={value!r}")
@@ -111,44 +126,87 @@ class HpCall:
             raise self.fail(f"`{arg}` must lie between -2**53 and 2**53", f"{arg}={value!r}")
         return int(number)
 
-    def bounds(self, low: Any, high: Any, log: bool = False) -> None:
-        """Check the bounds of a uniform distribution."""
-        lo, hi = self.number("low", low), self.number("high", high)
+    def distribution(self, node: Apply) -> Distribution:
+        """Check a distribution, such as ``uniform(0, 1)``, and return it."""
+        name = node.name
+        if name not in _ARGUMENTS:
+            raise BadSearchSpace(
+                f"A hyperparameter must hold one of {', '.join(sorted(_ARGUMENTS))}; "
+                f"{self.label!r} holds {node._title()}."
+            )
+        given = node.arg
+        args = [given.get(arg, MissingArgument) for arg in _ARGUMENTS[name]]
+        if MissingArgument in (args[:1] if name == "randint" else args):
+            raise BadSearchSpace(
+                f"scope.{name} of {self.label!r} must have {', '.join(_ARGUMENTS[name])}."
+            )
+        if name == "categorical":
+            return name, self._probabilities(args[0])
+        if name == "randint":
+            return name, self._range(*args)
+        numbers = [self.number(*each) for each in zip(_ARGUMENTS[name], args, strict=True)]
+        log = "log" in name
+        if "uniform" in name:
+            self._check_bounds(numbers[0], numbers[1], log)
+        else:
+            self._check_spread(numbers[0], numbers[1], log)
+        if name.startswith("q") and numbers[2] <= 0:
+            raise self.fail(
+                "`q` must be greater than 0", f"q={numbers[2]:g}", "Values are multiples of q."
+            )
+        return name, tuple(numbers)
+
+    def _check_bounds(self, low: float, high: float, log: bool) -> None:
         hint = ""
         if log:
             hint = (
                 "The bounds are logarithms of the values: "
                 f"hp.{self.name}({self.label!r}, math.log(1e-5), math.log(1))."
             )
-        if not lo < hi:
-            raise self.fail("`high` must be greater than `low`", f"low={lo:g}, high={hi:g}", hint)
-        if log and hi > _LOG_MAX:
-            raise self.fail(f"`high` must be at most {_LOG_MAX:.2f}", f"high={hi:g}", hint)
-        if not log and not math.isfinite(hi - lo):
-            raise self.fail("`high` must be a finite distance from `low`", f"{lo:g} to {hi:g}")
+        if not low < high:
+            raise self.fail(
+                "`high` must be greater than `low`", f"low={low:g}, high={high:g}", hint
+            )
+        if log and high > _LOG_MAX:
+            raise self.fail(f"`high` must be at most {_LOG_MAX:.2f}", f"high={high:g}", hint)
+        if not log and not math.isfinite(high - low):
+            raise self.fail("`high` must be a finite distance from `low`", f"{low:g} to {high:g}")
 
-    def spread(self, mu: Any, sigma: Any, log: bool = False) -> None:
-        """Check the parameters of a normal distribution."""
-        center, width = self.number("mu", mu), self.number("sigma", sigma)
-        if width <= 0:
-            raise self.fail("`sigma` must be greater than 0", f"sigma={width:g}")
-        if log and center > _LOG_MAX:
+    def _check_spread(self, mu: float, sigma: float, log: bool) -> None:
+        if sigma <= 0:
+            raise self.fail("`sigma` must be greater than 0", f"sigma={sigma:g}")
+        if log and mu > _LOG_MAX:
             raise self.fail(
                 f"`mu` must be at most {_LOG_MAX:.2f}",
-                f"mu={center:g}",
+                f"mu={mu:g}",
                 "It is the mean of the logarithm of the value: math.log of a typical value.",
             )
 
-    def step(self, q: Any) -> None:
-        """Check the step of a quantised distribution."""
-        step = self.number("q", q)
-        if step <= 0:
+    def _range(self, low: Any, high: Any) -> tuple[float, float]:
+        """Return the lowest integer, and one more than the highest."""
+        first = self._integer("low", low)
+        if high is MissingArgument:
+            if first < 1:
+                raise self.fail(
+                    "`low` must be at least 1 where `high` is not given",
+                    f"low={first}",
+                    "The values are 0 up to low - 1.",
+                )
+            return 0.0, float(first)
+        end = self._integer("high", high)
+        if first >= end:
             raise self.fail(
-                "`q` must be greater than 0", f"q={step:g}", "Values are multiples of q."
+                "`high` must be greater than `low`",
+                f"low={first}, high={end}",
+                "The values are low up to high - 1.",
             )
+        return float(first), float(end)
 
-    def probabilities(self, weights: list[float], arg: str) -> list[float]:
-        """Check that `weights` are probabilities, and return them."""
+    def _probabilities(self, node: Apply) -> tuple[float, ...]:
+        """Return the probabilities of a categorical, summing to 1 as closely as floats can."""
+        arg = "p_options" if self.name == "pchoice" else "p"
+        items = node.pos_args if node.name == "pos_args" else list(rec_eval(node))
+        weights = [self.number(arg, p) for p in items]
         if min(weights, default=0.0) < 0:
             raise self.fail(f"`{arg}` must have probabilities of at least 0", f"{min(weights):g}")
         total = math.fsum(weights)
@@ -158,10 +216,10 @@ class HpCall:
                 f"a sum of {total:.6g}",
                 "Divide each by the sum.",
             )
-        return weights
+        return tuple(w / total for w in weights)
 
     def items(self, arg: str, value: Any) -> tuple[Any, ...]:
-        """Check that `value` is a collection with something in it, and return its items."""
+        """Return the items of a collection, which must not be empty."""
         hint = f"Write hp.{self.name}({self.label!r}, [first, second, ...])."
         try:
             items = None if isinstance(value, (str, bytes)) else tuple(value)
@@ -179,10 +237,17 @@ class HpCall:
         return node
 
     def param(self, distribution: Apply) -> Apply:
-        """Build the hyperparameter's node, which remembers the user's line."""
+        """Check the distribution and build the hyperparameter, which remembers the user's line."""
+        self.distribution(distribution)
         node: Apply = scope.hyperopt_param(self.label, distribution)
         node.made_at = _users_line()
         return node
+
+
+def read_distribution(label: str, parameter: Apply) -> Distribution:
+    """Return the distribution of the hyperparameter `label`, checked."""
+    node: Apply = distribution_of(parameter)
+    return HpCall(node.name, label).distribution(node)
 
 
 def _shown(value: Any) -> str:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from sparktune._core import Space as CoreSpace
+from sparktune._space.checks import INTEGER, read_distribution
 from sparktune._space.conditions import Condition, conditions_of
-from sparktune._space.distributions import INTEGER, read_distribution
 from sparktune._space.expr import Apply, Space, as_apply
 from sparktune._space.parameters import parameters, space_nodes
 from sparktune._space.program_builder import build_program

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from sparktune._space.distributions import INTEGER, Distribution
+from sparktune._space.checks import INTEGER, Distribution
 from sparktune._space.graph import Apply
 from sparktune._space.parameters import is_parameter, label_of
 from sparktune.exceptions import BadSearchSpace
