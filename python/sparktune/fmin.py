@@ -7,7 +7,7 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from sparktune import tpe
 from sparktune._search.arguments import OBJECTIVE, annotated_space, check_trials
@@ -32,6 +32,7 @@ __all__ = [
     "space_eval",
 ]
 
+P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -116,35 +117,23 @@ def space_eval(space: Any, hp_assignment: Mapping[str, Any]) -> Any:
     return evaluate_assignment(space, hp_assignment)
 
 
-@overload
+class _Fmin(Protocol[P]):
+    """The type of `fmin`, so that its arguments need not be repeated for each overload."""
+
+    @overload
+    def __call__(
+        self, fn: Objective, space: Any, *args: Any, return_argmin: bool, **kwargs: Any
+    ) -> Any: ...
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]: ...
+
+
+def _returns_argmin(f: Callable[P, Any]) -> _Fmin[P]:
+    return f  # type: ignore[return-value] # a callable of P takes what both overloads take
+
+
+@_returns_argmin
 def fmin(
-    fn: Objective,
-    space: Any,
-    algo: SuggestFunction | None = None,
-    max_evals: int | None = None,
-    timeout: float | None = None,
-    loss_threshold: float | None = None,
-    trials: Any = None,
-    rstate: Any = None,
-    allow_trials_fmin: bool = True,
-    pass_expr_memo_ctrl: bool | None = None,
-    catch_eval_exceptions: bool = False,
-    verbose: bool = True,
-    return_argmin: Literal[True] = True,
-    points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
-    max_queue_len: int = 1,
-    show_progressbar: Any = True,
-    early_stop_fn: EarlyStop | None = None,
-    trials_save_file: str | os.PathLike[str] = "",
-    *,
-    max_failures: float | None = None,
-    mlflow: bool | None = None,
-    avoid_duplicates: bool = False,
-) -> dict[str, Any]: ...
-@overload
-def fmin(fn: Objective, space: Any, *args: Any, return_argmin: bool, **kwargs: Any) -> Any: ...
-# The second overload takes anything, so that the arguments are not written a third time.
-def fmin(  # type: ignore[misc]
     fn: Objective,
     space: Any,
     algo: SuggestFunction | None = None,

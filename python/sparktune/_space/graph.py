@@ -23,6 +23,7 @@ from sparktune.exceptions import BadSearchSpaceType
 __all__ = ["Apply", "Literal", "MissingArgument", "Space", "SymbolTable", "as_apply", "scope"]
 
 Constant: TypeAlias = Any
+_Operator: TypeAlias = "Callable[[Apply, Any], Apply]"
 
 #: What a search space may be: hyperparameters and expressions, in dicts, lists and tuples.
 Space: TypeAlias = "Apply | Mapping[Any, Space] | list[Space] | tuple[Space, ...] | Constant"
@@ -84,6 +85,18 @@ def as_apply(obj: Any) -> Apply:
             "Import hp and scope from sparktune."
         )
     return Literal(obj)
+
+
+def _operators(name: str) -> tuple[_Operator, _Operator]:
+    """Return the methods for ``node <operator> other`` and ``other <operator> node``."""
+    return (
+        lambda node, other: _operation(name, node, other),
+        lambda node, other: _operation(name, other, node),
+    )
+
+
+def _operation(name: str, *args: Any) -> Apply:
+    return Apply(name, [as_apply(arg) for arg in args], pure=True)
 
 
 def _sorted_items(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
@@ -264,57 +277,17 @@ class Apply:
         return out.getvalue()[:-1]
 
     # Like Hyperopt, == and != compare identity: nodes are keys of memo dicts.
-
-    def __add__(self, other: Any) -> Apply:
-        return _operation("add", self, other)
-
-    def __radd__(self, other: Any) -> Apply:
-        return _operation("add", other, self)
-
-    def __sub__(self, other: Any) -> Apply:
-        return _operation("sub", self, other)
-
-    def __rsub__(self, other: Any) -> Apply:
-        return _operation("sub", other, self)
-
-    def __mul__(self, other: Any) -> Apply:
-        return _operation("mul", self, other)
-
-    def __rmul__(self, other: Any) -> Apply:
-        return _operation("mul", other, self)
-
-    def __truediv__(self, other: Any) -> Apply:
-        return _operation("truediv", self, other)
-
-    def __rtruediv__(self, other: Any) -> Apply:
-        return _operation("truediv", other, self)
-
-    def __floordiv__(self, other: Any) -> Apply:
-        return _operation("floordiv", self, other)
-
-    def __rfloordiv__(self, other: Any) -> Apply:
-        return _operation("floordiv", other, self)
-
-    def __pow__(self, other: Any) -> Apply:
-        return _operation("pow", self, other)
-
-    def __rpow__(self, other: Any) -> Apply:
-        return _operation("pow", other, self)
+    __add__, __radd__ = _operators("add")
+    __sub__, __rsub__ = _operators("sub")
+    __mul__, __rmul__ = _operators("mul")
+    __truediv__, __rtruediv__ = _operators("truediv")
+    __floordiv__, __rfloordiv__ = _operators("floordiv")
+    __pow__, __rpow__ = _operators("pow")
+    __lt__, __gt__ = _operators("lt")[0], _operators("gt")[0]
+    __le__, __ge__ = _operators("le")[0], _operators("ge")[0]
 
     def __neg__(self) -> Apply:
         return _operation("neg", self)
-
-    def __lt__(self, other: Any) -> Apply:
-        return _operation("lt", self, other)
-
-    def __le__(self, other: Any) -> Apply:
-        return _operation("le", self, other)
-
-    def __gt__(self, other: Any) -> Apply:
-        return _operation("gt", self, other)
-
-    def __ge__(self, other: Any) -> Apply:
-        return _operation("ge", self, other)
 
     def __getitem__(self, idx: Any) -> Apply:
         if self.o_len is not None and isinstance(idx, int) and idx >= self.o_len:
@@ -336,10 +309,6 @@ class Apply:
     def __call__(self, *args: Any, **kwargs: Any) -> Apply:
         """Build the node that calls the value of this one."""
         return scope._new_apply("call", (self, args, kwargs), {})
-
-
-def _operation(name: str, *args: Any) -> Apply:
-    return Apply(name, [as_apply(arg) for arg in args], pure=True)
 
 
 @lru_cache(maxsize=256)
