@@ -25,24 +25,9 @@ _KINDS = {"int": "an int", "number": "a number", "function": "a function"}
 class Rule:
     """What an argument must be.
 
-    Parameters
-    ----------
-    kind : {"int", "number", "function"}
-        Its type. A bool is neither an int nor a number, and NaN is not a number.
-    low, high : float
-        The bounds, which are allowed themselves.
-    above : float, optional
-        A lower bound that is not allowed itself.
-    finite : bool
-        Whether infinity is refused.
-    optional : bool
-        Whether None is allowed.
-    noun : str
-        What to call it in messages, if not by its kind.
-    hint : str
-        A way out, for messages.
-    message : str
-        The whole message, with ``{}`` for the value, where callers compare it.
+    A bool is neither an int nor a number, and NaN is not in any range. `low` and `high` are allowed
+    themselves, `above` is not. `noun` replaces the name of the kind in messages; `message` is a
+    whole message, with ``{}`` for the value, where callers compare it.
     """
 
     kind: Literal["int", "number", "function"]
@@ -58,14 +43,7 @@ class Rule:
     def check(self, name: str, value: Any, owner: str = "") -> Any:
         """Return the value, an int as a plain `int`.
 
-        Parameters
-        ----------
-        name : str
-            The argument, for the message.
-        value : Any
-            What was given.
-        owner : str
-            The function or class, for the message, if several have such an argument.
+        `name` and `owner`, the function or class that has the argument, are for the message.
 
         Raises
         ------
@@ -129,31 +107,10 @@ class Rule:
 def check_all(
     rules: Mapping[str, Rule], values: Mapping[str, Any], owner: str = ""
 ) -> dict[str, Any]:
-    """Return the values of the arguments that a table has, each checked by its rule.
-
-    Parameters
-    ----------
-    rules : mapping of str to Rule
-        The table.
-    values : mapping of str to Any
-        What was given, by name.
-    owner : str
-        See `Rule.check`.
-
-    Raises
-    ------
-    InvalidArgument, InvalidArgumentType
-        If a value breaks its rule; the first in the table.
-    """
+    """Return the arguments that a table has, each checked by its rule."""
     return {name: rule.check(name, values[name], owner) for name, rule in rules.items()}
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is a real number, NaN and infinity included; a bool is not.
-
-    Parameters
-    ----------
-    value : Any
-        Any object.
-    """
+    """Return whether a value is a real number (NaN and infinity are); a bool is not."""
     return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))

@@ -1,4 +1,4 @@
-"""Keeps a search from trying a point twice, whoever suggests: `avoid_duplicates` of `fmin`."""
+"""Keeps a search from trying a point twice, with any suggester: `avoid_duplicates` of `fmin`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["DistinctSuggester", "all_points"]
 
 logger = logging.getLogger("sparktune.fmin")
 
-# How often to ask the suggester, and then random search, for a point in the place of a known one.
+# How often to ask the suggester, then random search, to replace a known point.
 _ASK = 5
 _DRAW = 50
 # Spaces with more points than this are not listed: random draws find new ones.
@@ -29,7 +29,7 @@ Key = frozenset[tuple[str, Any]]
 
 
 def _key(vals: Mapping[str, Sequence[Any]]) -> Key:
-    """Return what makes a point the same as another: the values of what is active in it."""
+    """Return what identifies a point: the values of its active hyperparameters."""
     return frozenset((label, _rounded(each[0])) for label, each in vals.items() if len(each))
 
 
@@ -41,16 +41,10 @@ def _rounded(value: Any) -> Any:
 class DistinctSuggester:
     """A suggest function that leaves out the points that the trials have already.
 
-    Parameters
-    ----------
-    algo : callable
-        The suggest function that is asked. Where it gives a known point it is asked again with
-        other seeds, then random search is; at last, what is left of a finite space is listed.
-
-    Notes
-    -----
-    Trials in any state count but cancelled ones, whose points were not evaluated. For one search:
-    it remembers which documents it has read.
+    Where `algo` suggests a known point it is asked again with other seeds, then random search is;
+    finally a point is picked from the list of those left, if the space is finite. Cancelled trials
+    do not count, since their points were not evaluated. Use one instance per search: it remembers
+    which documents it has read.
     """
 
     def __init__(self, algo: Callable[..., list[Trial]]) -> None:
@@ -58,18 +52,17 @@ class DistinctSuggester:
         self._known: set[Key] = set()
         self._ledger: Ledger | None = None
         self._subscription: Subscription | None = None
-        self._points: dict[Key, dict[str, float]] | None = None  # those that are left, once listed
+        self._points: dict[Key, dict[str, float]] | None = None  # those left, once listed
 
     def __call__(
         self, new_ids: Iterable[int], domain: Any, trials: SupportsTrials, seed: int
     ) -> list[Trial]:
-        """Suggest at most one new trial an id; fewer where no point is left."""
+        """Suggest at most one new trial per id; fewer if no point is left."""
         ids = list(new_ids)
         space = space_of(domain)
         self._read_documents(trials)
-        docs = list(self._algo(ids, domain, trials, seed))
         kept: list[Trial] = []
-        for doc in docs:
+        for doc in list(self._algo(ids, domain, trials, seed)):
             found = doc if self._is_new(doc) else self._another(doc["tid"], domain, trials, seed)
             if found is None:
                 found = self._listed(doc["tid"], domain, trials, space, seed)
@@ -89,7 +82,7 @@ class DistinctSuggester:
                 self._known.add(_key(entry.doc["misc"]["vals"]))
 
     def _is_new(self, doc: Trial) -> bool:
-        """Whether a point is not known yet; it is from now on."""
+        """Record a point; return whether it was unknown."""
         key = _key(doc["misc"]["vals"])
         if key in self._known:
             return False
@@ -111,9 +104,7 @@ class DistinctSuggester:
         if self._points is None:
             self._points = all_points(space, _LISTED)
         if self._points is None:
-            logger.warning(
-                "The search ends: %d random draws in a row gave no point that is new.", _DRAW
-            )
+            logger.warning("The search ends: %d random draws in a row gave no new point.", _DRAW)
             return None
         for key in self._known & self._points.keys():
             del self._points[key]
@@ -129,25 +120,11 @@ class DistinctSuggester:
 
 
 def all_points(space: CompiledSpace, limit: int) -> dict[Key, dict[str, float]] | None:
-    """Return all points of a space.
-
-    Parameters
-    ----------
-    space : CompiledSpace
-        The space.
-    limit : int
-        The most points to list.
-
-    Returns
-    -------
-    dict or None
-        Values by label for each point, under what makes it different from the others; None where
-        the space has more, or infinitely many.
-    """
+    """Return the values of each point by label, or None if there are more than `limit` points."""
     columns = []
     for param in space.params:
-        values = _values(param)
-        if values is None or len(values) > limit:
+        values = _values(param, limit)
+        if values is None:
             return None
         columns.append(values)
     points: dict[Key, dict[str, float]] = {}
@@ -164,7 +141,7 @@ def all_points(space: CompiledSpace, limit: int) -> dict[Key, dict[str, float]] 
 def _rows(
     params: Sequence[Param], columns: Sequence[Sequence[float]]
 ) -> Iterator[list[float | None]]:
-    """Go through all combinations; None stands for what is inactive."""
+    """Yield all combinations; None stands for inactive."""
     # A stack, not recursion: spaces may have more parameters than Python has frames.
     todo: list[list[float | None]] = [[]]
     while todo:
@@ -177,33 +154,21 @@ def _rows(
         todo += [[*row, value] for value in values] if active else [[*row, None]]
 
 
-def _values(param: Param) -> Sequence[float] | None:
-    """Return the values that a hyperparameter can have, None for infinitely many."""
+def _values(param: Param, limit: int) -> list[float] | None:
+    """Return the values that a hyperparameter can have, or None if there are more than `limit`."""
     name, args = param.distribution, param.args
-    if name == "randint":
-        return range(int(args[0]), int(args[1]))
+    step: float = 1
     if name == "categorical":
-        return [i for i, p in enumerate(args) if p > 0]
-    if name in ("quniform", "qloguniform"):
-        low, high, q = args
+        numbers: Sequence[int] = [i for i, p in enumerate(args) if p > 0]
+    elif name == "randint":
+        numbers = range(int(args[0]), int(args[1]))
+    elif name in ("quniform", "qloguniform"):
+        low, high, step = args
         if name == "qloguniform":
             low, high = math.exp(low), math.exp(high)
         # A draw lies between the bounds, which themselves are hit with probability 0.
-        first, last = math.floor(low / q - 0.5) + 1, math.ceil(high / q + 0.5) - 1
-        # As a range: it may be much longer than what is listed.
-        return _Multiples(range(first, last + 1), q)
-    return None
-
-
-class _Multiples(Sequence[float]):
-    """Multiples of a step."""
-
-    def __init__(self, counts: range, step: float) -> None:
-        self._counts = counts
-        self._step = step
-
-    def __len__(self) -> int:
-        return len(self._counts)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._counts[index] * self._step
+        numbers = range(math.floor(low / step - 0.5) + 1, math.ceil(high / step + 0.5))
+    else:
+        return None
+    # A range may be too long for len().
+    return None if numbers[limit:] else [number * step for number in numbers]

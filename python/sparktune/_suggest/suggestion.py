@@ -31,27 +31,13 @@ __all__ = [
 
 
 def space_of(domain: Any) -> CompiledSpace:
-    """Return the compiled space of a domain.
-
-    Parameters
-    ----------
-    domain : Domain
-        Ours, or any object with the space as `expr`.
-    """
+    """Return the compiled space of a domain: ours, or any object with the space as `expr`."""
     space = getattr(domain, "space", None)
     return space if isinstance(space, CompiledSpace) else compile_space(domain.expr)
 
 
 def history_of(trials: SupportsTrials, space: CompiledSpace) -> HistoryFeeder:
-    """Return what is known of the trials so far, as the core reads it.
-
-    Parameters
-    ----------
-    trials : Trials
-        Ours, which keep it, or any object with the documents as `trials`.
-    space : CompiledSpace
-        The space.
-    """
+    """Return the history of trials, ours or any object with the documents as `trials`."""
     if isinstance(trials, TrialCollection):
         feeder = trials._history_for(space)
     else:
@@ -61,40 +47,18 @@ def history_of(trials: SupportsTrials, space: CompiledSpace) -> HistoryFeeder:
 
 
 def checked_ids(new_ids: Any) -> list[int]:
-    """Return trial ids as a list of int.
-
-    Parameters
-    ----------
-    new_ids : iterable of int
-        From `Trials.new_trial_ids`.
-
-    Raises
-    ------
-    InvalidArgumentType
-        If they are no ints.
-    """
+    """Return trial ids as a list of int."""
     try:
         return [operator.index(tid) for tid in new_ids]
     except TypeError:
         raise InvalidArgumentType(
-            f"`new_ids` must be ints, one a trial; got {new_ids!r}. "
+            f"`new_ids` must be ints, one per trial; got {new_ids!r}. "
             "Hint: use `trials.new_trial_ids(n)`."
         ) from None
 
 
 def checked_seed(seed: Any) -> int:
-    """Return a seed as an int.
-
-    Parameters
-    ----------
-    seed : int
-        At least 0 and less than 2**64.
-
-    Raises
-    ------
-    InvalidArgumentType, InvalidArgument
-        If it is no int, or out of range.
-    """
+    """Return a seed, which must be from 0 to 2**64 - 1, as an int."""
     try:
         value = operator.index(seed)
     except TypeError:
@@ -112,22 +76,10 @@ def documents_of(
     space: CompiledSpace,
     feeder: HistoryFeeder | None = None,
 ) -> list[Trial]:
-    """Return one new trial document an id.
+    """Return one new trial document per id.
 
-    Parameters
-    ----------
-    new_ids : sequence of int
-        The ids.
-    rows : array of shape (len(new_ids), number of hyperparameters)
-        The values, NaN where inactive.
-    domain : Domain
-        Its `cmd` and `workdir` go into the documents.
-    trials : Trials
-        Makes the documents.
-    space : CompiledSpace
-        What the columns mean.
-    feeder : HistoryFeeder, optional
-        The one whose history was asked for `rows`.
+    Each row has one value per hyperparameter, NaN where inactive. `feeder` is the one whose history
+    suggested the rows, if any.
     """
     cmd, workdir = domain.cmd, domain.workdir
     miscs: list[Misc] = []
@@ -165,15 +117,7 @@ def draw_columns(
 def columns_of(
     docs: Iterable[Trial], space: CompiledSpace
 ) -> tuple[dict[str, list[int]], dict[str, list[Any]]]:
-    """Return the trial ids and the values of each hyperparameter, where it is active.
-
-    Parameters
-    ----------
-    docs : iterable of Trial
-        From `documents_of`.
-    space : CompiledSpace
-        Their space.
-    """
+    """Return trial ids and values of each hyperparameter, where it is active."""
     idxs: dict[str, list[int]] = {label: [] for label in space.labels}
     vals: dict[str, list[Any]] = {label: [] for label in space.labels}
     for doc in docs:
