@@ -7,7 +7,7 @@ import pkgutil
 import pytest
 
 import sparktune
-from sparktune._hyperopt.left_out import LEFT_OUT
+from sparktune._hyperopt.names import LEFT_OUT
 
 MODULES = sorted(
     name

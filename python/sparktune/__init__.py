@@ -11,9 +11,8 @@ from sparktune import anneal, exceptions, hp, mix, rand, tpe
 from sparktune._core import __version__
 from sparktune._hyperopt import prior as _prior  # noqa: F401 - defines scope.draw_idxs_vals
 from sparktune._hyperopt.install import install_as_hyperopt
-from sparktune._hyperopt.left_out import LEFT_OUT, refuse
 from sparktune._hyperopt.logs import follow_hyperopt
-from sparktune._hyperopt.names import answer_for_names_without_files
+from sparktune._hyperopt.names import LEFT_OUT, MODULES, answer_for_names_without_files, refuse
 from sparktune._hyperopt.old_pickles import load_hyperopt_trials
 from sparktune._search.ctrl import Ctrl
 from sparktune._search.data import with_data
@@ -85,26 +84,12 @@ __all__ = [
     "with_data",
 ]
 
-_LAZY_MODULES = frozenset(
-    [
-        "base",
-        "criteria",
-        "early_stop",
-        "plotting",
-        "progress",
-        "pyll",
-        "pyll_utils",
-        "spark",
-        "utils",
-    ]
-)
-
 follow_hyperopt()
 answer_for_names_without_files()
 
 
 def __getattr__(name: str) -> Any:
-    # What needs Spark or a plotting library is imported when it is asked for.
+    # Modules that need Spark or a plotting library are imported on first use.
     if name == "SparkTrials":
         from sparktune._parallel.spark.trials import SparkTrials
 
@@ -113,7 +98,7 @@ def __getattr__(name: str) -> Any:
         from sparktune._parallel.processes.trials import ProcessTrials
 
         return ProcessTrials
-    if name in _LAZY_MODULES:
+    if name in MODULES:
         import importlib
 
         return importlib.import_module(f"sparktune.{name}")
@@ -125,4 +110,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     # For completion: public names only, not the rooms behind them.
-    return sorted({*__all__, *_LAZY_MODULES, "trials"})
+    return sorted({*__all__, *(name for name in MODULES if "." not in name), "trials"})

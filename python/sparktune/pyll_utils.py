@@ -1,4 +1,4 @@
-"""Hyperopt's module name for the constructors of `hp`, and its view of a space's conditions."""
+"""Hyperopt's names for the constructors of `hp`, and its view of a space's conditions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sparktune import hp
-from sparktune._space.expr import Apply, Literal, MissingArgument, as_apply, rec_eval, scope
+from sparktune._space.checks import HpCall
+from sparktune._space.conditions import choice_values
+from sparktune._space.expr import Apply, Literal, as_apply, scope
 from sparktune._space.parameters import distribution_of, is_parameter, label_of
 from sparktune.exceptions import BadSearchSpace, BadSearchSpaceType, DuplicateLabel
 
@@ -173,7 +175,7 @@ def _enter(node: Apply, holding: tuple[Any, ...], hps: dict[str, Any]) -> None:
 
 
 def _drop_complete(hps: dict[str, Any], start: tuple[Any, ...]) -> None:
-    """Take away the conditions of what is in every branch of one choice."""
+    """Drop the conditions of hyperparameters that are in every branch of one choice."""
     for entry in hps.values():
         alternatives = [[c for c in each if c is not True] for each in entry["conditions"]]
         alternatives = [each for each in alternatives if each]
@@ -182,16 +184,7 @@ def _drop_complete(hps: dict[str, Any], start: tuple[Any, ...]) -> None:
         names = {each[0].name for each in alternatives}
         if len(names) == 1 and len(entry["conditions"]) == len(alternatives):
             values = {each[0].val for each in alternatives}
-            if values >= set(_values(hps[names.pop()]["node"])):
+            label = names.pop()
+            distribution = HpCall("choice", label).distribution(hps[label]["node"])
+            if values.issuperset(choice_values(*distribution)):
                 entry["conditions"] = {start}
-
-
-def _values(distribution: Apply) -> range:
-    """Return the values of a choice."""
-    given = distribution.arg
-    if distribution.name == "categorical":
-        return range(len(rec_eval(given["p"])))
-    low = rec_eval(given["low"])
-    if given.get("high", MissingArgument) is MissingArgument:
-        return range(low)
-    return range(low, rec_eval(given["high"]))

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import sparktune
-from sparktune._hyperopt.left_out import LEFT_OUT
+from sparktune._hyperopt.names import LEFT_OUT
 
 
 def run(code):

@@ -1,8 +1,8 @@
 """`install_as_hyperopt`: lets code that imports `hyperopt` get sparktune.
 
-Each module of Hyperopt's that sparktune has is entered into ``sys.modules`` under Hyperopt's name;
-it is the same module object, so classes and state are never there twice. For all other names below
-`hyperopt` the finder in `names` answers.
+Each module that sparktune has in common with Hyperopt is entered into ``sys.modules`` under
+Hyperopt's name. It is the same module object, so no class or state exists twice. The finder in
+`names` answers for all other names below `hyperopt`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def install_as_hyperopt(force: bool = False) -> None:
     ----------
     force : bool, default False
         Whether to go on if the real Hyperopt is imported already. Modules that imported it keep
-        what they have of it, and objects of the two do not mix.
+        the objects they have, which do not mix with ours.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def install_as_hyperopt(force: bool = False) -> None:
         if name.partition(".")[0] == "hyperopt" and not is_ours(sys.modules[name])
     ]
     if is_ours(sys.modules.get("hyperopt")):
-        real = []  # what is below it that is not ours was put there by somebody who knows
+        real = []  # other modules below it were added on purpose
     if real and not force:
         raise ImportError(
             "install_as_hyperopt must be called before hyperopt is imported; "

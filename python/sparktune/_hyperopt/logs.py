@@ -1,13 +1,14 @@
 """Lets the logger names of Hyperopt govern the loggers of sparktune.
 
 Code that quiets Hyperopt does so by name: ``logging.getLogger("hyperopt-spark").setLevel(...)``.
-What is set there, levels and handlers, counts for ours as well. Hyperopt's loggers are only read:
-each of ours has a stand-in for one of them as its parent.
+Levels and handlers set there apply to our loggers too: each has a stand-in for one of Hyperopt's as
+its parent. Hyperopt's loggers are only read.
 """
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 __all__ = ["follow_hyperopt"]
 
@@ -25,38 +26,21 @@ _COUNTERPARTS = {
 
 
 class _StandIn:
-    """What `logging` asks of a parent: the settings of one logger, below another parent.
-
-    Parameters
-    ----------
-    name : str
-        The logger of Hyperopt's whose settings these are.
-    parent : logging.Logger
-        Where to go on.
-    """
+    """A parent for one of our loggers: has the settings of the logger `name`, but other parents."""
 
     def __init__(self, name: str, parent: logging.Logger) -> None:
         self.name = name
         self.parent = parent
 
-    @property
-    def level(self) -> int:
-        return logging.getLogger(self.name).level
-
-    @property
-    def handlers(self) -> list[logging.Handler]:
-        return logging.getLogger(self.name).handlers
-
-    @property
-    def propagate(self) -> bool:
-        return logging.getLogger(self.name).propagate
+    def __getattr__(self, setting: str) -> Any:
+        return getattr(logging.getLogger(self.name), setting)  # level, handlers, propagate
 
 
 def follow_hyperopt() -> None:
-    """Give our loggers their parents; done when sparktune is imported.
+    """Give our loggers their parents; called when sparktune is imported.
 
-    From below to above: ``sparktune.tpe``, what is set for ``hyperopt.tpe``, ``sparktune``, what is
-    set for ``hyperopt``, root.
+    The chain from ``sparktune.tpe`` up: stand-in for ``hyperopt.tpe``, ``sparktune``, stand-in for
+    ``hyperopt``, root.
     """
     package = logging.getLogger("sparktune")
     package.parent = _StandIn("hyperopt", logging.getLogger())  # type: ignore[assignment]

@@ -1,7 +1,6 @@
 """Mixtures of normal distributions as numpy functions: draws and densities.
 
-For people who look into the estimator, and under Hyperopt's names. Searches do not use them: the
-sampler has its own, in Rust.
+Hyperopt has them under these names. Searches do not use them: the sampler has its own, in Rust.
 """
 
 from __future__ import annotations
@@ -52,25 +51,6 @@ def _bounds(low: float | None, high: float | None) -> tuple[float, float]:
     return lo, hi
 
 
-def _draw(
-    weights: Any, mus: Any, sigmas: Any, low: Any, high: Any, rng: np.random.Generator, size: Any
-) -> _Array:
-    w, m, s = _components(weights, mus, sigmas)
-    lo, hi = _bounds(low, high)
-    count = int(np.prod(size))
-    kept: list[_Array] = []
-    found = 0
-    while found < count:
-        # What falls outside of the bounds is drawn again, so the mixture is cut as a whole.
-        which = rng.multinomial(1, w / w.sum(), size=count).argmax(axis=1)
-        draws = rng.normal(m[which], s[which])
-        draws = draws[(lo <= draws) & (draws < hi)]
-        kept.append(draws)
-        found += len(draws)
-    flat = np.concatenate(kept)[:count] if kept else np.empty(0)
-    return flat.reshape(size)
-
-
 def GMM1(
     weights: Any,
     mus: Any,
@@ -101,7 +81,17 @@ def GMM1(
     InvalidArgument
         If the components are not equally many, or ``low >= high``.
     """
-    draws = _draw(weights, mus, sigmas, low, high, rng or np.random.default_rng(), size)
+    w, m, s = _components(weights, mus, sigmas)
+    lo, hi = _bounds(low, high)
+    rng = rng or np.random.default_rng()
+    draws = np.empty(0)
+    count = int(np.prod(size))
+    while len(draws) < count:
+        # Draws outside of the bounds are repeated, so the mixture is truncated as a whole.
+        which = rng.multinomial(1, w / w.sum(), size=count).argmax(axis=1)
+        more = rng.normal(m[which], s[which])
+        draws = np.append(draws, more[(lo <= more) & (more < hi)])
+    draws = draws[:count].reshape(size)
     return draws if q is None else np.round(draws / q) * q
 
 
@@ -124,7 +114,7 @@ def LGMM1(
     q, rng, size : as for `GMM1`
         Of the value itself.
     """
-    draws = np.exp(_draw(weights, mus, sigmas, low, high, rng or np.random.default_rng(), size))
+    draws = np.exp(GMM1(weights, mus, sigmas, low, high, rng=rng, size=size))
     return draws if q is None else np.round(draws / q) * q
 
 
@@ -140,7 +130,7 @@ def _log_mass(w: _Array, m: _Array, s: _Array, lo: float, hi: float) -> float:
 
 
 def _log_mass_of_steps(lower: _Array, upper: _Array, w: _Array, m: _Array, s: _Array) -> _Array:
-    """Return the logarithm of the mixture's mass between two points each."""
+    """Return the logarithm of the mixture's mass between `lower` and `upper`, per pair."""
     mass = normal_cdf(upper[:, None], m, s) - normal_cdf(lower[:, None], m, s)
     with np.errstate(divide="ignore"):
         log_mass: _Array = np.log(np.maximum(mass @ w, 0.0))
@@ -208,16 +198,14 @@ def LGMM1_lpdf(
     array
         Of the shape of `samples`.
     """
+    points = np.asarray(samples, dtype=float)
+    if q is None:
+        # The density of x is that of log(x), divided by x.
+        log_x = np.log(points)
+        return GMM1_lpdf(log_x, weights, mus, sigmas, low, high) - log_x
     w, m, s = _components(weights, mus, sigmas)
     lo, hi = _bounds(low, high)
-    points = np.asarray(samples, dtype=float)
     x = points.ravel()
-    if not x.size:
-        return np.empty(points.shape)
-    if q is None:
-        log_x = np.log(x)
-        # The density of x is that of log(x), divided by x.
-        return GMM1_lpdf(log_x, w, m, s, low, high).reshape(points.shape) - np.log(points)
     with np.errstate(divide="ignore"):
         edges = np.clip(np.log(np.maximum([x - q / 2, x + q / 2], 0.0)), lo, hi)
     result = _log_mass_of_steps(edges[0], edges[1], w, m, s)

@@ -1,4 +1,4 @@
-"""Module names that have no file: Hyperopt's that are left out, and those of earlier versions."""
+"""Module names: those shared with Hyperopt, those left out, and those of earlier versions."""
 
 from __future__ import annotations
 
@@ -11,31 +11,30 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-from sparktune._hyperopt.left_out import LEFT_OUT, refuse
-
-__all__ = ["MODULES", "answer_for_names_without_files", "is_ours"]
+__all__ = ["LEFT_OUT", "MODULES", "answer_for_names_without_files", "is_ours", "refuse"]
 
 #: Modules that go by the same name below `hyperopt` and below `sparktune`.
 MODULES = (
-    "anneal",
-    "base",
-    "criteria",
-    "early_stop",
-    "exceptions",
-    "fmin",
-    "hp",
-    "mix",
-    "plotting",
-    "progress",
-    "pyll",
-    "pyll.base",
-    "pyll.stochastic",
-    "pyll_utils",
-    "rand",
-    "spark",
-    "tpe",
+    "anneal", "base", "criteria", "early_stop", "exceptions", "fmin", "hp", "mix", "plotting",
+    "progress", "pyll", "pyll.base", "pyll.stochastic", "pyll_utils", "rand", "spark", "tpe",
     "utils",
-)
+)  # fmt: skip
+
+#: Hyperopt's module name -> what to use instead.
+LEFT_OUT = {
+    "mongoexp": "run trials in parallel with SparkTrials or, on one machine, ProcessTrials; or "
+    "write a Trials subclass of your own that keeps its documents in a database",
+    "atpe": "use tpe.suggest, or mix.suggest to combine suggesters",
+    "ipy": "run trials in parallel with SparkTrials or, on one machine, ProcessTrials",
+    "sklearn": "wrap cross_val_score in an objective and call fmin; the package hyperopt-sklearn "
+    "(import hpsklearn) has whole scikit-learn spaces",
+    "graph_viz": "print(sparktune.pyll.as_apply(space)) shows a space as text",
+    "rdists": "scipy.stats has distributions; sparktune.pyll.stochastic.sample draws from a space",
+    "algobase": "a suggester is a function of (new_ids, domain, trials, seed); see "
+    "sparktune.rand.suggest",
+    "vectorize": "nothing has to be vectorised here; sparktune.pyll.rec_eval evaluates an "
+    "expression and sparktune.pyll.stochastic.sample draws from it",
+}
 
 #: What pickles written by earlier versions call the modules of the classes in them.
 _EARLIER = {
@@ -44,6 +43,12 @@ _EARLIER = {
     "sparktune.processes.trials": "sparktune._parallel.processes.trials",
     "sparktune.spark.trials": "sparktune._parallel.spark.trials",
 }
+
+
+def refuse(name: str) -> ImportError:
+    """Return the error for a module that is left out, a key of `LEFT_OUT`."""
+    message = f"sparktune does not have Hyperopt's module {name!r}. Instead, {LEFT_OUT[name]}."
+    return ImportError(message, name=f"sparktune.{name}")
 
 
 def is_ours(module: Any) -> bool:
@@ -85,7 +90,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def answer_for_names_without_files() -> None:
-    """Make ``import sparktune.atpe`` say what to use instead, and earlier pickles load."""
+    """Make ``import sparktune.atpe`` raise with advice, and pickles of earlier versions load."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         # Before the finder of files, which must not see names below `hyperopt`.
         sys.meta_path.insert(0, _Finder())

@@ -1,7 +1,7 @@
 """`load_hyperopt_trials`: reads a `Trials` that Hyperopt pickled.
 
-A pickle can run any code, so only what trials are made of is let in: Hyperopt's class, which
-becomes ours, and plain data. Hyperopt need not be installed, and NumPy may be a newer one.
+A pickle can run any code, so only Hyperopt's class, which becomes ours, and plain data are let in.
+Hyperopt need not be installed, and NumPy may be newer than the one that wrote the pickle.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sparktune.trials import Trials, trials_from_docs
 
 __all__ = ["load_hyperopt_trials"]
 
-#: Module and name of what a pickle may refer to, besides NumPy's scalar types.
+#: Names by module that a pickle may refer to, besides NumPy's scalar types.
 _PLAIN = {
     "_codecs": ("encode",),
     "builtins": ("bytearray", "complex", "frozenset", "object", "set", "slice"),
@@ -38,11 +38,11 @@ _OTHER_NAMES = {"__builtin__": "builtins", "copy_reg": "copyreg"}  # of Python 2
 
 
 class _Pickled:
-    """What stands in for Hyperopt's `Trials` while it is read: takes its attributes."""
+    """Stands in for Hyperopt's `Trials` during loading; takes its attributes."""
 
 
 class _Document(dict[Any, Any]):
-    """What stands in for `bson.SON`, in which documents from MongoDB come."""
+    """Stands in for `bson.SON`, the type of documents from MongoDB."""
 
     def __setstate__(self, state: Any) -> None:
         pass  # SON's order of keys; a dict has its own
@@ -161,9 +161,7 @@ def _read(source: Any, allow: Iterable[Any]) -> Any:
 
 def _plain(doc: Any) -> Any:
     """Return a document without `_Document`, the same objects otherwise."""
-    if isinstance(doc, _Document):
-        return {key: _plain(value) for key, value in doc.items()}
-    if type(doc) is dict:
+    if type(doc) in (dict, _Document):
         return {key: _plain(value) for key, value in doc.items()}
     return [_plain(item) for item in doc] if type(doc) is list else doc
 

@@ -1,7 +1,7 @@
-"""When is a hyperparameter part of a point? Conditions on the choices above it.
+"""The conditions under which a hyperparameter is part of a point.
 
 A condition is a set of alternatives; each is a set of ``(label, value)`` that must all hold.
-``(label, value)`` holds where that choice is itself active and has that value.
+``(label, value)`` holds if that choice is itself active and has that value.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sparktune._space.graph import Apply
 from sparktune._space.parameters import is_parameter, label_of
 from sparktune.exceptions import BadSearchSpace
 
-__all__ = ["Condition", "conditions_of"]
+__all__ = ["Condition", "choice_values", "conditions_of"]
 
 Conjunction: TypeAlias = "frozenset[tuple[str, int]]"
 Alternatives: TypeAlias = "frozenset[Conjunction]"
@@ -34,12 +34,7 @@ def conditions_of(
 ) -> tuple[dict[str, Condition], bool]:
     """Return when each hyperparameter is active, parents first, and whether that is exact.
 
-    Parameters
-    ----------
-    nodes : list of Apply
-        From `space_nodes`.
-    distributions : mapping of str to Distribution
-        The hyperparameters of the space.
+    `nodes` come from `space_nodes`.
     """
     conditions, exact = _from_the_root_down(nodes, distributions)
     order, conditions, acyclic = _ordered(list(distributions), conditions)
@@ -58,7 +53,7 @@ def _from_the_root_down(
 ) -> tuple[dict[str, Alternatives], bool]:
     """Return when each hyperparameter is active, and whether that is exact."""
     domains = {
-        label: _domain(*distribution)
+        label: choice_values(*distribution)
         for label, distribution in distributions.items()
         if distribution[0] in INTEGER
     }
@@ -87,7 +82,7 @@ def _from_the_root_down(
                 parts[branch] |= condition
             continue
         _check_positions(label, domains[label], len(branches))
-        # The choice may be looked at before it is reached itself: it is active at least here.
+        # The switch may be visited before its choice, which is active at least here.
         known = active.get(label, frozenset()) | condition
         active[label] = _simplified(known, domains, {**active, label: known})
         for value, branch in enumerate(branches):
@@ -96,12 +91,13 @@ def _from_the_root_down(
     return active, exact
 
 
-def _domain(name: str, args: tuple[float, ...]) -> range:
+def choice_values(name: str, args: tuple[float, ...]) -> range:
+    """Return the values of a choice with this distribution."""
     return range(len(args)) if name == "categorical" else range(int(args[0]), int(args[1]))
 
 
 def _choice_of(selector: Apply) -> str | None:
-    """Return the label that a switch depends on, if it is a hyperparameter's very value."""
+    """Return the label of the hyperparameter whose value selects a branch, if it is one."""
     while selector.name == "int" and len(selector.inputs()) == 1:
         selector = selector.inputs()[0]
     return label_of(selector) if is_parameter(selector) else None
@@ -157,19 +153,8 @@ def _simplified(
 ) -> Alternatives:
     """Return an equal condition with fewer alternatives.
 
-    Parameters
-    ----------
-    condition : iterable of Conjunction
-        The alternatives.
-    domains : mapping of str to range
-        All values of each choice.
-    active : mapping of str to Alternatives
-        When each choice is known to be active.
-
-    Returns
-    -------
-    Alternatives
-        No alternative implies another, and none covers all values of a choice one by one.
+    In the result no alternative implies another, and none cover all values of a choice one by one.
+    `domains` has all values of each choice, `active` when each is known to be active.
     """
     parts = _absorbed(set(condition))
     while (merged := _merge_one(parts, domains, active)) is not None:
@@ -178,7 +163,7 @@ def _simplified(
 
 
 def _absorbed(parts: set[Conjunction]) -> set[Conjunction]:
-    """Drop the alternatives that say more than another one."""
+    """Drop alternatives that are special cases of another one."""
     kept: set[Conjunction] = set()
     for part in sorted(parts, key=len):
         if not any(other <= part for other in kept):
@@ -191,7 +176,7 @@ def _merge_one(
     domains: Mapping[str, range],
     active: Mapping[str, Alternatives],
 ) -> set[Conjunction] | None:
-    """Replace alternatives that differ in one choice only and cover all its values by one."""
+    """Merge alternatives that differ in one choice only and cover all its values."""
     groups: dict[tuple[str, Conjunction], set[int]] = {}
     for part in parts:
         for label, value in part:
