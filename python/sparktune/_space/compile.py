@@ -1,4 +1,4 @@
-"""From a search space to a `CompiledSpace`: what the sampler sees, and what builds the points.
+"""Compiles a search space to a `CompiledSpace`: what the sampler sees, and what builds points.
 
 Only hyperparameters and the choices above them go to Rust. What the space computes from them
 stays in Python, so that any expression may stand above a hyperparameter.
@@ -47,12 +47,8 @@ class Param:
 
     Attributes
     ----------
-    label : str
-        Its name.
     distribution : str
         Such as ``"quniform"``; choices are ``"randint"``, or ``"categorical"`` with priors.
-    args : tuple of float
-        The distribution's arguments.
     conditions : tuple of tuple of (int, int)
         Alternatives; each a tuple of (index of an earlier parameter, value) that must all hold.
         ``((),)`` means always active.
@@ -75,10 +71,10 @@ class CompiledSpace:
     program : Program
         Builds points from values.
     opaque : bool
-        True where the sampler cannot decide which hyperparameters are active: its suggestions
-        may then hold too many, and `prune` removes those.
+        True if the sampler cannot decide which hyperparameters are active: its suggestions may
+        then hold too many, and `prune` removes those.
     expr : Apply
-        The space as it was compiled.
+        The space as an expression.
     ctrl_type : Any
         The constant that stands for the ``ctrl`` of an evaluation, None if nothing does.
     """
@@ -90,7 +86,7 @@ class CompiledSpace:
     ctrl_type: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # What is derived, such as the Rust object, is made again where it is needed.
+        # Cached properties, such as the Rust object, are computed again on demand.
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @cached_property
@@ -122,38 +118,23 @@ class CompiledSpace:
         return run_program(self.program, vals, ctrl)
 
     def row_from_vals(self, vals: Mapping[str, Any]) -> list[float]:
-        """Return values as one float per parameter, NaN where there is none.
+        """Return values, or trial documents' lists of one or none, as one float per parameter.
 
-        Parameters
-        ----------
-        vals : mapping of str to scalar or list
-            Values by label. ``[value]`` and ``[]``, as trial documents have them, are fine.
-            Labels that the space does not have are ignored.
+        Inactive ones are NaN; labels that the space does not have are ignored.
         """
-        row = []
-        for label in self.labels:
-            value = vals.get(label, nan)
-            if isinstance(value, (list, tuple)):
-                value = value[0] if value else nan
-            row.append(float(value))
-        return row
+        values = _scalars(vals)
+        return [float(values.get(label, nan)) for label in self.labels]
 
     def vals_from_row(self, row: Sequence[float] | np.ndarray[Any, Any]) -> dict[str, Any]:
         """Return a row as numpy scalars by label, without the inactive ones.
 
-        Choices and ``randint`` are ``int64``, all others ``float64``, as Hyperopt has them.
+        Choices and ``randint`` are ``int64``, all others ``float64``, as in Hyperopt.
         """
         values = row.tolist() if isinstance(row, np.ndarray) else row
         return {label: some[0] for label, some in self.lists_from_row(values).items() if some}
 
     def lists_from_row(self, row: Sequence[float]) -> dict[str, list[Any]]:
-        """Return a row as trials have it: by label a list of one numpy scalar, or of none.
-
-        Parameters
-        ----------
-        row : sequence of float
-            One value per parameter, NaN where inactive.
-        """
+        """Return a row as trials have it: by label a list of one numpy scalar, or of none."""
         return {
             label: [] if isnan(value) else [make(value)]
             for label, make, value in zip(self.labels, self._makers, row, strict=True)
@@ -161,11 +142,6 @@ class CompiledSpace:
 
     def active_labels(self, vals: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the labels that the point of `vals` needs, in the order of `params`.
-
-        Parameters
-        ----------
-        vals : mapping of str to scalar
-            Values of at least the hyperparameters that the choices depend on.
 
         Raises
         ------
@@ -182,7 +158,7 @@ class CompiledSpace:
 
 
 def _walk(program: Program, vals: Mapping[str, Any]) -> set[str]:
-    """Return the labels that a point needs; of the rest only what decides switches is computed."""
+    """Return the labels that a point needs, computing only what decides its switches."""
     slots = dict(program.constants)
     active: set[str] = set()
     seen: set[int] = set()
@@ -205,14 +181,9 @@ def _walk(program: Program, vals: Mapping[str, Any]) -> set[str]:
 
 
 def compile_space(space: Space | CompiledSpace, ctrl_type: Any = None) -> CompiledSpace:
-    """Compile a search space.
+    """Compile a search space, unless it is compiled already.
 
-    Parameters
-    ----------
-    space : Space or CompiledSpace
-        The space. One that is compiled already is returned as it is.
-    ctrl_type : Any, optional
-        A constant that stands for the ``ctrl`` of an evaluation; see `build_program`.
+    `ctrl_type` is a constant that stands for the ``ctrl`` of an evaluation; see `build_program`.
 
     Raises
     ------
@@ -235,20 +206,9 @@ def compile_space(space: Space | CompiledSpace, ctrl_type: Any = None) -> Compil
 
 
 def evaluate_assignment(space: Space | CompiledSpace, assignment: Mapping[str, Any]) -> Any:
-    """Build the point of a space that an assignment of hyperparameters stands for.
+    """Build the point of a space from values by label; see `sparktune.space_eval`.
 
-    Parameters
-    ----------
-    space : Space or CompiledSpace
-        The space.
-    assignment : mapping of str to scalar
-        Values by label, such as what `fmin` returns or the ``misc["vals"]`` of a trial. A choice
-        has the position of its option. Labels that the point does not need may be absent.
-
-    Returns
-    -------
-    Any
-        The point as the objective sees it.
+    Labels that the point does not need may be absent.
 
     Raises
     ------
@@ -267,7 +227,7 @@ def evaluate_assignment(space: Space | CompiledSpace, assignment: Mapping[str, A
     except KeyError as e:
         label = e.args[0] if e.args else None
         if label not in program.labels or label in values:
-            raise  # a KeyError of the user's own function
+            raise  # from the user's own function
         raise InvalidArgument(
             f"The assignment must have a value for each hyperparameter of the point; {label!r} is "
             f"missing among {sorted(values)}."
@@ -275,12 +235,11 @@ def evaluate_assignment(space: Space | CompiledSpace, assignment: Mapping[str, A
 
 
 def _scalars(assignment: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an assignment with ``[value]`` unpacked and ``[]`` left out, as trials write them."""
+    """Return an assignment with ``[value]`` unpacked and ``[]`` left out, as in trial documents."""
     values = {}
     for label, value in assignment.items():
-        if isinstance(value, (list, tuple)):
-            if len(value) == 1:
-                values[label] = value[0]
-        else:
+        if not isinstance(value, (list, tuple)):
             values[label] = value
+        elif len(value) == 1:
+            values[label] = value[0]
     return values

@@ -54,20 +54,10 @@ def _draws(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def as_generator(rng: Any = None, name: str = "rng") -> np.random.Generator:
-    """Return a numpy Generator for any source of randomness.
+    """Return a numpy Generator for a Generator, a RandomState, a seed or None (fresh entropy).
 
-    Parameters
-    ----------
-    rng : Generator, RandomState, int or None
-        A Generator is returned as it is. A RandomState shares its state with the Generator, so
-        that using one advances the other. An int is a seed; None takes fresh entropy.
-    name : str
-        What the argument is called in the error.
-
-    Raises
-    ------
-    InvalidArgumentType
-        If it is none of these.
+    A RandomState shares its state with the Generator: using one advances the other. `name` is the
+    argument's name in the error, an InvalidArgumentType.
     """
     if isinstance(rng, np.random.Generator):
         return rng
@@ -98,7 +88,7 @@ def _rounded(draw: Any, q: Any) -> Any:
 
 @scope.define
 def rng_from_seed(seed: Any) -> np.random.Generator:
-    """Return a Generator of this seed."""
+    """Return a Generator with this seed."""
     return np.random.default_rng(seed)
 
 
@@ -173,7 +163,7 @@ def categorical(p: Any, rng: Any = None, size: Any = ()) -> Any:
         weights = weights / total
     shape = (1,) if isinstance(size, tuple) and not size else size
     shape = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    # One multinomial draw a position uses the generator as Hyperopt does.
+    # One multinomial draw per position uses the generator as Hyperopt does.
     hits = rng.multinomial(n=1, pvals=weights, size=int(np.prod(shape)))
     return np.dot(hits, np.arange(len(weights))).reshape(shape)
 

@@ -15,7 +15,7 @@ __all__ = ["MAX_WAITING", "Evaluation", "GarbageCollected", "MissingValue"]
 
 logger = logging.getLogger("sparktune.expr")
 
-#: Bound on nodes waiting to be evaluated, beyond which the graph is taken to be endless.
+#: Maximum number of nodes waiting for evaluation; beyond it the graph counts as endless.
 MAX_WAITING = 1_000_000
 
 
@@ -26,12 +26,7 @@ class GarbageCollected:
 class MissingValue(KeyError, AssertionError):
     """An expression needs a value that the memo marks as `GarbageCollected`.
 
-    Hyperopt raises an AssertionError here, which Ray Tune turns into advice of its own.
-
-    Parameters
-    ----------
-    label : str
-        What has no value.
+    Hyperopt raises an AssertionError here, which Ray Tune turns into its own advice.
     """
 
     def __str__(self) -> str:
@@ -49,15 +44,7 @@ class Evaluation:
     print_node_on_error: bool = True
 
     def run(self, root: Any, memo: Mapping[Any, Any]) -> Any:
-        """Return the value of a graph.
-
-        Parameters
-        ----------
-        root : Apply
-            The graph.
-        memo : mapping of Apply to Any
-            Values of nodes; these are not evaluated.
-        """
+        """Return the value of a graph; nodes that `memo` has a value for are not evaluated."""
         values = dict(memo)
         # The last input is evaluated first, as in Hyperopt: with one random generator for all
         # nodes, the order decides which node gets which draw.
@@ -86,7 +73,7 @@ class Evaluation:
         return values[root]
 
     def _value_of(self, node: Any, values: dict[Any, Any]) -> Any:
-        """Return the value of a node whose inputs have theirs."""
+        """Return the value of a node whose inputs are evaluated."""
         if node.name == "switch":
             return values[_branch(node, values)]
         args = [values[n] for n in node.pos_args]

@@ -1,7 +1,7 @@
-"""The hyperparameters of an expression graph, and where they stand in it.
+"""The hyperparameters of an expression graph, and where they are in it.
 
-`hp.uniform("x", 0, 1)` is a node ``hyperopt_param("x", uniform(0, 1))`` within a cast. This module
-is the only one that knows so; all others ask it.
+`hp.uniform("x", 0, 1)` is a node ``hyperopt_param("x", uniform(0, 1))`` within a cast. Only this
+module knows this form.
 """
 
 from __future__ import annotations
@@ -21,13 +21,7 @@ def is_parameter(node: Any) -> bool:
 
 
 def label_of(parameter: Any) -> str:
-    """Return the label of a hyperparameter.
-
-    Raises
-    ------
-    BadSearchSpace
-        If it is not a string.
-    """
+    """Return the label of a hyperparameter; raise BadSearchSpace if it is not a string."""
     node = parameter.pos_args[0] if parameter.pos_args else parameter.arg["label"]
     label = getattr(node, "obj", None)
     if not isinstance(label, str):
@@ -43,12 +37,7 @@ def distribution_of(parameter: Any) -> Any:
 def parameters(root: N, nodes: Iterable[N] | None = None) -> dict[str, N]:
     """Return the hyperparameters of a graph by label, in the order of `dfs`.
 
-    Parameters
-    ----------
-    root : Apply
-        The graph.
-    nodes : iterable of Apply, optional
-        Its nodes, where they are known already.
+    `nodes` are those of the graph, if they are known already.
 
     Raises
     ------
@@ -71,12 +60,9 @@ def parameters(root: N, nodes: Iterable[N] | None = None) -> dict[str, N]:
 
 
 def space_nodes(expr: N) -> list[N]:
-    """List the nodes that make up points, inputs first; not what is below hyperparameters.
+    """List the nodes that make up points, inputs first; not those below hyperparameters.
 
-    Raises
-    ------
-    BadSearchSpace
-        If the expression contains itself.
+    Raises BadSearchSpace if the expression contains itself.
     """
     order = toposort(expr)
     reachable = {expr}
@@ -87,7 +73,7 @@ def space_nodes(expr: N) -> list[N]:
 
 
 def _places(root: Any, wanted: list[Any]) -> list[str]:
-    """Return where nodes stand, such as ``$.svm.C (model.py:7)``; an option of a choice is [i]."""
+    """Return the paths of nodes, such as ``$.svm.C (model.py:7)``; an option of a choice is [i]."""
     paths = {root: "$"}
     todo = [root]
     while todo:
@@ -100,7 +86,7 @@ def _places(root: Any, wanted: list[Any]) -> list[str]:
 
 
 def _children(node: Any) -> list[tuple[Any, str]]:
-    """Return the inputs of a node, each with what its path has beyond that of the node."""
+    """Return the inputs of a node, each with the end of its path."""
     if node.name == "dict" and not node.named_args and len(node.pos_args) == 1:
         # Keys that are not all strings: pairs of key and value.
         pairs = [pair.pos_args for pair in node.pos_args[0].pos_args if len(pair.pos_args) == 2]

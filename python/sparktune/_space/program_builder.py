@@ -1,4 +1,4 @@
-"""From the expression graph to a `Program`: the space as plain data that is quick to evaluate."""
+"""Turns an expression graph into a `Program`: plain data that is quick to evaluate."""
 
 from __future__ import annotations
 
@@ -19,21 +19,10 @@ _CASTS: dict[str, Callable[[Any], Any]] = {"float": float, "int": int}
 
 
 def build_program(space: Space, ctrl_type: Any = None, nodes: list[Apply] | None = None) -> Program:
-    """Turn a space into a `Program`.
+    """Turn a space into a `Program` that gives what `rec_eval` gives.
 
-    Parameters
-    ----------
-    space : Space
-        The space.
-    ctrl_type : Any, optional
-        Constants that are this very object are replaced by the `ctrl` of `run_program`.
-    nodes : list of Apply, optional
-        The `space_nodes` of the space, where they are known already.
-
-    Returns
-    -------
-    Program
-        The same space; evaluating it gives what `rec_eval` gives.
+    Constants that are `ctrl_type` itself are replaced by the `ctrl` of `run_program`. `nodes` are
+    the `space_nodes` of the space, if they are known already.
 
     Raises
     ------
@@ -117,7 +106,7 @@ def _is_plain(fn: Callable[..., Any]) -> bool:
 
 
 def _blocks(steps: list[Step | None], root: int) -> dict[int, tuple[int, ...]]:
-    """For the root and each selector and branch: the steps it needs, in order."""
+    """Return for the root and each selector and branch the steps it needs, in order."""
     targets = {root}
     for step in steps:
         if step is not None and step[0] == ops.SWITCH:

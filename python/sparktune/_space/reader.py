@@ -1,8 +1,8 @@
-"""A search space for people and for tracking: as JSON, and what the choices of a trial chose.
+"""A readable form of a search space: its JSON description, and what the choices of a trial chose.
 
-Nothing here evaluates the expression, because functions of the user's own may stand in it and
-tracking runs on another thread. Recorded searches are compared with what `SpaceReader.describe`
-returns, so that has to stay as it is.
+Nothing here evaluates the expression, because it may hold the user's functions and tracking runs on
+another thread. The output of `SpaceReader.describe` must not change: recorded searches are
+compared with it.
 """
 
 from __future__ import annotations
@@ -27,22 +27,11 @@ _MAX_WRITTEN = 1_000_000
 
 
 class SpaceReader:
-    """Reads the expression of a search space once.
-
-    Parameters
-    ----------
-    space : Apply or None
-        The expression, as `Domain` keeps it; with None nothing is known.
-
-    Attributes
-    ----------
-    labels : set of str
-        The labels of the hyperparameters.
-    """
+    """Reads the expression of a search space once; with None it knows nothing."""
 
     def __init__(self, space: Apply | None) -> None:
         self._space = space
-        self.labels: set[str] = set()
+        self.labels: set[str] = set()  # of the hyperparameters
         self._options: dict[str, list[Apply]] = {}  # label of a choice -> its branches
         self._uses: dict[str, set[str]] = {}  # label -> names of the functions that take it
         seen: set[Apply] = set()
@@ -71,14 +60,9 @@ class SpaceReader:
             self._options[choice] = node.pos_args[1:]
 
     def value(self, label: str, value: Any) -> str:
-        """Return a parameter's value as text: what the objective saw, and exact.
+        """Return a parameter's value in ``misc.vals`` as exact text, as the objective saw it.
 
-        Parameters
-        ----------
-        label : str
-            The parameter.
-        value : Any
-            Its value in ``misc.vals``; an integer for a choice.
+        An integer for a choice.
         """
         if isinstance(value, numbers.Integral):
             return str(int(value))
@@ -93,12 +77,7 @@ class SpaceReader:
     def readable(self, label: str, vals: Mapping[str, Any]) -> str | None:
         """Return what a choice chose, as text; None for other parameters.
 
-        Parameters
-        ----------
-        label : str
-            The choice.
-        vals : mapping of str to Any
-            All the values of the trial.
+        `vals` has all values of the trial.
         """
         found, value = self.chosen(label, vals)
         if not found:
@@ -108,12 +87,7 @@ class SpaceReader:
     def chosen(self, label: str, vals: Mapping[str, Any]) -> tuple[bool, Any]:
         """Return whether it is known what a choice chose, and that as JSON values.
 
-        Parameters
-        ----------
-        label : str
-            The choice.
-        vals : mapping of str to Any
-            All the values of the trial.
+        `vals` has all values of the trial.
         """
         options = self._options.get(label)
         if options is None or label not in vals:
@@ -129,12 +103,8 @@ class SpaceReader:
         Dicts and lists of the space are themselves; a parameter is
         ``{"$param": label, "distribution": ..., "args": [...]}``, a choice
         ``{"$choice": label, "distribution": ..., "args": [...], "options": [...]}``, any other
-        function ``{"$call": name, "args": [...]}``, each with ``kwargs`` where there are some.
-
-        Raises
-        ------
-        ValueError
-            If the description would be too large.
+        function ``{"$call": name, "args": [...]}``, each with ``kwargs`` if there are any. Raises
+        ValueError if the description would be too large.
         """
         if self._space is None:
             return None
@@ -164,7 +134,7 @@ def _choice(node: Apply) -> str | None:
 
 
 def _plain(node: Apply, vals: Mapping[str, Any]) -> Any:
-    """Return the value of `node` in a trial, as far as it can be told without running code."""
+    """Return the value of `node` in a trial, as far as it is known without running code."""
     label = _label(node)
     if label is not None:
         return _json_value(vals[label]) if label in vals else f"<{label}>"
@@ -214,7 +184,7 @@ def _call(key: str, node: Apply) -> dict[str, Any]:
 
 
 def _json_value(value: Any) -> Any:
-    """Return a literal as JSON has it, or its ``repr``."""
+    """Return a literal as JSON values, or its ``repr``."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, numbers.Integral):

@@ -12,7 +12,7 @@ from sparktune.exceptions import BadSearchSpace
 __all__ = ["N", "clone", "clone_merge", "dfs", "toposort"]
 
 
-#: A node; what nodes are stands above this module, in `graph`.
+#: A node; `graph`, which defines nodes, imports this module.
 N = TypeVar("N", bound=Any)
 
 

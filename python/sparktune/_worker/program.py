@@ -1,10 +1,10 @@
 """`Program`: a search space as plain data, and the function that builds points from it.
 
-The objective's argument is built with this module, in the driver and on Spark executors.
+The driver and Spark executors build the objective's argument with this module.
 
 A program is a list of steps. Step ``i`` computes slot ``i`` from earlier slots. Constants fill
-their slots beforehand. `blocks` says, for a slot, which steps it needs, in order; the steps of a
-branch of a ``switch`` are in no block but that branch's own, so only the chosen one runs.
+their slots beforehand. `blocks` lists the steps that a slot needs, in order. The steps of a branch
+of a ``switch`` are only in that branch's own block, so only the chosen branch runs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Program:
     Attributes
     ----------
     steps : tuple of (kind, a, b) or None
-        One entry per slot; None where the slot holds a constant.
+        One entry per slot; None if the slot holds a constant.
     constants : dict of int to Any
         Slots known beforehand. The objects are shared by all evaluations, as in Hyperopt.
     blocks : dict of int to tuple of int
@@ -62,21 +62,9 @@ class Program:
 
 
 def run_program(program: Program, values: Mapping[str, Any], ctrl: Any = None) -> Any:
-    """Build the point that the objective sees.
+    """Build the point that the objective sees: fresh dicts and tuples around the values.
 
-    Parameters
-    ----------
-    program : Program
-        The space.
-    values : mapping of str to scalar
-        Values of the hyperparameters; inactive ones may be absent.
-    ctrl : Any
-        What takes the place of the ``Ctrl`` marker, if the space holds it.
-
-    Returns
-    -------
-    Any
-        The point: fresh dicts and tuples around the values and the constants.
+    Inactive hyperparameters may be absent from `values`; `ctrl` replaces the ``Ctrl`` marker.
 
     Raises
     ------
@@ -135,7 +123,7 @@ def branch_index(position: Any, count: int) -> int:
     try:
         index = operator.index(position)
     except TypeError:
-        numpy = sys.modules.get("numpy")  # nothing is an array where it has not been imported
+        numpy = sys.modules.get("numpy")  # without the module there is no array
         if numpy is not None and isinstance(position, numpy.ndarray):
             return branch_index(position.item(), count)
         raise TypeError(
@@ -164,16 +152,16 @@ def evaluated(result: Any) -> Any:
 
 def is_expression(obj: Any) -> bool:
     """Return whether an object is a node of an expression."""
-    # By what it can do: this module cannot import the class, and must not need it.
+    # By its methods: this module must not import the class.
     return hasattr(type(obj), "clone_from_inputs") and hasattr(type(obj), "eval")
 
 
 def call_with_keywords(fn: Callable[..., Any], point: Mapping[str, Any]) -> Any:
-    """Call an objective whose space is its annotations."""
+    """Call an objective whose space was given by its annotations."""
     return fn(**point)
 
 
-# -- the functions of `scope` that neither Python nor numpy has ------------------------------
+# -- functions of `scope` that neither Python nor numpy has ---------------------------------
 
 
 def pos_args(*args: Any) -> tuple[Any, ...]:
