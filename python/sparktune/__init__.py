@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any
 from sparktune import anneal, exceptions, hp, mix, rand, tpe
 from sparktune._core import __version__
 from sparktune._hyperopt import prior as _prior  # noqa: F401 - defines scope.draw_idxs_vals
-from sparktune._hyperopt.install import install_as_hyperopt
 from sparktune._hyperopt.logs import follow_hyperopt
-from sparktune._hyperopt.names import LEFT_OUT, MODULES, answer_for_names_without_files, refuse
+from sparktune._hyperopt.names import (
+    LEFT_OUT,
+    MODULES,
+    answer_for_names_without_files,
+    install_as_hyperopt,
+    refuse,
+)
 from sparktune._hyperopt.old_pickles import load_hyperopt_trials
 from sparktune._search.ctrl import Ctrl
 from sparktune._search.data import with_data

@@ -1,4 +1,9 @@
-"""Module names: those shared with Hyperopt, those left out, and those of earlier versions."""
+"""The names of modules: those shared with Hyperopt, those left out, those of earlier versions.
+
+`install_as_hyperopt` enters each module that sparktune has in common with Hyperopt into
+``sys.modules`` under Hyperopt's name. It is the same module object, so no class or state exists
+twice. A finder answers for all other names below `hyperopt`.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,15 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import logging
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
-__all__ = ["LEFT_OUT", "MODULES", "answer_for_names_without_files", "is_ours", "refuse"]
+__all__ = ["LEFT_OUT", "MODULES", "answer_for_names_without_files", "install_as_hyperopt", "refuse"]
+
+logger = logging.getLogger("sparktune.install")
 
 #: Modules that go by the same name below `hyperopt` and below `sparktune`.
 MODULES = (
@@ -51,7 +59,7 @@ def refuse(name: str) -> ImportError:
     return ImportError(message, name=f"sparktune.{name}")
 
 
-def is_ours(module: Any) -> bool:
+def _is_ours(module: Any) -> bool:
     """Return whether a module is one of sparktune's, under any name."""
     return getattr(module, "__name__", "").partition(".")[0] == "sparktune"
 
@@ -66,7 +74,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         if not fullname.startswith(("hyperopt.", "sparktune.")):
             return None
         parent, _, name = fullname.rpartition(".")
-        ours = is_ours(sys.modules.get(parent))
+        ours = _is_ours(sys.modules.get(parent))
         if ours and parent in ("hyperopt", "sparktune") and name in LEFT_OUT:
             raise refuse(name)
         if fullname in _EARLIER:
@@ -94,3 +102,50 @@ def answer_for_names_without_files() -> None:
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         # Before the finder of files, which must not see names below `hyperopt`.
         sys.meta_path.insert(0, _Finder())
+
+
+def install_as_hyperopt(force: bool = False) -> None:
+    """Make ``import hyperopt`` give sparktune, for all code in this process.
+
+    Call it before anything imports `hyperopt`; calling it again changes nothing. The distribution
+    `hyperopt` may be installed or not. Worker processes of Spark need no such call: what runs
+    there does not import `hyperopt`, unless the objective does.
+
+    Parameters
+    ----------
+    force : bool, default False
+        Whether to go on if the real Hyperopt is imported already. Modules that imported it keep
+        the objects they have, which do not mix with ours.
+
+    Raises
+    ------
+    ImportError
+        If the real Hyperopt is imported already and `force` is False.
+
+    Examples
+    --------
+    >>> import sparktune
+    >>> sparktune.install_as_hyperopt()  # doctest: +SKIP
+    >>> from hyperopt import fmin, hp, tpe  # doctest: +SKIP
+    """
+    real = [
+        name
+        for name in sys.modules
+        if name.partition(".")[0] == "hyperopt" and not _is_ours(sys.modules[name])
+    ]
+    if _is_ours(sys.modules.get("hyperopt")):
+        real = []  # other modules below it were added on purpose
+    if real and not force:
+        raise ImportError(
+            "install_as_hyperopt must be called before hyperopt is imported; "
+            f"{len(real)} of its modules are imported already. Hint: call it in the first lines "
+            "of the program, or pass force=True if nothing uses what was imported."
+        )
+    for name in real:
+        del sys.modules[name]
+    package = importlib.import_module("sparktune")
+    modules = {name: importlib.import_module(f"sparktune.{name}") for name in MODULES}
+    sys.modules["hyperopt"] = package
+    sys.modules.update({f"hyperopt.{name}": module for name, module in modules.items()})
+    if real:
+        logger.warning("hyperopt was imported already; code that has it keeps it.")

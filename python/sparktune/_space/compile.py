@@ -125,16 +125,11 @@ class CompiledSpace:
         values = _scalars(vals)
         return [float(values.get(label, nan)) for label in self.labels]
 
-    def vals_from_row(self, row: Sequence[float] | np.ndarray[Any, Any]) -> dict[str, Any]:
-        """Return a row as numpy scalars by label, without the inactive ones.
+    def lists_from_row(self, row: Sequence[float]) -> dict[str, list[Any]]:
+        """Return a row as trials have it: by label a list of one numpy scalar, or of none.
 
         Choices and ``randint`` are ``int64``, all others ``float64``, as in Hyperopt.
         """
-        values = row.tolist() if isinstance(row, np.ndarray) else row
-        return {label: some[0] for label, some in self.lists_from_row(values).items() if some}
-
-    def lists_from_row(self, row: Sequence[float]) -> dict[str, list[Any]]:
-        """Return a row as trials have it: by label a list of one numpy scalar, or of none."""
         return {
             label: [] if isnan(value) else [make(value)]
             for label, make, value in zip(self.labels, self._makers, row, strict=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +16,6 @@ from sparktune._space.expr import Apply, as_apply, clone, dfs, rec_eval, scope
 from sparktune.exceptions import BadSearchSpace, InvalidArgumentType
 
 __all__ = [
-    "RandomSource",
     "as_generator",
     "categorical",
     "implicit_stochastic",
@@ -35,9 +34,6 @@ __all__ = [
     "sample",
     "uniform",
 ]
-
-#: What may be given as a source of randomness.
-RandomSource: TypeAlias = "np.random.Generator | np.random.RandomState | int | None"
 
 #: Names of the scope functions that draw, and take an ``rng``.
 implicit_stochastic_symbols: set[str] = set()
