@@ -1,4 +1,4 @@
-"""`fmin`, the function that searches, and what goes with it."""
+"""`fmin`, the function that runs a search, and its helpers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def generate_trials_to_calculate(points: Sequence[Mapping[str, Any]]) -> Trials:
     Parameters
     ----------
     points : list of dict
-        Values by label; of a choice the position.
+        Values by label; the position for a choice.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def space_eval(space: Any, hp_assignment: Mapping[str, Any]) -> Any:
     space : Any
         The space.
     hp_assignment : mapping of str to scalar
-        Values by label, such as `fmin` returns; of a choice the position.
+        Values by label, such as `fmin` returns; the position for a choice.
 
     Returns
     -------
@@ -250,7 +250,7 @@ def fmin(
     >>> bool(abs(best["x"] - 3) < 2)
     True
     """
-    given = locals()  # before anything else is: the arguments by name
+    given = locals()  # the arguments by name; first, before there are other locals
     options = SearchOptions(
         **{each.name: given[each.name] for each in fields(SearchOptions) if each.name != "algo"},
         algo=tpe.suggest if algo is None else algo,
@@ -276,7 +276,7 @@ Trials._fmin = fmin
 
 
 def _searches_itself(trials: Any) -> bool:
-    """Whether `trials.fmin` does something else; Hyperopt's own does not know our spaces."""
+    """Whether the trials have their own `fmin`; Hyperopt's does not know our spaces."""
     own = getattr(type(trials), "fmin", None)
     return own not in (None, Trials.fmin) and not own.__module__.startswith("hyperopt.")
 

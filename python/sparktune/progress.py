@@ -1,8 +1,9 @@
 """Progress of a search, shown by context managers.
 
 A progress callback takes `initial` (trials done before) and `total` (`max_evals`) and returns a
-context manager. What that yields has a method ``update(n)``, called as trials end, and gets an
-attribute ``postfix``, a text with the best loss. Pass one's own as ``show_progressbar``.
+context manager. The object that it yields has a method ``update(n)``, called as trials end, and
+gets an attribute ``postfix``, a text with the best loss. `show_progressbar` of `fmin` takes your
+own callback.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def tqdm_progress_callback(initial: int, total: int) -> Iterator[Any]:
     # Imported here: it is slow, and many searches show no bar. Standard output and error are left
     # as they are, so that bars and prints of the objective work.
     with warnings.catch_warnings():
-        # In a notebook without ipywidgets: the bar is then a line of text, which is well.
+        # In a notebook without ipywidgets the bar is a line of text, which is fine.
         warnings.filterwarnings("ignore", message="IProgress not found")
         from tqdm.auto import tqdm
 

@@ -92,17 +92,7 @@ def validate_distribution_range(f: F) -> F:
 
 
 class Cond:
-    """A condition on a hyperparameter: ``name op val``.
-
-    Parameters
-    ----------
-    name : str
-        Label of the hyperparameter.
-    val : Any
-        The value it is compared with.
-    op : str
-        Such as ``"="``.
-    """
+    """A condition on the hyperparameter `name`: ``name op val``, with `op` such as ``"="``."""
 
     def __init__(self, name: str, val: Any, op: str) -> None:
         self.name = name

@@ -47,17 +47,7 @@ def working_dir(dir: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def fast_isin(X: Any, Y: Any) -> npt.NDArray[np.bool_]:
-    """Return for each item of an array whether another array has it.
-
-    Parameters
-    ----------
-    X, Y : array of shape (n,) and (m,)
-        The items, and where to look for them.
-
-    Returns
-    -------
-    array of bool, of shape (n,)
-    """
+    """Return for each of the n items of `X` whether the array `Y` has it, as an array of bool."""
     return np.isin(X, Y)
 
 
@@ -133,7 +123,7 @@ def temp_dir(
         Whether to remove at the end what was made here, and all that is in it.
     with_sentinel : bool, default True
         Whether to keep a file next to it meanwhile (``name.inuse``), so that its parent is not
-        empty and nobody else's clean-up removes it.
+        empty and other clean-up code does not remove it.
 
     Raises
     ------

@@ -144,7 +144,7 @@ def randint(low: Any, high: Any = None, rng: Any = None, size: Any = ()) -> Any:
 
 @_draws
 def categorical(p: Any, rng: Any = None, size: Any = ()) -> Any:
-    """Draw positions with the probabilities `p`; an array, of one draw where `size` is ``()``."""
+    """Draw positions with the probabilities `p`: an array, of one draw if `size` is ``()``."""
     rng = _need(rng, "categorical")
     weights = np.asarray(p, dtype=float)
     if weights.ndim == 2 and len(weights) == 1:

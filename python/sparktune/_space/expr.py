@@ -62,8 +62,8 @@ def rec_eval(
 ) -> Any:
     """Evaluate an expression.
 
-    Of a ``switch`` only the chosen branch is evaluated. What a function returns is evaluated
-    again if it is an expression.
+    Only the chosen branch of a ``switch`` is evaluated. If a function returns an expression, that
+    is evaluated too.
 
     Parameters
     ----------
@@ -109,23 +109,9 @@ def rec_eval(
 
 
 def use_obj_for_literal_in_memo(expr: Any, obj: Any, lit: Any, memo: dict[Any, Any]) -> Any:
-    """Let `obj` take the place of each literal in an expression that is equal to `lit`.
+    """Give each literal of an expression that equals `lit` the value `obj` in a memo.
 
-    Parameters
-    ----------
-    expr : Apply
-        The expression.
-    obj : Any
-        The value, for instance a `Ctrl`.
-    lit : Any
-        The literal to look for, for instance the class `Ctrl`.
-    memo : dict of Apply to Any
-        Changed in place.
-
-    Returns
-    -------
-    dict
-        `memo`.
+    For instance a `Ctrl` for the class `Ctrl`. `memo` is changed in place and returned.
     """
     for node in dfs(expr):
         if isinstance(node, Literal):
@@ -139,7 +125,7 @@ def use_obj_for_literal_in_memo(expr: Any, obj: Any, lit: Any, memo: dict[Any, A
 
 
 class Lambda:
-    """A function whose body is an expression; calling it gives the body with arguments put in.
+    """A function whose body is an expression; a call returns the body with the arguments put in.
 
     Parameters
     ----------
@@ -157,7 +143,7 @@ class Lambda:
         self.expr = expr
 
     def __call__(self, *args: Any) -> Apply:
-        """Return the body with these arguments in the place of the parameters."""
+        """Return the body with these arguments in place of the parameters."""
         if len(args) < len(self.params):
             raise NotImplementedError(
                 f"{self.__name__} has no default arguments: it takes {len(self.params)}; "
@@ -170,7 +156,7 @@ class Lambda:
 
 
 class UndefinedValue:
-    """What the placeholders of `Lambda` hold."""
+    """The value of the placeholders of `Lambda`."""
 
 
 p0 = Literal(UndefinedValue)
@@ -188,10 +174,7 @@ def apply(name: str, *args: Any, **kwargs: Any) -> Apply:
 def partial(name: str | SymbolTableEntry, *args: Any, **kwargs: Any) -> SymbolTableEntry:
     """Define a scope function of one more argument: `name` with these arguments given.
 
-    Returns
-    -------
-    SymbolTableEntry
-        The new function, for example for ``scope.map``.
+    The new function is for example for ``scope.map``.
     """
     base = name.apply_name if isinstance(name, SymbolTableEntry) else name
     number = len(scope._impls)

@@ -12,7 +12,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class PyllImportError(ImportError):
-    """A name asked of `SymbolTable.inject` or `SymbolTable.import_` is not defined."""
+    """`SymbolTable.inject` or `SymbolTable.import_` was given an undefined name."""
 
 
 class FunctionTable:
@@ -52,8 +52,8 @@ class FunctionTable:
         Raises
         ------
         ValueError
-            If the name is taken. The function that a notebook cell or a reloaded module defined
-            may be replaced by that cell or module.
+            If the name is taken. A rerun notebook cell or reloaded module may replace its own
+            function.
         """
         name = f.__name__
         if hasattr(self, name) and not _same_source(self._impls.get(name), f):
@@ -105,12 +105,12 @@ def _same_source(old: Callable[..., Any] | None, new: Callable[..., Any]) -> boo
     place = (getattr(old, "__module__", None), getattr(old, "__qualname__", None))
     if place != (getattr(new, "__module__", None), getattr(new, "__qualname__", None)):
         return False
-    # Our own functions and builtins stay; only what has a Python body of the user's is replaced.
+    # Only functions of the user's with a Python body are replaced, not ours or builtins.
     return hasattr(old, "__code__") and not str(place[0]).startswith("sparktune.")
 
 
 class SymbolTableEntry:
-    """What ``scope.f`` is: calling it builds an `Apply` node."""
+    """The type of ``scope.f``; calling it builds an `Apply` node."""
 
     def __init__(self, symbol_table: Any, apply_name: str, o_len: int | None, pure: bool) -> None:
         self.symbol_table = symbol_table

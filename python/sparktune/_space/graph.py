@@ -30,7 +30,7 @@ Space: TypeAlias = "Apply | Mapping[Any, Space] | list[Space] | tuple[Space, ...
 
 
 class MissingArgument:
-    """Stands in `Apply.arg` for a parameter that the call does not give."""
+    """Stands in `Apply.arg` for a parameter that the call leaves out."""
 
 
 class SymbolTable(FunctionTable):
@@ -233,10 +233,7 @@ class Apply:
     def eval(self, memo: Mapping[int, Any] | None = None) -> Any:
         """Evaluate the graph below this node.
 
-        Parameters
-        ----------
-        memo : dict, optional
-            Values of nodes, by their ``id``. See `rec_eval` for values by node.
+        `memo` has values of nodes by their ``id``; see `rec_eval` for values by node.
         """
         by_node = {n: memo[id(n)] for n in dfs(self) if id(n) in memo} if memo else {}
         return Evaluation(scope._impls).run(self, by_node)
@@ -248,7 +245,7 @@ class Apply:
         indent: int = 0,
         memo: dict[Apply, str] | None = None,
     ) -> None:
-        """Write the graph to `ofile`, one node per line; a node that comes again is a reference."""
+        """Write the graph to `ofile`, one node per line; repeated nodes are references."""
         seen = {} if memo is None else memo
         line = [0] if lineno is None else lineno
         # A stack, not recursion: a long chain of operators must not end in RecursionError.
@@ -317,13 +314,7 @@ def _signature(fn: Callable[..., Any]) -> inspect.Signature:
 
 
 class Literal(Apply):
-    """A constant.
-
-    Parameters
-    ----------
-    obj : Any
-        The value; evaluation gives this very object.
-    """
+    """A constant; evaluation returns the very object `obj`."""
 
     def __init__(self, obj: Any = None) -> None:
         try:

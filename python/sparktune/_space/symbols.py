@@ -1,8 +1,8 @@
 """The functions that `scope` has from the start.
 
 They are Python's, numpy's or `sparktune._worker.program`'s, so that programs that call them can be
-evaluated where sparktune is not installed. The names are Hyperopt's and no more: a user's
-``@scope.define`` must not clash with a name that Hyperopt leaves free.
+evaluated where sparktune is not installed. There are only Hyperopt's names, so that a user's
+``@scope.define`` never clashes with a name that is free in Hyperopt.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _IMPURE: dict[str, Callable[..., Any]] = {
     "hyperopt_param": program.hyperopt_param,
 }
 
-#: Functions that never return an expression, so that their results need no look.
+#: Functions that never return an expression, so that their results need no check.
 TRUSTED = frozenset(_PURE) - {
     "call_method_pure",
     "copy_call_method_pure",

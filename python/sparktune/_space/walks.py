@@ -17,21 +17,10 @@ N = TypeVar("N", bound=Any)
 
 
 def dfs(aa: N, seq: list[N] | None = None, seqset: dict[N, list[N]] | None = None) -> list[N]:
-    """List the nodes below `aa` and itself, inputs before the nodes that use them.
+    """List the nodes below `aa` and itself once each, inputs before the nodes that use them.
 
-    Parameters
-    ----------
-    aa : Apply
-        The root.
-    seq : list, optional
-        Where to append the nodes.
-    seqset : dict, optional
-        Nodes to leave out, with their inputs; filled with those found.
-
-    Returns
-    -------
-    list of Apply
-        Each node once. A cycle does not end in an error here; see `toposort`.
+    Found nodes are appended to `seq`. `seqset` has nodes to leave out, with their inputs, and gets
+    those found. A cycle is not an error here; see `toposort`.
     """
     order = [] if seq is None else seq
     seen = {} if seqset is None else seqset
