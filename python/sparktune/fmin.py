@@ -89,7 +89,7 @@ def partial(fn: Callable[..., Any], **kwargs: Any) -> Any:
 
 
 def space_eval(space: Any, hp_assignment: Mapping[str, Any]) -> Any:
-    """Return the point of a space that values of hyperparameters stand for.
+    """Return the point of a space that the values of its hyperparameters select.
 
     Parameters
     ----------

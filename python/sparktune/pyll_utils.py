@@ -146,7 +146,7 @@ def expr_to_config(expr: Any, conditions: tuple[Any, ...] | None, hps: dict[str,
             if not is_parameter(selector):
                 raise BadSearchSpace(
                     "expr_to_config needs a choice above each switch; "
-                    f"got scope.{selector.name}. Hint: compile_space understands such a space."
+                    f"got scope.{selector.name}. Hint: fmin can search such a space."
                 )
             label = label_of(selector)
             branches = [(option, (*holding, EQ(label, i))) for i, option in enumerate(options)]

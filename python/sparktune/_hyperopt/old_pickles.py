@@ -112,7 +112,7 @@ def load_hyperopt_trials(
     Raises
     ------
     InvalidArgument, InvalidArgumentType
-        If `source` is not such a pickle, or holds something that is not let in.
+        If `source` is not such a pickle, or refers to something that is not let in.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Compiles a search space to a `CompiledSpace`: what the sampler sees, and what builds points.
 
-Only hyperparameters and the choices above them go to Rust. What the space computes from them
-stays in Python, so that any expression may stand above a hyperparameter.
+Only hyperparameters and the choices above them go to Rust. Computations with them stay in Python,
+so that a space may hold any expression.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class FunctionTable:
         Parameters
         ----------
         f : callable
-            What the node calls when it is evaluated.
+            The function that the node calls when it is evaluated.
         o_len : int, optional
             The length of what `f` returns, if fixed; it allows ``a, b = scope.f(x)``.
         pure : bool

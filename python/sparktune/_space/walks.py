@@ -63,7 +63,7 @@ def toposort(expr: N) -> list[N]:
 
 
 def clone(expr: N, memo: dict[N, N] | None = None) -> N:
-    """Copy a graph; `memo` gives nodes to put in the place of others, and takes the new ones."""
+    """Copy a graph; `memo` maps nodes to their replacements, and gets the copies."""
     memo = {} if memo is None else memo
     for node in dfs(expr):
         if node not in memo:

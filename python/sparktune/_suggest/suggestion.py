@@ -1,4 +1,4 @@
-"""What the suggesters share: from rows of values to trial documents."""
+"""Shared code of the suggesters: checks of their arguments, and documents from rows of values."""
 
 from __future__ import annotations
 
