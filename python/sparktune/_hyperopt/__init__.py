@@ -1,6 +1,5 @@
-"""Compatibility with Hyperopt that no search needs.
+"""Compatibility with Hyperopt that searches do not need.
 
-Standing in for the package `hyperopt`, its pickles, its logger names, and helpers that exist only
-because Hyperopt has them. Nothing else imports this package, except the public modules that carry
-Hyperopt's names. May import everything.
+Its module names, pickles, logger names, mixtures, and its node for draws from the prior. Only the
+public modules import this package. May import everything.
 """
