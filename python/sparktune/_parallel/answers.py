@@ -21,12 +21,7 @@ logger = logging.getLogger("sparktune.dispatch")
 def failed(trial: Trial, error: BaseException) -> Finished:
     """Return the outcome of a trial that failed outside its objective.
 
-    Parameters
-    ----------
-    trial : Trial
-        The document.
-    error : BaseException
-        What happened. The traceback of a `JobFailed` is left out: it shows our own frames only.
+    The traceback of a `JobFailed` is left out: it shows our own frames only.
     """
     described = TrialError.from_exception(error)
     if isinstance(error, JobFailed):
@@ -37,17 +32,7 @@ def failed(trial: Trial, error: BaseException) -> Finished:
 
 
 def finished(trial: Trial, answer: bytes, tracked: TrackedRun | None = None) -> Finished:
-    """Return the outcome of a trial, from the answer of its task.
-
-    Parameters
-    ----------
-    trial : Trial
-        The document.
-    answer : bytes
-        A pickled `sparktune._worker.task.Answer`.
-    tracked : TrackedRun, optional
-        Receives the worker's messages about its logging.
-    """
+    """Return the outcome of a trial from the pickled answer of its task."""
     kind, *body, meta = pickle.loads(answer)
     if tracked is not None:
         for note in meta.get("notes", ()):

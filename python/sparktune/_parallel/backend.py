@@ -15,10 +15,8 @@ class Backend(Protocol):
 
     A back end serves one search and is made from a `sparktune._parallel.cargo.Cargo`. It ships
     ``cargo.data`` and each of ``cargo.parcels`` (the data of `sparktune.with_data`) to its workers
-    once, by the best means that it has, and gets the function that runs a trial from
-    ``cargo.task(shipped, parcels)``. `shipped` and the values of `parcels` are bytes, objects with
-    bytes as their ``value``, or functions that return bytes or a mapped file on the worker
-    (`sparktune._worker.task.mapped`).
+    once, and gets the function that runs a trial from ``cargo.task(shipped, parcels)``. `shipped`
+    and the values of `parcels` are what `sparktune._worker.task` accepts.
     """
 
     def thread_body(self, body: Callable[[], None]) -> Callable[[], None]:
@@ -26,21 +24,9 @@ class Backend(Protocol):
         ...
 
     def submit(self, tag: str, payload: bytes, description: str) -> bytes:
-        """Run one trial and return its answer.
+        """Run one trial and return its answer, a pickled `sparktune._worker.task.Answer`.
 
-        Parameters
-        ----------
-        tag : str
-            Identifies the trial for `cancel`; unique.
-        payload : bytes
-            See `sparktune._worker.task.encode_payload`.
-        description : str
-            For people, where the back end shows its jobs.
-
-        Returns
-        -------
-        bytes
-            A pickled `sparktune._worker.task.Answer`.
+        `tag` is unique and identifies the trial to `cancel`; `description` is shown to people.
 
         Raises
         ------
@@ -52,11 +38,11 @@ class Backend(Protocol):
         ...
 
     def cancel(self, tag: str) -> None:
-        """Stop the trial if it runs; its `submit` then returns or raises soon."""
+        """Stop the trial if it is running; its `submit` then returns or raises soon."""
         ...
 
     def started(self, tag: str) -> float | None:
-        """Return when a trial that was submitted began to run, by the clock `time.monotonic`.
+        """Return when a submitted trial began to run, by the clock `time.monotonic`.
 
         Infinity means that the trial waits for a slot, None that the time is unknown. Called on the
         search's thread when a trial may have timed out: must not block for long.
@@ -64,12 +50,11 @@ class Backend(Protocol):
         ...
 
     def slots(self) -> int | None:
-        """Return how many trials should run at once now.
+        """Return how many trials should run at once now; less than 1 counts as 1.
 
-        Called when the search begins and then, at most once per second, on a thread of its own.
-        None means that the back end sets no limit: the number is unknown, or the back end grows
-        while work waits. If it is None at first, it is not asked for again. Less than 1 counts as
-        1.
+        None means that the back end sets no limit, because the number is unknown or the back end
+        grows while work waits. Called when the search begins and then, unless that returned None,
+        at most once per second on a thread of its own.
         """
         ...
 

@@ -38,47 +38,22 @@ _registry_lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Cargo:
-    """What is shipped once per search.
+    """What is shipped once per search; a back end decides how."""
 
-    A back end ships `data` and each of `parcels` in the way that suits it best, and runs trials
-    with what `task` returns.
-
-    Attributes
-    ----------
-    data : bytes
-        Unpickles to a `sparktune._worker.task.Evaluator`.
-    key : str
-        Hash of `data`; workers keep what they have unpickled under it.
-    parcels : tuple of Parcel
-        The data of `sparktune.with_data`.
-    pickler : str
-        The module that pickled all this, a cloudpickle that workers must have.
-    broadcasts : tuple
-        Broadcast variables that the objective uses; Spark must be told of them with each job.
-    result_limit : int, optional
-        The most bytes that a pickled result may have.
-    """
-
-    data: bytes
-    key: str
+    data: bytes  # unpickles to a `sparktune._worker.task.Evaluator`
+    key: str  # hash of `data`; workers keep what they have unpickled under it
     parcels: tuple[Parcel, ...] = ()
-    pickler: str = "cloudpickle"
-    broadcasts: tuple[Any, ...] = ()
-    result_limit: int | None = None
+    pickler: str = "cloudpickle"  # the module that pickled all this; workers must have it
+    broadcasts: tuple[Any, ...] = ()  # used by the objective; Spark must know them for each job
+    result_limit: int | None = None  # the most bytes of a pickled result
 
     def task(
         self, shipped: Any, parcels: Mapping[str, Any] | None = None
     ) -> functools.partial[Any]:
-        """Return what runs a trial on a worker: takes an iterable of one payload.
+        """Return the function that runs a trial on a worker; it takes an iterable of one payload.
 
-        It can be pickled without a reference to a module of sparktune.
-
-        Parameters
-        ----------
-        shipped : Any
-            How `data` arrives; see `sparktune._worker.task`.
-        parcels : mapping of str to Any
-            How each parcel arrives, by its key.
+        It can be pickled without a reference to a module of sparktune. `shipped` and the values of
+        `parcels`, which are by key, are what `sparktune._worker.task` accepts.
         """
         return functools.partial(
             by_value(task.run_task, self.pickler),
@@ -92,13 +67,7 @@ class Cargo:
 
 
 class ByValue:
-    """Pickles as the object that `data` unpickles to, so without a reference to its module.
-
-    Parameters
-    ----------
-    data : bytes
-        A pickle.
-    """
+    """Pickles as the object that `data` unpickles to, without a reference to its module."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -112,15 +81,7 @@ class ByValue:
 
 
 def by_value(function: Callable[..., Any], pickler: str) -> ByValue:
-    """Return an object that unpickles to a function where the function's module is missing.
-
-    Parameters
-    ----------
-    function : callable
-        A function of `sparktune._worker`, such as `sparktune._worker.task.run_task`.
-    pickler : str
-        See `pack`.
-    """
+    """Return an object that unpickles to a function of `_worker` without its module."""
     with _by_value(pickler):
         return ByValue(_Packing(pickler).dumps(function))
 
@@ -134,21 +95,7 @@ def pack(
 ) -> Cargo:
     """Pickle an objective and its space for the workers.
 
-    Parameters
-    ----------
-    fn : callable
-        The objective; takes a point.
-    program : Program
-        The space.
-    pickler : str
-        A cloudpickle that workers have: ``"cloudpickle"`` or ``"pyspark.cloudpickle"``.
-    result_limit : int, optional
-        The most bytes that a pickled result may have.
-
-    Returns
-    -------
-    Cargo
-        The bytes, and what belongs to them.
+    `pickler` is a cloudpickle that workers have: ``"cloudpickle"`` or ``"pyspark.cloudpickle"``.
 
     Raises
     ------
@@ -228,14 +175,14 @@ class _Packing:
         return None
 
     def forget_broadcasts(self) -> None:
-        """Undo that pickling marks them as needed by the next Spark job of this thread."""
+        """Undo that pickling marks broadcasts as needed by this thread's next Spark job."""
         for broadcast in self.broadcasts:
             forget_pickled(broadcast)
 
 
 @contextlib.contextmanager
 def _by_value(pickler: str) -> Iterator[None]:
-    """Make a cloudpickle send `_worker` by value, and the modules that the user told it to."""
+    """Make a cloudpickle send `_worker` and the modules that the user registered by value."""
     cloudpickle = importlib.import_module(pickler)
     added: list[ModuleType] = []
     with _registry_lock:  # the registry is one for the process

@@ -44,10 +44,7 @@ _DEPTH = 6
 def is_spark_object(obj: Any) -> bool:
     """Return whether `obj` exists on the driver only: a session, a DataFrame, an RDD or the like.
 
-    Parameters
-    ----------
-    obj : Any
-        Any object. Broadcast variables and accumulators are made to travel: False.
+    Broadcast variables and accumulators can travel: False.
     """
     for cls in type(obj).__mro__:
         module = getattr(cls, "__module__", None) or ""
@@ -65,20 +62,10 @@ def is_broadcast(obj: Any) -> bool:
 
 
 def find_culprit(obj: Any, bad: Callable[[Any], bool]) -> tuple[str, Any] | None:
-    """Find the innermost variable for which `bad` holds.
+    """Find the innermost variable for which `bad` holds: its name in the objective, and its value.
 
-    Parameters
-    ----------
-    obj : Any
-        Where to start: usually the objective.
-    bad : callable
-        Whether a value cannot travel. Must be true of `obj` itself.
-
-    Returns
-    -------
-    (str, Any) or None
-        How the objective names the variable, such as ``cfg['db'].lock``, and its value. None if no
-        part of `obj` is bad by itself.
+    The name is such as ``cfg['db'].lock``. `bad` must hold for `obj` itself; the result is None if
+    it does not hold for any part of `obj`.
     """
     found = None
     path = ""
@@ -162,17 +149,7 @@ def _type_of(value: Any) -> str:
 def unpicklable_error(
     objective: Any, reason: BaseException, bad: Callable[[Any], bool]
 ) -> UnpicklableObjective:
-    """Return the error that names the variable because of which `objective` does not pickle.
-
-    Parameters
-    ----------
-    objective : Any
-        What was to be pickled.
-    reason : BaseException
-        What the pickler raised.
-    bad : callable
-        Whether a value cannot be pickled.
-    """
+    """Return the error that names the variable that keeps `objective` from being pickled."""
     culprit = find_culprit(objective, bad)
     where = "" if culprit is None else f" it uses `{culprit[0]}` (a {_type_of(culprit[1])});"
     return UnpicklableObjective(
@@ -183,15 +160,7 @@ def unpicklable_error(
 
 
 def spark_object_error(objective: Any, spark_object: Any) -> SparkObjectInObjective:
-    """Return the error that names the Spark object which `objective` holds.
-
-    Parameters
-    ----------
-    objective : Any
-        What was to be pickled.
-    spark_object : Any
-        The object that was met.
-    """
+    """Return the error that names the Spark object that `objective` refers to."""
     culprit = find_culprit(objective, functools.partial(_holds, spark_object=spark_object, depth=3))
     name, value = culprit or ("", spark_object)
     called = f"`{name}` (a {_type_of(value)})" if name else f"a {_type_of(value)}"
@@ -218,15 +187,7 @@ def _one_line(error: BaseException) -> str:
 
 
 def large_objective_warning(objective: Any, size: int) -> str:
-    """Return the warning that says how to ship the data of a large objective.
-
-    Parameters
-    ----------
-    objective : Any
-        The objective.
-    size : int
-        Its pickled bytes.
-    """
+    """Return the warning about an objective of `size` bytes: how to ship its data."""
     large = next(_large_parts(objective, 3), None)
     name = large if large is not None and large.isidentifier() else "X"
     because = "most likely because of data that it uses" if large is None else f"for `{large}`"
@@ -238,7 +199,7 @@ def large_objective_warning(objective: Any, size: int) -> str:
 
 
 def _large_parts(obj: Any, depth: int) -> Iterator[str]:
-    """Yield the names of large parts of an objective, as far as their sizes can be asked for."""
+    """Yield the names of large parts of an objective whose sizes are known."""
     for name, value in _parts(obj, ""):
         size = getattr(value, "nbytes", None)
         if isinstance(value, (str, bytes, bytearray)):

@@ -45,18 +45,10 @@ _READ_SLOTS = object()
 class Dispatcher:
     """Runs up to `parallelism` trials at once; a `sparktune._search.runner.Runner`.
 
-    `start`, `wait`, `cancel` and `close` are for one thread, that of the search loop.
-
-    Parameters
-    ----------
-    backend : Backend
-        Where the trials run; closed with the dispatcher.
-    parallelism : int
-        The most trials at once, at least 1; fewer while the back end has fewer slots.
-    trial_timeout : float, optional
-        Seconds that a trial may take, from when it begins to run; where the back end cannot tell
-        that, from its submission. Then its job is cancelled and the trial fails with
-        `TrialTimeout`.
+    `start`, `wait`, `cancel` and `close` must be called on one thread, that of the search loop.
+    Closing the dispatcher closes the back end. A trial that runs for longer than `trial_timeout`
+    seconds is cancelled and fails with `TrialTimeout`; the time counts from its submission where
+    the back end cannot tell when it began to run.
     """
 
     def __init__(
@@ -95,15 +87,7 @@ class Dispatcher:
         return max(0, self._room() - len(self._flights))
 
     def start(self, trial: Trial, tracked: TrackedRun | None = None) -> None:
-        """Hand a trial to a thread.
-
-        Parameters
-        ----------
-        trial : Trial
-            The document; only read.
-        tracked : TrackedRun, optional
-            The run that what the objective logs belongs to.
-        """
+        """Hand a trial to a thread."""
         if self._closed:
             raise RuntimeError("This Dispatcher is closed.")
         flight = Flight(trial, tracked, f"sparktune-{self._search}-{trial['tid']}")
@@ -115,18 +99,10 @@ class Dispatcher:
         self._hand_out(flight)
 
     def wait(self, timeout: float | None) -> list[Finished]:
-        """Wait until a trial ends.
+        """Wait until a trial ends, for `timeout` seconds at most, and return all that have ended.
 
-        Parameters
-        ----------
-        timeout : float or None
-            Seconds; None waits for as long as it takes.
-
-        Returns
-        -------
-        list of Finished
-            All trials that have ended; empty at the time-out, when none is running, and when only
-            the number of trials that may start has changed.
+        The list is empty at the time-out, when no trial is running, and when only the number of
+        trials that may start has changed.
 
         Raises
         ------
@@ -190,8 +166,10 @@ class Dispatcher:
     # -- time and room -------------------------------------------------------------------------
 
     def _room(self) -> int:
-        """Return how many trials may run at once; threads of cancelled jobs may run out."""
-        # Threads of cancelled jobs are replaced, but only so many of them.
+        """Return how many trials may run at once.
+
+        Threads of cancelled jobs are replaced, but at most as many as may run.
+        """
         return self._limit - max(0, len(self._ghosts) - self._limit)
 
     def _set_limit(self, slots: int | None) -> None:
@@ -201,7 +179,7 @@ class Dispatcher:
         self._limit = limit
 
     def _next_question(self) -> float:
-        """Return when to ask for the slots, if nothing happens before."""
+        """Return when to ask for the slots if nothing else happens."""
         if not self._follows_slots or self._asking or self._limit >= self._parallelism:
             return float("inf")
         return self._asked_at + _ASK_AT_LEAST_SECONDS
@@ -230,7 +208,7 @@ class Dispatcher:
         return ended
 
     def _started(self, flight: Flight) -> float:
-        """Return when a trial began to run, infinity if it waits: for a slot, or its MLflow run."""
+        """Return when a trial began to run; infinity if it waits for a slot or its MLflow run."""
         if flight.submitted is None:
             return float("inf")
         started = None
@@ -241,7 +219,7 @@ class Dispatcher:
         return flight.submitted if started is None else started
 
     def _give_up(self, flights: list[Flight]) -> None:
-        """Cancel trials; whatever they still answer is ignored."""
+        """Cancel trials; late answers are ignored."""
         for flight in flights:
             flight.cancelled = True  # first all: a thread that is about to submit must see it
             del self._flights[flight.tag]
@@ -252,7 +230,7 @@ class Dispatcher:
             logger.debug("trial task %s cancelled.", flight.trial["tid"])
 
     def _cancel_again(self, now: float) -> None:
-        """Cancel what does not end: a cancellation that overtakes its submission does nothing."""
+        """Cancel again: a cancellation that overtakes its submission does nothing."""
         for ghost in self._ghosts.values():
             if ghost.cancel_again <= now:
                 ghost.patience = min(2 * ghost.patience, _CANCEL_AGAIN_AT_MOST)
@@ -276,13 +254,7 @@ class Dispatcher:
         return True
 
     def cancel(self) -> list[Trial]:
-        """Stop all trials.
-
-        Returns
-        -------
-        list of Trial
-            Those that were running. Whatever they still answer is ignored.
-        """
+        """Stop all trials and return those that were running; late answers are ignored."""
         flights = list(self._flights.values())
         if flights:
             logger.debug("Cancelling all running jobs: %d.", len(flights))
@@ -290,10 +262,9 @@ class Dispatcher:
         return [flight.trial for flight in flights]
 
     def close(self) -> None:
-        """Stop what runs, end all threads and close the back end.
+        """Stop all trials, end all threads and close the back end.
 
-        Ctrl-C skips the wait for the threads, not the rest. A later call does what an interrupted
-        one has left undone.
+        Ctrl-C skips only the wait for the threads. A call after an interrupted one does the rest.
         """
         if self._backend_closed:
             return
@@ -325,7 +296,7 @@ class Dispatcher:
             )
 
     def _cancel_airborne(self) -> None:
-        """Cancel once more: a cancellation that overtakes its job's submission does nothing."""
+        """Cancel every job that a thread has or will have."""
         with self._lock:
             left = list(self._airborne.values())
         for flight in left:

@@ -19,17 +19,7 @@ CANCEL_AGAIN_SECONDS = 0.5
 
 
 class Flight:
-    """A trial on its way.
-
-    Parameters
-    ----------
-    trial : Trial
-        The document; only read.
-    tracked : TrackedRun or None
-        The run that what the objective logs belongs to.
-    tag : str
-        The name of its job.
-    """
+    """A trial on its way."""
 
     def __init__(self, trial: Trial, tracked: TrackedRun | None, tag: str) -> None:
         self.trial = trial
@@ -42,13 +32,7 @@ class Flight:
         self.patience = CANCEL_AGAIN_SECONDS  # ... and how long after the last time
 
     def run(self, backend: Backend) -> Finished | None:
-        """Submit the trial and wait for its answer; None if it was cancelled.
-
-        Parameters
-        ----------
-        backend : Backend
-            Where it runs.
-        """
+        """Submit the trial and wait for its answer; None if it was cancelled."""
         if self.cancelled:
             return None
         tracked = None if self.tracked is None else self.tracked.payload()

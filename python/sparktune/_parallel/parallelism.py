@@ -22,13 +22,6 @@ _PARALLELISM = Rule("int", optional=True, noun="an int, or None for the default"
 def check_parallelism(parallelism: Any, owner: str = "SparkTrials") -> int | None:
     """Return a `parallelism` argument if its type is right.
 
-    Parameters
-    ----------
-    parallelism : int or None
-        What the user gave.
-    owner : str
-        The class that it was given to.
-
     Raises
     ------
     InvalidArgumentType
@@ -39,13 +32,7 @@ def check_parallelism(parallelism: Any, owner: str = "SparkTrials") -> int | Non
 
 
 def at_most_max(parallelism: int) -> int:
-    """Return `parallelism` or, with a warning, `MAX_PARALLELISM`.
-
-    Parameters
-    ----------
-    parallelism : int
-        At least 1.
-    """
+    """Return `parallelism` or, with a warning, `MAX_PARALLELISM`."""
     if parallelism <= MAX_PARALLELISM:
         return parallelism
     logger.warning(
@@ -58,15 +45,7 @@ def at_most_max(parallelism: int) -> int:
 
 
 def warn_if_idle(parallelism: int, max_evals: int | None) -> None:
-    """Warn about slots that a search can never fill.
-
-    Parameters
-    ----------
-    parallelism : int
-        How many trials the user wants at once.
-    max_evals : int or None
-        The most trials the search will have.
-    """
+    """Warn about slots that a search can never fill."""
     if max_evals is not None and 0 < max_evals < parallelism:
         logger.warning(
             "`parallelism` is %d, but the search has at most %d trials (`max_evals`): all start at "

@@ -23,13 +23,6 @@ class Parcel:
     integers, then the pieces, each at a multiple of 64. The first piece is a pickle; the others
     are the buffers that it refers to (pickle protocol 5), such as the contents of arrays. They are
     views of the user's own arrays, so a parcel needs no memory.
-
-    Attributes
-    ----------
-    key : str
-        Hash of the contents; identifies the parcel on workers.
-    pieces : tuple
-        Objects with the buffer protocol.
     """
 
     key: str

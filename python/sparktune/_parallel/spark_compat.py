@@ -70,11 +70,6 @@ def task_slots(sc: Any, resource_profile: Any = None) -> int | None:
     Uses ``maxNumConcurrentTasks`` of the JVM's context. Without it: trials above what the cluster
     can run wait in Spark's queue, proposed with less knowledge than they might have. Public
     replacement: none.
-
-    Parameters
-    ----------
-    resource_profile : pyspark.resource.ResourceProfile, optional
-        What each task needs; the default of the application if None.
     """
     try:
         jsc = sc._jsc.sc()
@@ -91,18 +86,11 @@ def task_slots(sc: Any, resource_profile: Any = None) -> int | None:
 def task_started(sc: Any, tag: str, is_group: bool = False) -> float | None:
     """Return when the task of a job of one task began to run, by the clock `time.monotonic`.
 
-    Infinity if it does not run (yet, or again after an executor was lost), None if Spark does not
-    say.
+    Infinity if it is not running (yet, or again after an executor was lost), None if Spark does not
+    say. `tag` is the job's own tag, or its job group if `is_group`.
 
     Uses the JVM's status store. Without it: the time-out of a trial also counts the time that it
     waits for a slot. Public replacement: launch times of tasks in `pyspark.StatusTracker`.
-
-    Parameters
-    ----------
-    tag : str
-        A tag that only this job has.
-    is_group : bool
-        Whether it is a job group instead.
     """
     try:
         jsc = sc._jsc.sc()
@@ -132,8 +120,8 @@ def has_pinned_threads(sc: Any) -> bool:
     """Return whether each Python thread has its own thread in the JVM (PYSPARK_PIN_THREAD).
 
     Uses the class of ``_gateway``. Without it: tags of one trial might be given to another, and its
-    job be cancelled. Public replacement: none; the environment variable alone does not tell, since
-    it counts when the gateway is made.
+    job be cancelled. Public replacement: none; the environment variable may have changed since the
+    gateway was made.
     """
     from py4j.clientserver import ClientServer
 
@@ -146,7 +134,7 @@ def get_local_properties(sc: Any) -> Any:
     Uses ``getLocalProperties`` of the JVM's context. Without it: trials run in the default
     scheduler pool and without the caller's job group, so that a notebook's stop button does not
     stop them. Public replacement: `pyspark.inheritable_thread_target`, which also copies the
-    description and the tags at the time when the thread starts.
+    description and the tags when the thread starts.
     """
     try:
         return sc._jsc.sc().getLocalProperties().clone()
@@ -173,29 +161,23 @@ def current_jvm_thread(sc: Any) -> Any:
 
 
 def runs_a_python_by_chance(sc: Any, is_local: bool) -> bool:
-    """Return whether workers on this machine would run whichever ``python3`` the PATH has.
+    """Return whether workers on this machine would run the first ``python3`` on the PATH.
 
-    That is what Spark does where `PYSPARK_PYTHON` is not set, so that a script which is run by the
-    Python of an environment that is not activated has workers which lack all its packages.
+    Spark does that where `PYSPARK_PYTHON` is not set, so a script that is run by the Python of an
+    environment that is not activated has workers that lack all its packages.
     """
     python = getattr(sc, "pythonExec", None)
     return is_local and "PYSPARK_PYTHON" not in os.environ and python == "python3"
 
 
 def with_python(rdd: Any, python: str) -> Any:
-    """Return an RDD whose Python functions run in an interpreter of our choice.
+    """Return an RDD whose Python functions run in the interpreter at the path `python`.
 
-    Uses ``ctx`` of an RDD, which pyspark asks for ``pythonExec`` when it makes the job: this RDD,
-    and what is derived from it, gets a context that differs in that only. The context of the user,
-    and with it the interpreter of all other jobs, stays as it is. Without it: see
-    `runs_a_python_by_chance`. Public replacement: an argument of `RDD.mapPartitions`.
-
-    Parameters
-    ----------
-    rdd : pyspark.RDD
-        An RDD that nobody else uses; changed in place.
-    python : str
-        The interpreter's path.
+    The RDD must be ours alone, since it is changed in place. Uses its ``ctx``, which pyspark asks
+    for ``pythonExec`` when it makes the job: this RDD, and what is derived from it, gets a context
+    that differs in that only. The user's context, and with it the interpreter of all other jobs,
+    stays as it is. Without it: see `runs_a_python_by_chance`. Public replacement: an argument of
+    `RDD.mapPartitions`.
     """
     with contextlib.suppress(AttributeError):
         rdd.ctx = _ContextWithPython(rdd.ctx, python)
@@ -214,7 +196,7 @@ class _ContextWithPython:
 
 
 def forget_pickled(broadcast: Any) -> None:
-    """Take back what pickling a broadcast variable tells pyspark: this thread's next job needs it.
+    """Undo that pickling a broadcast variable marks it as needed by this thread's next job.
 
     Uses ``_pickle_registry``. Without it: the next job that the user starts on this thread ships
     the variable too. Public replacement: none.

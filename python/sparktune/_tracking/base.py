@@ -1,4 +1,4 @@
-"""The contract between a search and its tracking; imports nothing outside the standard library."""
+"""The contract between a search and its tracking."""
 
 from __future__ import annotations
 
@@ -23,103 +23,47 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ResumedSearch:
-    """Where trials that were read from a tracking store came from.
+    """Where trials that were read from a tracking store came from."""
 
-    Parameters
-    ----------
-    run_id : str
-        The parent run.
-    uuid : str
-        The search's ``fmin_uuid``.
-    space : Any
-        The description of its space, as JSON has it; ``None`` if it could not be read.
-    open_runs : frozenset of str
-        Runs that are still open although their trials have ended: the driver died in between.
-    """
-
-    run_id: str
-    uuid: str
-    space: Any = None
-    open_runs: frozenset[str] = frozenset()
+    run_id: str  # of the parent run
+    uuid: str  # of the search
+    space: Any = None  # its description, as JSON has it; None if it could not be read
+    open_runs: frozenset[str] = frozenset()  # of ended trials: the driver died in between
 
 
 @dataclass(frozen=True)
 class SearchInfo:
-    """What a tracker must know about a search before its first trial.
+    """What a tracker must know about a search before its first trial."""
 
-    Parameters
-    ----------
-    params : mapping of str to Any
-        The arguments of `fmin` and of the `Trials` object to record, by name: ``max_evals``,
-        ``timeout``, ``loss_threshold``, ``max_queue_len``, ``algo`` (its name), ``parallelism`` and
-        others. They become params of the parent run; values of ``None`` are left out.
-    space : Any
-        The expression of the search space (``domain.expr``), for the description of the space and
-        for the readable values of choices. ``None`` leaves both out.
-    uuid : str
-        Identifies this search: 32 hexadecimal digits, by default new ones.
-    resumed : ResumedSearch or None
-        The search that this one continues: its parent run is used again, unless another run is
-        active.
-    past : sequence of Trial
-        The trials of `resumed` that have ended; they are counted, not written again.
-    """
-
-    params: Mapping[str, Any]
-    space: Any = None
+    params: Mapping[str, Any]  # of the parent run; values of None are left out
+    space: Any = None  # the expression of the space; None leaves out its description
     uuid: str = field(default_factory=lambda: uuid.uuid4().hex)
-    resumed: ResumedSearch | None = None
-    past: Sequence[Trial] = ()
+    resumed: ResumedSearch | None = None  # its parent run is used again, unless another is active
+    past: Sequence[Trial] = ()  # its trials that have ended: counted, not written again
 
 
 @dataclass(frozen=True)
 class SearchSummary:
-    """How a search ended.
-
-    Parameters
-    ----------
-    status : {"FINISHED", "FAILED", "KILLED"}
-        ``FAILED`` when an exception ends `fmin`, ``KILLED`` when that is a `KeyboardInterrupt`.
-    best_trial : dict or None
-        The best trial's document where there is one, trials of earlier searches included.
-    error : str or None
-        The traceback, as text, of the exception that ended the search.
-    """
+    """How a search ended: FAILED by an exception, KILLED by a `KeyboardInterrupt`."""
 
     status: Literal["FINISHED", "FAILED", "KILLED"]
-    best_trial: Trial | None = None
-    error: str | None = None
+    best_trial: Trial | None = None  # of all trials, those of earlier searches included
+    error: str | None = None  # the traceback of the exception that ended the search
 
 
 class TrackedRun(Protocol):
     """The run of one trial, which may not exist yet."""
 
     def payload(self, timeout: float | None = None) -> dict[str, Any] | None:
-        """Wait for the run and return what the worker needs to log into it.
+        """Wait for the run and return the payload of `sparktune._worker.mlflow_run.worker_run`.
 
-        Call it on a thread that may block (just before the trial is submitted), never in the loop.
-
-        Parameters
-        ----------
-        timeout : float or None
-            The longest wait in seconds; ``None`` means the tracker's own limit.
-
-        Returns
-        -------
-        dict or None
-            Plain picklable data for `sparktune._worker.mlflow_run.worker_run`; its ``run_id`` is
-            ``None`` when there is no run to log into. ``None`` when nothing is recorded.
+        Its ``run_id`` is None if there is no run to log into. The result is None if nothing is
+        recorded. Never call it in the search loop, as it blocks for up to `timeout` seconds.
         """
         ...
 
     def note(self, text: str) -> None:
-        """Take a message of a worker about its logging; called on any thread.
-
-        Parameters
-        ----------
-        text : str
-            A message for the user, who is told the first one of each search.
-        """
+        """Take a worker's message for the user about its logging; called on any thread."""
         ...
 
 
@@ -148,7 +92,7 @@ class Tracker(Protocol):
     def end(self, summary: SearchSummary) -> None:
         """Finish recording; called once, however the search ended, even if `begin` was interrupted.
 
-        Ctrl-C ends the waiting, but what says how the runs ended is still written if that is quick.
+        Ctrl-C ends the wait, but how the runs ended is still written if that is quick.
         """
         ...
 

@@ -51,15 +51,10 @@ class _Inexpressible(Exception):
 
 
 def encode_trial(trial: Trial, clean: Callable[[str], str] = str) -> str:
-    """Return a document as JSON.
+    """Return a document as JSON; `clean` removes secrets from the texts of errors.
 
-    Parameters
-    ----------
-    trial : Trial
-        In any state. Values of `result` that are not plain data (numbers, text, lists, dicts, small
-        numeric arrays) are left out; `vals` must be scalars.
-    clean : callable
-        Removes secrets from the texts of errors.
+    Values of `result` that are not plain data (numbers, text, lists, dicts, small numeric arrays)
+    are left out; `vals` must be scalars.
     """
     misc = trial["misc"]
     vals: dict[str, Any] = {}
@@ -100,15 +95,7 @@ def encode_trial(trial: Trial, clean: Callable[[str], str] = str) -> str:
 
 
 def decode_trial(text: str, tid: int) -> Trial:
-    """Return the document that `encode_trial` was given, without what it left out.
-
-    Parameters
-    ----------
-    text : str
-        What `encode_trial` returned.
-    tid : int
-        The trial's id.
-    """
+    """Return the document that `encode_trial` was given, without what it left out."""
     found = json.loads(text)
     types = found["types"]
     vals: dict[str, list[Any]] = {

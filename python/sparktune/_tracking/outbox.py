@@ -37,18 +37,9 @@ class _Job:
 class Outbox:
     """Runs jobs one after the other on a daemon thread, and retries those that fail for a while.
 
-    Parameters
-    ----------
-    name : str
-        The thread's name.
-    is_passing : callable
-        Whether an exception means that the same job may succeed later (the server is away).
-    on_failure : callable
-        Called with each exception and whether the job will be tried again.
-    on_success : callable
-        Called after each job that succeeds.
-    limit : int
-        How many jobs may wait; further ones are dropped, so that memory stays bounded.
+    `is_passing` says whether the same job may succeed later (the server is away). `on_failure` is
+    called with each exception and whether the job will be tried again. Beyond `limit` waiting jobs,
+    further ones are dropped, so that memory stays bounded.
     """
 
     def __init__(
@@ -87,18 +78,10 @@ class Outbox:
         about: Any = None,
         on_drop: Callable[[], None] | None = None,
     ) -> None:
-        """Add a job.
+        """Add a job, which may be called several times until it returns without an exception.
 
-        Parameters
-        ----------
-        run : callable
-            The job; it may be called several times until it returns without an exception.
-        order : int
-            `FIRST` overtakes all others; `LAST` waits until no other is left.
-        about : Any
-            What is lost if the job is dropped; `close` returns it.
-        on_drop : callable, optional
-            Called if the job is dropped.
+        `FIRST` overtakes all others; `LAST` waits until no other is left. If the job is dropped,
+        `on_drop` is called, and `close` returns `about`.
         """
         job = _Job(order, next(self._numbers), run, about, on_drop)
         with self._changed:
@@ -114,21 +97,10 @@ class Outbox:
         return 0.0 if since is None else time.monotonic() - since
 
     def close(self, idle: float, total: float) -> list[Any]:
-        """Wait until all jobs are done; then the thread ends. Called once.
+        """Wait until all jobs are done; return `about` of those that were dropped. Called once.
 
+        The wait ends after `idle` seconds without a job that succeeds, and after `total` seconds.
         Ctrl-C leaves time for the last job and little else.
-
-        Parameters
-        ----------
-        idle : float
-            Seconds without a job that succeeds, after which waiting ends.
-        total : float
-            Seconds after which it ends anyway.
-
-        Returns
-        -------
-        list
-            `about` of the jobs that were dropped, including those that still waited.
         """
         try:
             with self._changed:
@@ -158,7 +130,7 @@ class Outbox:
             self._changed.wait(left)
 
     def _hurry(self) -> None:
-        """Do what says how it all ended, and then what can be done in a moment."""
+        """Record how the search ended, then what else a moment allows."""
         for job in self._jobs:
             job.order = FIRST if job.order == LAST else NORMAL
         heapq.heapify(self._jobs)

@@ -19,15 +19,7 @@ _COLORS = {"ok": "#1f77b4", "fail": "#d62728", "error": "#d62728", "cancelled": 
 
 
 def history_svg(points: Sequence[tuple[int, float | None, str]], title: str) -> str:
-    """Return the picture as SVG text.
-
-    Parameters
-    ----------
-    points : sequence of (int, float or None, str)
-        Each trial's id, its loss if that is finite, and its status.
-    title : str
-        The line above.
-    """
+    """Return the picture of (trial id, finite loss or None, status) as SVG text."""
     kept = [(tid, loss, status) for tid, loss, status in sorted(points) if loss is not None]
     last = max((tid for tid, _, _ in points), default=0)
     log = wants_log_axis([loss for _, loss, _ in kept])
@@ -86,15 +78,7 @@ def history_svg(points: Sequence[tuple[int, float | None, str]], title: str) -> 
 
 
 def wants_log_axis(values: Sequence[float], ratio: float = _LOG_RATIO) -> bool:
-    """Return whether values are positive and span a range that wide.
-
-    Parameters
-    ----------
-    values : sequence of float
-        What the axis is for; by default losses.
-    ratio : float
-        The range, as the largest value in terms of the smallest.
-    """
+    """Return whether all values are positive and the largest exceeds `ratio` times the smallest."""
     return len(values) > 0 and min(values) > 0 and max(values) / min(values) > ratio
 
 

@@ -64,10 +64,7 @@ def clean_key(name: str) -> str:
 class KeyNames:
     """Gives each label a name of its own.
 
-    Parameters
-    ----------
-    labels : iterable of str
-        All the labels of the space; others get a name when they are first asked for.
+    All labels of the space should be given; others get a name when first asked for.
     """
 
     def __init__(self, labels: Iterable[str] = ()) -> None:
@@ -130,7 +127,7 @@ class TrialRecord:
 
     @property
     def loss(self) -> float | None:
-        """The loss if the trial counts for the best one, else ``None``."""
+        """The loss if the trial can be the best one, else None."""
         loss = self.metrics.get("loss")
         if self.trial_status != STATUS_OK or loss is None or not math.isfinite(loss):
             return None
@@ -144,7 +141,7 @@ class TrialRecord:
         }
 
     def choices(self, space: SpaceReader, names: KeyNames) -> dict[str, str]:
-        """Return what each active choice chose, as text, by the name of its param."""
+        """Return the chosen option of each active choice, as text, by the name of its param."""
         chosen = {label: space.readable(label, self.vals) for label in self.vals}
         return {
             names[label]: cut(text, MAX_TAG) for label, text in chosen.items() if text is not None

@@ -29,21 +29,10 @@ _SHOWN_DIFFERENCES = 10
 
 
 def read_search(run_id: str, fmin_uuid: str | None = None) -> tuple[list[Trial], ResumedSearch]:
-    """Read the trials of a search from the current MLflow tracking store.
+    """Read the trials of a search from the current MLflow tracking store, sorted by id.
 
-    Parameters
-    ----------
-    run_id : str
-        The parent run.
-    fmin_uuid : str, optional
-        Which search, if several are recorded in that run.
-
-    Returns
-    -------
-    list of Trial
-        Sorted by id. Trials that had not ended are new again, unless they were cancelled.
-    ResumedSearch
-        Where they came from.
+    Trials that had not ended are new again, unless they were cancelled. `fmin_uuid` is needed if
+    several searches are recorded in the parent run `run_id`.
 
     Raises
     ------
@@ -162,15 +151,7 @@ def _read_space(reader: RunWriter, parent: Any, uuid: str) -> Any:
 
 
 def check_same_space(resumed: ResumedSearch, space: Any) -> None:
-    """Raise `BadSearchSpace` if a space is not the one that a search began with.
-
-    Parameters
-    ----------
-    resumed : ResumedSearch
-        The search.
-    space : Apply
-        The expression of the space.
-    """
+    """Raise `BadSearchSpace` if a space is not the one that the search began with."""
     if resumed.space is None:
         return
     now = json.loads(json.dumps(SpaceReader(space).describe(), default=str))

@@ -55,16 +55,8 @@ class ChildRun:
 class SearchRun:
     """The runs of one search.
 
-    Parameters
-    ----------
-    info : SearchInfo
-        The search.
-    tracking_uri, registry_uri : str
-        Absolute URIs; the latter None where it is the same store.
-    active : mlflow.ActiveRun or None
-        The run that was active when the search began, which becomes the parent.
-    space : SpaceReader
-        Reads `info.space`.
+    `registry_uri` is None if it is the same store. `active` is the run that was active when the
+    search began, which becomes the parent; `space` reads `info.space`.
     """
 
     def __init__(

@@ -105,14 +105,8 @@ def is_passing(error: Exception) -> bool:
 class RunWriter:
     """Writes to runs by their ids; never touches the active runs of the fluent API.
 
-    All calls can be repeated: what exists already is not written twice.
-
-    Parameters
-    ----------
-    tracking_uri : str
-        An absolute URI, see `absolute_uri`.
-    suffix : str
-        Appended to names that are taken.
+    All calls can be repeated: what exists already is not written twice. The URI must be absolute;
+    `suffix` is appended to names that are taken.
     """
 
     def __init__(self, tracking_uri: str, suffix: str) -> None:

@@ -20,31 +20,18 @@ _OFF = frozenset({"0", "false", "no", "off"})
 def make_tracker(
     *, enabled: bool | None = None, parallel: bool = False, session: Any = None
 ) -> Tracker:
-    """Return the tracker that a search must use.
+    """Return the tracker of a search; if nothing is recorded, MLflow is not imported.
 
-    Parameters
-    ----------
-    enabled : bool or None
-        The ``mlflow`` argument of `fmin`. ``False`` records nothing. ``True`` asks for a record.
-        ``None`` records a parallel search when MLflow is installed, and a serial one only when it
-        runs inside an active MLflow run, so that a plain `fmin` never creates a store.
-    parallel : bool
-        Whether the trials run on a cluster (`SparkTrials`).
-    session : pyspark.sql.SparkSession, optional
-        The session that runs the trials, classic or Spark Connect; by default the active one, if
-        any.
-
-    Returns
-    -------
-    Tracker
-        `NullTracker` when nothing is to be recorded; then MLflow is not imported. The environment
-        variable ``SPARKTUNE_MLFLOW=0`` and the Spark setting
-        ``spark.databricks.mlflow.trackHyperopt.enabled=false`` override `enabled`.
+    ``enabled=None`` records a parallel search if MLflow is installed, and a serial one only inside
+    an active MLflow run, so that a plain `fmin` never creates a store. The environment variable
+    ``SPARKTUNE_MLFLOW=0`` and the Spark setting
+    ``spark.databricks.mlflow.trackHyperopt.enabled=false`` override `enabled`. `session` is the
+    Spark session of the trials, by default the active one.
 
     Raises
     ------
     InvalidArgumentType
-        If `enabled` is neither a bool nor ``None``.
+        If `enabled` is neither a bool nor None.
     ImportError
         If `enabled` is true and MLflow is not installed.
     """

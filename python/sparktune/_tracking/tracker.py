@@ -211,21 +211,9 @@ class MlflowTracker:
             self._unnamed.append((trial, run))
 
     def wait_for(self, event: threading.Event, timeout: float, stuck: float | None = None) -> bool:
-        """Wait for the background thread to set an event, unless the server is away or stuck.
+        """Wait for the background thread to set an event, for `timeout` seconds at most.
 
-        Parameters
-        ----------
-        event : threading.Event
-            What to wait for.
-        timeout : float
-            Seconds at most.
-        stuck : float, optional
-            Seconds that one call may take at most.
-
-        Returns
-        -------
-        bool
-            Whether it happened.
+        The wait also ends if the server is away or one call takes longer than `stuck` seconds.
         """
         stuck = _STUCK_SECONDS if stuck is None else stuck
         deadline = time.monotonic() + timeout

@@ -11,13 +11,7 @@ __all__ = ["read_artifact", "run_arrow_task"]
 
 
 def read_artifact(name: str) -> memoryview:
-    """Return the contents of a file artifact of the session.
-
-    Parameters
-    ----------
-    name : str
-        The name of the file.
-    """
+    """Return the contents of a file artifact of the session."""
     from pyspark import SparkFiles
 
     return mapped(SparkFiles.get(name))
@@ -26,21 +20,10 @@ def read_artifact(name: str) -> memoryview:
 def run_arrow_task(
     run_task: Callable[[list[bytes]], list[bytes]], payload: bytes, batches: Iterable[Any]
 ) -> Iterator[Any]:
-    """Run one trial; what `DataFrame.mapInArrow` calls.
+    """Run one trial and yield its answer as one row; what `DataFrame.mapInArrow` calls.
 
-    Parameters
-    ----------
-    run_task : callable
-        See `sparktune._parallel.cargo.Cargo.task`.
-    payload : bytes
-        See `sparktune._worker.task.encode_payload`.
-    batches : iterable of pyarrow.RecordBatch
-        One row without information. It is read to its end, so that the Python worker is reused.
-
-    Yields
-    ------
-    pyarrow.RecordBatch
-        One row with the answer.
+    `run_task` is `Cargo.task`. `batches` has one row without information, and is read to its end so
+    that Spark reuses the Python worker.
     """
     import pyarrow
 

@@ -9,13 +9,7 @@ __all__ = ["swap_environment"]
 
 
 def swap_environment(settings: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Set environment variables, and return what they were.
-
-    Parameters
-    ----------
-    settings : mapping of str to str or None
-        Values by name; None unsets the variable.
-    """
+    """Set environment variables (None unsets one) and return what they were."""
     before = {name: os.environ.get(name) for name in settings}
     for name, value in settings.items():
         if value is None:

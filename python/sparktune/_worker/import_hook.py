@@ -12,15 +12,7 @@ __all__ = ["ImportHook"]
 
 
 class ImportHook:
-    """Calls a function as soon as a module has been imported; an entry of ``sys.meta_path``.
-
-    Parameters
-    ----------
-    name : str
-        The module.
-    ready : callable
-        Called once, after the module has been executed.
-    """
+    """Calls `ready` once a module has been imported; an entry of ``sys.meta_path``."""
 
     def __init__(self, name: str, ready: Callable[[], None]) -> None:
         self.name = name
@@ -28,18 +20,18 @@ class ImportHook:
         self.searching = False
 
     def install(self) -> None:
-        """Begin to wait."""
+        """Start to wait."""
         sys.meta_path.insert(0, self)
 
     def remove(self) -> bool:
-        """Stop waiting; return whether it had not stopped before."""
+        """Stop waiting; return whether it was still waiting."""
         waiting = self in sys.meta_path
         if waiting:
             sys.meta_path.remove(self)
         return waiting
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """Let the other finders find the module, and have its loader report to us."""
+        """Let the other finders find the module, and call `ready` after it was executed."""
         if name != self.name or self.searching:
             return None
         self.searching = True

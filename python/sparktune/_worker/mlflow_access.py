@@ -23,14 +23,7 @@ _IMPATIENT: dict[str, str | None] = {
 def check_reachable(uri: str, seconds: float) -> None:
     """Raise `ConnectionError` if nothing listens where an HTTP tracking URI points.
 
-    MLflow's own client retries for minutes before it gives up.
-
-    Parameters
-    ----------
-    uri : str
-        A tracking URI of any kind.
-    seconds : float
-        How long to wait for a connection.
+    Other URIs pass. MLflow's own client retries for minutes before it gives up.
     """
     parts = urllib.parse.urlsplit(uri)
     if parts.scheme not in ("http", "https") or parts.hostname is None:
@@ -52,11 +45,6 @@ def why_not(payload: Mapping[str, Any]) -> str | None:
     """Return why this process cannot log to the server of a trial; None if it can.
 
     Credentials are checked once per process, the connection each time.
-
-    Parameters
-    ----------
-    payload : mapping
-        See `sparktune._worker.mlflow_run.worker_run`.
     """
     uri = payload["tracking_uri"]
     scheme = urllib.parse.urlsplit(uri).scheme
@@ -76,7 +64,7 @@ def why_not(payload: Mapping[str, Any]) -> str | None:
 
 
 def _refusal(run_id: str) -> tuple[str | None, bool]:
-    """Ask the server for a run; return why it refuses, if so, and whether it will do so again."""
+    """Ask the server for a run; return why it refuses, and whether it will do so again."""
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 

@@ -78,11 +78,6 @@ def make_active_run(payload: Mapping[str, Any]) -> Any:
 
     Uses the constructor of `RunInfo`, whose parameters change between versions. Without it: one
     call to the server per trial, which is the fallback. Public replacement: `MlflowClient.get_run`.
-
-    Parameters
-    ----------
-    payload : mapping
-        See `sparktune._worker.mlflow_run.worker_run`.
     """
     from mlflow import MlflowClient
     from mlflow.entities import Run, RunData, RunInfo, RunTag
@@ -130,7 +125,7 @@ class Saved:
         self.autologging = {name: dict(config) for name, config in _autologging().items()}
 
     def clear(self, payload: Mapping[str, Any]) -> None:
-        """Set MLflow up for a trial, whatever an earlier user of this process left behind."""
+        """Set MLflow up for a trial, whatever the last user of this process left behind."""
         import mlflow
 
         active_runs().clear()

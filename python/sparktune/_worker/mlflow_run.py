@@ -58,15 +58,10 @@ _VARIABLES = (
 def worker_run(payload: Mapping[str, Any] | None, any_thread: bool = True) -> Iterator[None]:
     """Run the body, an objective's evaluation, with its trial's MLflow run at hand.
 
-    Nothing that goes wrong with MLflow here reaches the body or replaces its exception.
-
-    Parameters
-    ----------
-    payload : mapping or None
-        What `TrackedRun.payload` returned; ``None`` does nothing.
-    any_thread : bool
-        Whether logging on threads that the objective starts lands in the run too. True if the
-        process runs one trial at a time.
+    Nothing that goes wrong with MLflow here reaches the body or replaces its exception. `payload`
+    is what `TrackedRun.payload` returned; None does nothing. `any_thread` says whether logging on
+    threads that the objective starts lands in the run too: only where the process runs one trial at
+    a time.
     """
     if payload is None:
         yield
@@ -110,7 +105,7 @@ class _Trial:
     # -- around the objective ------------------------------------------------------------------
 
     def enter(self) -> None:
-        """Set the environment up, and MLflow too if it is imported or as soon as it is."""
+        """Set up the environment now, and MLflow as soon as it is imported."""
         settings: dict[str, str | None] = dict.fromkeys(_VARIABLES)
         settings.update(self.payload.get("environment", {}))
         settings[_FILE_STORE] = os.environ.get(_FILE_STORE)  # put back after the trial

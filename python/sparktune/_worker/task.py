@@ -59,26 +59,13 @@ objective could not be loaded, ``("not loaded", what went wrong, traceback, meta
 def encode_payload(values: Mapping[str, Any], tracked: Any) -> bytes:
     """Return the bytes that tell a task which trial to run.
 
-    Parameters
-    ----------
-    values : mapping of str to scalar
-        Values of the active hyperparameters by label.
-    tracked : Any
-        Plain data for `sparktune._worker.mlflow_run.worker_run`, or None.
+    `values` has the active hyperparameters by label; `tracked` is the payload of `worker_run`.
     """
     return pickle.dumps((dict(values), tracked))
 
 
 def make_evaluator(fn: Callable[[Any], Any], program: Program) -> Evaluator:
-    """Return what a cargo holds.
-
-    Parameters
-    ----------
-    fn : callable
-        The objective; takes a point.
-    program : Program
-        The space.
-    """
+    """Return what a cargo holds."""
 
     def evaluate(values: Mapping[str, Any], tracked: Any) -> Any:
         with worker_run(tracked):
@@ -97,7 +84,7 @@ def run_task(
     result_limit: int | None = None,
     keep: Any = (),
 ) -> list[bytes]:
-    """Run the trial that `payloads` describes; the body of a Spark task.
+    """Run the one trial in `payloads` and return one pickled `Answer`; the body of a Spark task.
 
     Nothing leaves this function as an exception, so Spark never retries a trial because of what
     its objective did.
@@ -105,13 +92,13 @@ def run_task(
     Parameters
     ----------
     cargo : Any
-        What all trials of the search share, in one of the forms that the module's docstring lists;
-        read only if this process has not loaded it yet.
+        In one of the forms that the module's docstring lists; read only if this process has not
+        loaded it yet.
     key : str
         Hash of the cargo.
     payloads : iterable of bytes
-        Gives one payload, see `encode_payload`. It is read to its end: Spark throws away the
-        Python worker of a task that leaves input unread, and starts another for the next trial.
+        Gives one payload. It is read to its end: Spark throws away the Python worker of a task that
+        leaves input unread.
     parcels : mapping of str to Any
         The parcels of the cargo by their keys, in one of the same forms.
     pickler : str
@@ -119,12 +106,7 @@ def run_task(
     result_limit : int, optional
         The most bytes that a pickled result may have.
     keep : Any
-        Ignored; broadcast variables of the objective ride here so that Spark delivers them.
-
-    Returns
-    -------
-    list of bytes
-        One pickled `Answer`.
+        Ignored; broadcast variables of the objective, so that Spark delivers them.
     """
     started = time.time()
     try:
@@ -165,13 +147,7 @@ def _contents(shipped: Any) -> Any:
 
 
 def mapped(file: int | str) -> memoryview:
-    """Return the contents of a file, without reading it: processes share its pages.
-
-    Parameters
-    ----------
-    file : int or str
-        An open descriptor, which stays open, or a path.
-    """
+    """Map a file, given by its path or an open descriptor: processes share its pages."""
     descriptor = os.open(file, os.O_RDONLY) if isinstance(file, str) else file
     try:
         return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
@@ -181,15 +157,7 @@ def mapped(file: int | str) -> memoryview:
 
 
 def attach(fn: Callable[..., Any], key: str) -> Callable[..., Any]:
-    """Return an objective with its data; what an objective of `with_data` unpickles to.
-
-    Parameters
-    ----------
-    fn : callable
-        The objective.
-    key : str
-        Names the parcel with its keyword arguments, see `sparktune._parallel.parcels`.
-    """
+    """Return an objective with the data of a parcel; what an `ObjectiveWithData` unpickles to."""
     block = memoryview(_contents(home().parcels[key])).cast("B")
     (count,) = struct.unpack_from("<Q", block)
     lengths = struct.unpack_from(f"<{count}Q", block, 8)
@@ -273,7 +241,7 @@ def _failure(error: BaseException, pickler: str, started: float) -> Answer:
 
 
 def _traceback_text(error: BaseException) -> str:
-    """Format the traceback, without the frames of this file that every trial has."""
+    """Format the traceback without the frames of this file, which every trial has."""
     try:
         own = run_task.__code__.co_filename
         frames = error.__traceback__

@@ -40,14 +40,10 @@ _THREAD_VARIABLES = (
 class ProcessBackend:
     """Runs each trial in a worker process, which it starts when needed and reuses.
 
-    Parameters
-    ----------
-    cargo : Cargo
-        What all trials share; sent to each worker once. Parcels are files that workers map, so that
-        they share the memory; the files have no name, so none is left behind.
-    parallelism : int
-        How many workers share the processors. Each gets its share for the threads of numerical
-        libraries, unless the environment sets their number.
+    The cargo is sent to each worker once. Parcels are files that workers map, so that they share
+    the memory; the files have no name, so none is left behind. `parallelism` workers share the
+    processors: each gets its share for the threads of numerical libraries, unless the environment
+    sets their number.
     """
 
     def __init__(self, cargo: Cargo, parallelism: int) -> None:
@@ -125,7 +121,7 @@ class ProcessBackend:
             raise JobFailed("The trial was cancelled.")
 
     def cancel(self, tag: str) -> None:
-        """Kill the worker of a trial, or see to it that the trial never runs."""
+        """Kill the worker of a trial, or make sure that the trial never runs."""
         with self._lock:  # so that the worker cannot have gone on to another trial
             worker = self._running.get(tag)
             if worker is None:

@@ -33,10 +33,7 @@ _LOOK_SECONDS = 0.5
 
 
 class Guard:
-    """A process that kills worker processes if this one dies without having done so.
-
-    It starts with the first worker that it is told of.
-    """
+    """Kills worker processes if the driver dies; its own process starts with the first worker."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,7 +67,7 @@ class Guard:
                 self._process.stdin.write(line.encode())
 
     def close(self) -> None:
-        """End the guard; it kills what it still knows of."""
+        """End the guard, which kills the groups that were not removed."""
         with self._lock:
             self._closed = True
             process, self._process = self._process, None
@@ -82,18 +79,8 @@ class Guard:
 class Worker:
     """A fresh interpreter that runs one trial at a time.
 
-    `kill` may be called from any thread, everything else is for the one that has the worker.
-
-    Parameters
-    ----------
-    guard : Guard
-        Told of the process.
-    task : bytes
-        What runs a trial, pickled; see `sparktune._parallel.cargo.Cargo.task`.
-    files : sequence of int
-        Descriptors that the worker needs, under the same numbers.
-    environment : mapping of str to str
-        Its environment.
+    Only `kill` may be called from any thread. `task` is the pickled `Cargo.task`; the worker has
+    the descriptors `files` under the same numbers.
     """
 
     def __init__(
@@ -128,11 +115,6 @@ class Worker:
     def run(self, payload: bytes) -> bytes:
         """Run a trial and return its answer.
 
-        Parameters
-        ----------
-        payload : bytes
-            See `sparktune._worker.task.encode_payload`.
-
         Raises
         ------
         JobFailed
@@ -153,9 +135,9 @@ class Worker:
             raise self._died() from None
 
     def _has_answer(self) -> bool:
-        """Wait until there is an answer or no process.
+        """Wait until there is an answer or the process has ended.
 
-        The connection alone would not do: a process that the objective has forked holds it open.
+        The connection alone is not enough: a process that the objective forked holds it open.
         """
         connection = self._connection.fileno()
         poll = select.poll()
@@ -170,7 +152,7 @@ class Worker:
                 return bool(self._connection.poll(0))  # it may have answered in between
 
     def lives(self) -> bool:
-        """Return whether the process runs."""
+        """Return whether the process is running."""
         if self._sentinel is None:
             return self._process.poll() is None
         # Does not reap it: so its number stays its own until it is killed with all its group.
@@ -190,7 +172,7 @@ class Worker:
         return JobFailed(f"The worker process {how} before the trial was done.{hint}")
 
     def kill(self) -> None:
-        """End the process and all that it has started, at once."""
+        """Kill the process and all that it has started."""
         with self._lock:
             if not self._reaped:
                 with contextlib.suppress(OSError):
@@ -201,13 +183,7 @@ class Worker:
         self._connection.close()
 
     def end(self, patience: float = 0.0) -> None:
-        """Make sure that the process is gone, and let go of what belongs to it.
-
-        Parameters
-        ----------
-        patience : float
-            Seconds that it may take to end by itself.
-        """
+        """Kill the process unless it ends within `patience` seconds; release what it used."""
         if self._sentinel is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(max(0.0, patience))

@@ -21,13 +21,7 @@ logger = logging.getLogger("sparktune.spark")
 
 
 class ClassicSession:
-    """A classic session; a `sparktune._parallel.spark.sessions.Session`.
-
-    Parameters
-    ----------
-    spark : pyspark.sql.SparkSession
-        The session.
-    """
+    """A classic session; a `sparktune._parallel.spark.sessions.Session`."""
 
     result_limit: int | None = None
 
@@ -59,22 +53,12 @@ class ClassicSession:
 
 
 def _is_dynamic(sc: Any) -> bool:
-    """Return whether executors come and go with the work there is (dynamic allocation)."""
+    """Return whether the number of executors follows the load (dynamic allocation)."""
     return str(sc.getConf().get("spark.dynamicAllocation.enabled", "false")).lower() == "true"
 
 
 class ClassicBackend:
-    """Runs each trial as one Spark job with one task; a `sparktune._parallel.backend.Backend`.
-
-    Parameters
-    ----------
-    spark : pyspark.sql.SparkSession
-        A classic session. It is not stopped.
-    cargo : Cargo
-        What all trials share; broadcast here, once.
-    resource_profile : pyspark.resource.ResourceProfile, optional
-        What each task needs.
-    """
+    """Runs each trial as one Spark job with one task; a `sparktune._parallel.backend.Backend`."""
 
     def __init__(self, spark: Any, cargo: Cargo, resource_profile: Any = None) -> None:
         self._sc = spark.sparkContext
@@ -94,9 +78,9 @@ class ClassicBackend:
         self._task = cargo.task(shipped, parcels)
 
     def thread_body(self, body: Callable[[], None]) -> Callable[[], None]:
-        """Give the thread the local properties of the caller's, such as the scheduler pool.
+        """Give the thread the caller's local properties, such as the scheduler pool.
 
-        With the caller's job group too, what cancels that (a notebook's stop button) stops trials.
+        They include the caller's job group, so a notebook's stop button stops trials.
         """
         properties = self._properties
         if properties is None:
@@ -167,7 +151,7 @@ class ClassicBackend:
         return None if self._dynamic else compat.task_slots(self._sc, self._resource_profile)
 
     def close(self) -> None:
-        """Remove the broadcast variables; the session stays as it was."""
+        """Remove the broadcast variables; the session goes on."""
         try:
             if not compat.is_stopped(self._sc):
                 for broadcast in self._broadcasts:

@@ -14,21 +14,7 @@ logger = logging.getLogger("sparktune.spark")
 
 @dataclass(frozen=True)
 class Cluster:
-    """What is known about a cluster.
-
-    Attributes
-    ----------
-    local : bool
-        Whether tasks run inside the driver's process tree (``local[...]``).
-    executors : int or None
-        Executors other than the driver; None if unknown.
-    slots : int or None
-        Tasks that can run at once; None if unknown.
-    default_parallelism : int
-        Spark's ``defaultParallelism``.
-    dynamic : bool
-        Whether executors come and go (dynamic allocation).
-    """
+    """What is known about a cluster; None stands for unknown."""
 
     local: bool
     executors: int | None
@@ -38,32 +24,18 @@ class Cluster:
 
 
 def is_local(master: str) -> bool:
-    """Return whether tasks run inside the driver's process tree.
+    """Return whether tasks run inside the driver's process tree, as `spark.master` says.
 
-    Parameters
-    ----------
-    master : str
-        The setting ``spark.master``; ``local-cluster[...]`` has executors of its own.
+    ``local-cluster[...]`` has executors of its own.
     """
     return master == "local" or master.startswith("local[")
 
 
 def decide_parallelism(requested: int | None, cluster: Cluster) -> int:
-    """Return how many trials run at once, and log why.
+    """Return how many trials run at once, from 1 to 128, and log why.
 
-    Parameters
-    ----------
-    requested : int or None
-        What the user asked for. None, zero and less: the number of executors, in local mode that
-        of task slots.
-    cluster : Cluster
-        What there is.
-
-    Returns
-    -------
-    int
-        From 1 to 128. Never more than the cluster can run at once, unless that is unknown or may
-        grow.
+    None, zero and less stand for the number of executors, in local mode that of task slots. The
+    result never exceeds what the cluster can run at once, unless that is unknown or may grow.
     """
     if requested is None or requested <= 0:
         if requested is not None:

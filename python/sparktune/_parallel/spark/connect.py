@@ -49,13 +49,7 @@ _upload_lock = threading.Lock()
 
 
 class ConnectSession:
-    """A session of Spark Connect; a `sparktune._parallel.spark.sessions.Session`.
-
-    Parameters
-    ----------
-    spark : pyspark.sql.connect.session.SparkSession
-        The session.
-    """
+    """A session of Spark Connect; a `sparktune._parallel.spark.sessions.Session`."""
 
     result_limit: int | None = _RESULT_LIMIT
 
@@ -89,14 +83,7 @@ class ConnectSession:
 class ConnectBackend:
     """Runs each trial as one Spark job with one task; a `sparktune._parallel.backend.Backend`.
 
-    Parameters
-    ----------
-    spark : pyspark.sql.connect.session.SparkSession
-        The session. It is not stopped.
-    cargo : Cargo
-        What all trials share; uploaded here, once per session.
-    resource_profile : pyspark.resource.ResourceProfile, optional
-        What each task needs.
+    The cargo is uploaded once per session.
     """
 
     def __init__(self, spark: Any, cargo: Cargo, resource_profile: Any = None) -> None:
@@ -218,14 +205,14 @@ class ConnectBackend:
             self._cluster = _read_cluster(self._spark, self._profile)
 
     def close(self) -> None:
-        """End the thread that cancels; the session stays as it was, and keeps the artifact."""
+        """End the thread that cancels; the session goes on and keeps the artifacts."""
         with contextlib.suppress(Exception):  # somebody has cleared all handlers
             self._spark.removeProgressHandler(self._on_progress)
         self._interrupter.close()
 
 
 def _upload(spark: Any, cargo: Cargo) -> list[str]:
-    """Give the session a file each for the cargo and its parcels; return the files' names.
+    """Upload the cargo and each of its parcels as a file; return the names of the files.
 
     The names contain the hashes of the contents, since a session never lets a file change.
     """
@@ -276,7 +263,7 @@ def _read_cluster(spark: Any, resource_profile: Any) -> Cluster:
 
 
 def _count_cores(spark: Any) -> int | None:
-    """Return how many cores the executors have, None if that cannot be found out."""
+    """Return how many cores the executors have, None if that is unknown."""
     # Unless their number is set, Spark plans one partition per core. Reading the plan does not
     # need a free slot, unlike running it.
     try:
@@ -289,7 +276,7 @@ def _count_cores(spark: Any) -> int | None:
 
 
 def _setting(spark: Any, key: str) -> str:
-    """Return a setting of the server's, or an empty string where it does not say."""
+    """Return a setting of the server, or an empty string if it is unknown."""
     try:
         # Without a default, a server logs a stack trace for what is not set.
         value = spark.conf.get(key, None)

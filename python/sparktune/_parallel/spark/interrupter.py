@@ -22,12 +22,7 @@ _INTERRUPT_AGAIN_AT_MOST = 5.0
 class Interrupter:
     """Interrupts operations on a thread of its own: a server that is gone blocks for minutes.
 
-    Parameters
-    ----------
-    spark : pyspark.sql.connect.session.SparkSession
-        The session of the operations.
-    left : callable
-        Returns the tags of operations that are to end and have not ended.
+    `left` returns the tags of the operations that should have ended but have not.
     """
 
     def __init__(self, spark: Any, left: Callable[[], set[str]]) -> None:
@@ -39,7 +34,7 @@ class Interrupter:
         self._thread: threading.Thread | None = None
 
     def interrupt(self, tag: str) -> None:
-        """Interrupt the operations that have a tag, soon."""
+        """Interrupt the operations that have a tag, without waiting."""
         if self._spark.is_stopped:
             return
         with self._lock:

@@ -9,13 +9,7 @@ _STACK = ("at ", "Driver stacktrace", "JVM stacktrace")
 
 
 def reason(error: BaseException) -> str:
-    """Return the first lines of an error of Spark's, without the stack of the JVM.
-
-    Parameters
-    ----------
-    error : BaseException
-        Of py4j, of pyspark or of gRPC.
-    """
+    """Return the first lines of an error of py4j, pyspark or gRPC, without the JVM's stack."""
     java = getattr(error, "java_exception", None)
     text = str(error)
     if java is not None:

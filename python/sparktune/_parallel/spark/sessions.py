@@ -15,21 +15,17 @@ __all__ = ["Session", "check_resource_profile", "find_session", "make_backend"]
 
 
 class Session(Protocol):
-    """A Spark session of either kind; `ClassicSession` and `ConnectSession` are the two.
+    """A Spark session, `ClassicSession` or `ConnectSession`.
 
-    Attributes
-    ----------
-    spark : pyspark.sql.SparkSession
-        The user's session. It is never stopped.
-    result_limit : int or None
-        The most bytes that the session can take back from a trial.
+    `spark` is the user's session, which is never stopped; `result_limit` is the most bytes that it
+    can take back from a trial.
     """
 
     spark: Any
     result_limit: int | None
 
     def is_stopped(self) -> bool:
-        """Return whether the session can run no more jobs."""
+        """Return whether the session is known to be stopped."""
         ...
 
     def read_cluster(self, resource_profile: Any = None) -> Cluster:
@@ -37,7 +33,7 @@ class Session(Protocol):
         ...
 
     def register(self, resource_profile: Any) -> None:
-        """Have Spark look at a resource profile, and know it from here on; raise if it cannot."""
+        """Register a resource profile with Spark; raise if the cluster does not support it."""
         ...
 
     def make_backend(self, cargo: Cargo, resource_profile: Any) -> Backend:
@@ -48,17 +44,12 @@ class Session(Protocol):
 def find_session(spark: Any) -> Session:
     """Return a session that is not stopped: the given one, the active one, or a new one.
 
-    Parameters
-    ----------
-    spark : pyspark.sql.SparkSession or None
-        Of either kind.
-
     Raises
     ------
     ImportError
         If pyspark is not installed.
     InvalidArgument
-        If the session is stopped, or of a kind that this pyspark is too old for.
+        If the session is stopped, or this pyspark is too old for its kind.
     InvalidArgumentType
         If it is not a session.
     """
@@ -104,15 +95,7 @@ def _is_connect(spark: Any) -> bool:
 
 
 def check_resource_profile(session: Session, resource_profile: Any) -> None:
-    """Raise `InvalidArgument` if the cluster cannot have tasks with a resource profile.
-
-    Parameters
-    ----------
-    session : Session
-        The session, which knows the profile from here on.
-    resource_profile : pyspark.resource.ResourceProfile
-        What each trial needs.
-    """
+    """Raise `InvalidArgument` if tasks on the cluster cannot have a resource profile."""
     try:
         session.register(resource_profile)
     except InvalidArgument:
@@ -126,19 +109,7 @@ def check_resource_profile(session: Session, resource_profile: Any) -> None:
 def make_backend(
     session: Session, domain: Domain, resource_profile: Any, result_limit: int | None
 ) -> Backend:
-    """Return what runs the trials of a search.
-
-    Parameters
-    ----------
-    session : Session
-        The session.
-    domain : Domain
-        What all trials share.
-    resource_profile : pyspark.resource.ResourceProfile or None
-        What each trial needs.
-    result_limit : int or None
-        The most bytes that the pickled result of a trial may have.
-    """
+    """Return what runs the trials of a search."""
     assert domain.fn is not None
     limits = [limit for limit in (result_limit, session.result_limit) if limit]
     cargo = pack(
