@@ -26,7 +26,12 @@ from sparktune import (
     space_eval,
     with_data,
 )
+from sparktune._parallel.cargo import pack
+from sparktune._parallel.processes.backend import ProcessBackend
+from sparktune._parallel.processes.pool import Worker
 from sparktune._trials.documents import spec_from_misc
+from sparktune._worker.program import Program
+from sparktune._worker.task import encode_payload
 from sparktune.exceptions import (
     AllTrialsFailed,
     InvalidArgument,
@@ -348,9 +353,10 @@ def test_the_processes_that_an_objective_started_end_with_the_search(tmp_path):
 def is_running(pid):
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        threads = len(os.listdir(f"/proc/{pid}/task"))
     except FileNotFoundError:
         return False
-    return state not in "ZX"
+    return state not in "ZX" or threads > 1  # the first thread may end before the others
 
 
 def test_an_objective_that_breaks_its_contract_ends_the_search():
@@ -530,6 +536,24 @@ except KeyboardInterrupt:
     assert cancelled >= 2
     assert threads == 1
     wait_until_gone(running)
+
+
+def test_a_second_close_ends_the_worker_that_an_interrupted_one_left(monkeypatch):
+    before = children()
+    value = Program(steps=((0, "x", None),), constants={}, blocks={0: (0,)}, root=0, labels=("x",))
+    backend = ProcessBackend(pack(abs, value), 1)
+    backend.submit("trial", encode_payload({"x": 1.0}, None), "")
+    assert len(children() - before) == 2  # the worker and the guard
+
+    def interrupted(worker, patience=0.0):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Worker, "end", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        backend.close()
+    backend.close()
+    assert children() == before
 
 
 def test_a_second_ctrl_c_skips_the_waiting_and_leaves_no_process(tmp_path):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 
 from sparktune._arguments import Rule
 
-__all__ = ["MAX_PARALLELISM", "at_most_max", "check_parallelism", "warn_if_idle"]
+__all__ = ["MAX_PARALLELISM", "at_most_max", "check_parallelism", "cpus", "warn_if_idle"]
 
 logger = logging.getLogger("sparktune.dispatch")
 
 MAX_PARALLELISM = 128
-"""The most trials at once. With more, suggestions would know too few results, and the driver would
-run out of processor time."""
+"""The most trials at once. With more, suggestions would be based on too few results, and the driver
+would run out of processor time."""
 
 
 _PARALLELISM = Rule("int", optional=True, noun="an int, or None for the default")
@@ -42,6 +43,14 @@ def at_most_max(parallelism: int) -> int:
         MAX_PARALLELISM,
     )
     return MAX_PARALLELISM
+
+
+def cpus() -> int:
+    """Return how many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
 
 
 def warn_if_idle(parallelism: int, max_evals: int | None) -> None:

@@ -14,11 +14,12 @@ from typing import IO, Any
 import cloudpickle
 
 from sparktune._parallel.cargo import Cargo, by_value
+from sparktune._parallel.parallelism import cpus
 from sparktune._parallel.processes.pool import Guard, Worker
 from sparktune._worker.task import mapped
 from sparktune.exceptions import JobFailed
 
-__all__ = ["ProcessBackend", "cpus"]
+__all__ = ["ProcessBackend"]
 
 logger = logging.getLogger("sparktune.dispatch")
 
@@ -75,20 +76,19 @@ class ProcessBackend:
     def submit(self, tag: str, payload: bytes, description: str) -> bytes:
         """Run one trial and return its answer; see `Backend`."""
         worker = self._get_worker(tag)
+        usable = False
         try:
             answer = worker.run(payload)
-        except BaseException:
+            usable = True
+            return answer
+        finally:
             with self._lock:
-                self._running.pop(tag, None)
-            worker.end()
-            raise
-        with self._lock:
-            self._running.pop(tag, None)
-            if not self._closed:
-                self._idle.append(worker)
-                return answer
-        worker.end()
-        return answer
+                del self._running[tag]
+                usable = usable and not self._closed
+                if usable:
+                    self._idle.append(worker)
+            if not usable:
+                worker.end()
 
     def _get_worker(self, tag: str) -> Worker:
         while True:
@@ -101,8 +101,8 @@ class ProcessBackend:
             if worker is None:
                 break
             worker.end()  # something has killed it; that must not fail the next trial
+        files = [file.fileno() for file in self._files]
         try:
-            files = [file.fileno() for file in self._files]
             worker = Worker(self._guard, self._task, files, self._environment)
         except OSError as error:
             raise JobFailed(f"A worker process could not be started: {error}.") from error
@@ -141,22 +141,14 @@ class ProcessBackend:
         """End all processes and remove the files."""
         with self._lock:
             self._closed = True
-            idle, self._idle = self._idle, []
             for worker in self._running.values():  # those that the dispatcher has given up
                 worker.kill()
-        for worker in idle:
+        for worker in self._idle:
             worker.hang_up()
         deadline = time.monotonic() + _EXIT_SECONDS
-        for worker in idle:
-            worker.end(patience=deadline - time.monotonic())
+        while self._idle:
+            self._idle[-1].end(patience=deadline - time.monotonic())
+            del self._idle[-1]  # not before: after a Ctrl-C, the next call must find it
         self._guard.close()
         for file in self._files:
             file.close()
-
-
-def cpus() -> int:
-    """Return how many processors this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS
-        return os.cpu_count() or 1

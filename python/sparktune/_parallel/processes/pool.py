@@ -2,8 +2,8 @@
 
 Why not loky or `concurrent.futures`, which also keep processes: there a worker that is killed
 breaks the pool, and with it the trials of all other workers, whereas a cancelled or timed-out trial
-must cost itself only; and whatever an objective has started must go when the trial does, or when
-the driver is killed, so each worker leads a process group that somebody watches.
+must not affect others. What an objective has started must end with the trial and with the driver,
+so each worker leads a process group that the guard can kill.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["Guard", "Worker"]
 
 # The scripts that the processes run; read as files, since a worker starts without sparktune.
 _SCRIPTS = Path(_worker.__file__).parent
-# How often to look whether a worker still lives, where the system cannot tell us.
+# How often to check that a worker is running, where the system cannot notify us.
 _LOOK_SECONDS = 0.5
 
 
@@ -62,18 +62,18 @@ class Guard:
             self._write(f"-{group}\n")
 
     def _write(self, line: str) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            with contextlib.suppress(OSError):  # somebody has killed it
+        if self._process is not None and not self._closed:
+            assert self._process.stdin is not None
+            with contextlib.suppress(OSError):  # it was killed
                 self._process.stdin.write(line.encode())
 
     def close(self) -> None:
         """End the guard, which kills the groups that were not removed."""
         with self._lock:
             self._closed = True
-            process, self._process = self._process, None
-        if process is not None:
+        if self._process is not None:
             with contextlib.suppress(OSError):
-                process.communicate()
+                self._process.communicate()
 
 
 class Worker:
@@ -195,12 +195,13 @@ class Worker:
         with self._lock:
             if self._reaped:
                 return
-            self._reaped = True
             self._process.wait()
-        self._guard.remove(self._process.pid)
-        self._connection.close()
-        if self._sentinel is not None:
-            os.close(self._sentinel)
+            self._guard.remove(self._process.pid)
+            self._connection.close()
+            sentinel, self._sentinel = self._sentinel, None
+            if sentinel is not None:
+                os.close(sentinel)
+            self._reaped = True  # at last: a call that Ctrl-C interrupts can be repeated
 
 
 def _signal_name(number: int) -> str:

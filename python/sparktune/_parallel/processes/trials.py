@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from sparktune._parallel.parallelism import at_most_max, check_parallelism
+from sparktune._parallel.parallelism import at_most_max, check_parallelism, cpus
 from sparktune._parallel.trials import ParallelTrials
 from sparktune.exceptions import InvalidArgument
 
@@ -104,8 +104,6 @@ class ProcessTrials(ParallelTrials):
 
 
 def _decide_parallelism(requested: int | None) -> int:
-    from sparktune._parallel.processes.backend import cpus
-
     available = cpus()
     if requested is None or requested <= 0:
         if requested is not None:
