@@ -353,7 +353,7 @@ def test_the_processes_that_an_objective_started_end_with_the_search(tmp_path):
 def is_running(pid):
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        threads = len(os.listdir(f"/proc/{pid}/task"))
+        threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
     except FileNotFoundError:
         return False
     return state not in "ZX" or threads > 1  # the first thread may end before the others
