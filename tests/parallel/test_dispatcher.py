@@ -8,9 +8,8 @@ import time
 
 import pytest
 
-from sparktune._parallel.backend import BackendLost
 from sparktune._parallel.dispatcher import Dispatcher
-from sparktune.exceptions import InvalidResult
+from sparktune.exceptions import BackendLost, InvalidResult
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import pickle
 import platform
@@ -59,26 +60,16 @@ def finished(trial: Trial, answer: bytes, tracked: TrackedRun | None = None) -> 
             "there what the objective imports, or have the workers run the driver's Python (Spark: "
             "set PYSPARK_PYTHON before the session is made)."
         )
-        return Finished(
-            trial, error=TrialError(str(type(error)), str(error), traceback, error, fatal=True)
-        )
+        described = TrialError(str(type(error)), str(error), traceback, error, fatal=True)
+        return Finished(trial, error=described)
     type_name, message, traceback, pickled = body
-    return Finished(
-        trial,
-        error=TrialError(
-            type_name=type_name,
-            message=message,
-            traceback=traceback,
-            exception=_exception(pickled),
-        ),
-    )
+    return Finished(trial, error=TrialError(type_name, message, traceback, _exception(pickled)))
 
 
 def _exception(pickled: bytes | None) -> BaseException | None:
     if pickled is None:
         return None
-    try:
+    with contextlib.suppress(Exception):  # many exception classes pickle, but do not unpickle
         exception = pickle.loads(pickled)
-    except Exception:  # many exception classes pickle, but do not unpickle
-        return None
-    return exception if isinstance(exception, BaseException) else None
+        return exception if isinstance(exception, BaseException) else None
+    return None

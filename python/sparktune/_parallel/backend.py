@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from sparktune.exceptions import BackendLost, JobFailed
-
-__all__ = ["Backend", "BackendLost", "JobFailed"]
+__all__ = ["Backend"]
 
 
 class Backend(Protocol):

@@ -152,10 +152,7 @@ class _Packing:
                 return super().reducer_override(obj) if reduced is None else reduced
 
         stream = io.BytesIO()
-        if buffers is None:
-            Packer(stream).dump(obj)
-        else:
-            Packer(stream, protocol=5, buffer_callback=buffers.append).dump(obj)
+        Packer(stream, buffer_callback=None if buffers is None else buffers.append).dump(obj)
         return stream.getvalue()
 
     def reduce(self, obj: Any) -> Any:

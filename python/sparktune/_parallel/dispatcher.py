@@ -25,8 +25,8 @@ __all__ = ["Dispatcher"]
 
 logger = logging.getLogger("sparktune.dispatch")
 
-# How long to wait for an event at most. A signal that arrives just before the wait begins does not
-# end it, and is handled after it: without an end, a Ctrl-C could be without effect for ever.
+# The longest wait for an event. A signal that arrives just before the wait begins does not end it
+# and is handled after it: with an endless wait, a Ctrl-C could remain without effect.
 _WAIT_SECONDS = 0.5
 # How long `close` waits for threads whose jobs were cancelled.
 _CLOSE_SECONDS = 10.0
@@ -34,8 +34,8 @@ _CLOSE_SECONDS = 10.0
 _CANCEL_AGAIN_AT_MOST = 30.0
 # How long all slots may be taken by cancelled jobs before the back end counts as lost.
 _STUCK_SECONDS = 60.0
-# A cluster tells nobody that it has grown: how often to ask for its slots at most, after trials
-# that ended, and how often at least, while it runs fewer trials than it might.
+# A cluster does not announce that it has grown: the shortest pause between two questions for its
+# slots, asked when trials end, and the longest, while fewer trials run than the user allows.
 _ASK_SECONDS = 1.0
 _ASK_AT_LEAST_SECONDS = 10.0
 # Work for a thread: read the slots, which may take a call to a server.
@@ -58,7 +58,7 @@ class Dispatcher:
         self._parallelism = parallelism
         self._trial_timeout = trial_timeout
         self._search = uuid.uuid4().hex[:12]
-        self._flights: dict[str, Flight] = {}  # by tag: started, neither reported nor cancelled
+        self._flights: dict[str, Flight] = {}  # by tag: neither reported nor cancelled
         self._ghosts: dict[str, Flight] = {}  # by tag: cancelled, but still with a thread
         self._threads: list[threading.Thread] = []
         self._closed = False
@@ -70,7 +70,7 @@ class Dispatcher:
         self._follows_slots: bool | None = None  # None: not asked yet
         self._asking = False
         self._asked_at = time.monotonic()
-        # Shared with the threads. A queue for work, so that whichever thread is free takes it.
+        # Shared with the threads; a free one takes the next piece of work.
         self._work: SimpleQueue[Any] = SimpleQueue()
         self._events: SimpleQueue[tuple[Flight | None, Any]] = SimpleQueue()
         self._lock = threading.Lock()
@@ -156,7 +156,7 @@ class Dispatcher:
             return
         self._ghosts.pop(flight.tag, None)
         if flight.cancelled or self._flights.pop(flight.tag, None) is None:
-            return  # what a cancelled trial still says is too late
+            return  # a late answer
         if isinstance(outcome, BackendLost):
             self._lost = outcome
             self._flights[flight.tag] = flight  # for `cancel`: this trial did not end
@@ -191,11 +191,11 @@ class Dispatcher:
             self._hand_out(_READ_SLOTS)
 
     def _out_of_time(self, now: float) -> list[Finished]:
-        """Cancel the trials that have had their time."""
+        """Cancel the trials that have timed out, and return them."""
         ended = []
         for flight in [each for each in self._flights.values() if each.deadline <= now]:
             assert self._trial_timeout is not None
-            # If it does not run yet, it cannot have had its time before that has passed once more.
+            # A trial that has not started cannot time out before the whole limit has passed again.
             flight.deadline = min(self._started(flight), now) + self._trial_timeout
             if flight.deadline > now:
                 continue
@@ -221,7 +221,7 @@ class Dispatcher:
     def _give_up(self, flights: list[Flight]) -> None:
         """Cancel trials; late answers are ignored."""
         for flight in flights:
-            flight.cancelled = True  # first all: a thread that is about to submit must see it
+            flight.cancelled = True  # all of them first, for threads that are about to submit
             del self._flights[flight.tag]
         for flight in flights:
             self._ghosts[flight.tag] = flight
@@ -243,8 +243,7 @@ class Dispatcher:
             self._stuck_since = None
             return False
         now = time.monotonic()
-        if self._stuck_since is None:
-            self._stuck_since = now
+        self._stuck_since = self._stuck_since or now
         if now - self._stuck_since >= _STUCK_SECONDS:
             self._lost = BackendLost(
                 f"{len(self._ghosts)} jobs did not end within {_STUCK_SECONDS:.0f} s of being "
@@ -317,19 +316,16 @@ class Dispatcher:
         with self._lock:
             needed = len(self._airborne) + self._asking
         if needed > len(self._threads):
-            self._add_thread()
+            # Daemons, so that a job that cannot be ended never keeps the interpreter from ending.
+            thread = threading.Thread(
+                target=self._backend.thread_body(self._run_thread),
+                name=f"sparktune-{self._search}-{len(self._threads)}",
+                daemon=True,
+            )
+            # First noted, then started: a Ctrl-C in between would leave a thread running.
+            self._threads.append(thread)
+            thread.start()
         self._work.put(work)
-
-    def _add_thread(self) -> None:
-        # Daemons, so that a job which cannot be ended never keeps the interpreter from ending.
-        thread = threading.Thread(
-            target=self._backend.thread_body(self._run_thread),
-            name=f"sparktune-{self._search}-{len(self._threads)}",
-            daemon=True,
-        )
-        # First noted, then started: a Ctrl-C in between would leave a thread that nobody ends.
-        self._threads.append(thread)
-        thread.start()
 
     def _run_thread(self) -> None:
         while (work := self._work.get()) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from sparktune._parallel import answers
@@ -18,18 +19,18 @@ CANCEL_AGAIN_SECONDS = 0.5
 """How long to wait after the first cancellation before cancelling again."""
 
 
+@dataclass(eq=False)
 class Flight:
     """A trial on its way."""
 
-    def __init__(self, trial: Trial, tracked: TrackedRun | None, tag: str) -> None:
-        self.trial = trial
-        self.tracked = tracked
-        self.tag = tag
-        self.cancelled = False
-        self.submitted: float | None = None  # when; written by the thread
-        self.deadline = float("inf")  # when the trial has had its time
-        self.cancel_again = float("inf")  # when to cancel once more, ...
-        self.patience = CANCEL_AGAIN_SECONDS  # ... and how long after the last time
+    trial: Trial  # only read
+    tracked: TrackedRun | None
+    tag: str  # of its job
+    cancelled: bool = False
+    submitted: float | None = None  # when; written by the thread
+    deadline: float = float("inf")  # when the trial times out
+    cancel_again: float = float("inf")  # when to cancel once more, ...
+    patience: float = CANCEL_AGAIN_SECONDS  # ... and how long after the last time
 
     def run(self, backend: Backend) -> Finished | None:
         """Submit the trial and wait for its answer; None if it was cancelled."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -12,7 +13,7 @@ __all__ = ["ImportHook"]
 
 
 class ImportHook:
-    """Calls `ready` once a module has been imported; an entry of ``sys.meta_path``."""
+    """Calls `ready` once a top-level module was imported; an entry of ``sys.meta_path``."""
 
     def __init__(self, name: str, ready: Callable[[], None]) -> None:
         self.name = name
@@ -36,7 +37,7 @@ class ImportHook:
             return None
         self.searching = True
         try:
-            spec = self._find(path, target)
+            spec = importlib.util.find_spec(name)
         finally:
             self.searching = False
         loader = getattr(spec, "loader", None)
@@ -52,12 +53,3 @@ class ImportHook:
         with contextlib.suppress(AttributeError):  # a loader that takes no attributes: no hook
             loader.exec_module = execute_and_report
         return spec
-
-    def _find(self, path: Any, target: Any) -> Any:
-        for finder in sys.meta_path:
-            find = getattr(finder, "find_spec", None)
-            if finder is not self and find is not None:
-                spec = find(self.name, path, target)
-                if spec is not None:
-                    return spec
-        return None

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from sparktune._parallel import spark_compat as compat
-from sparktune._parallel.backend import BackendLost, JobFailed
 from sparktune._parallel.cargo import Cargo
 from sparktune._parallel.spark.cluster import Cluster, is_local
 from sparktune._parallel.spark.reasons import reason
+from sparktune.exceptions import BackendLost, JobFailed
 
 __all__ = ["ClassicBackend", "ClassicSession"]
 

@@ -14,13 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from sparktune._parallel.backend import BackendLost, JobFailed
 from sparktune._parallel.cargo import Cargo, by_value
 from sparktune._parallel.spark.cluster import Cluster, is_local
 from sparktune._parallel.spark.interrupter import Interrupter
 from sparktune._parallel.spark.reasons import reason
 from sparktune._worker.arrow import read_artifact, run_arrow_task
-from sparktune.exceptions import InvalidArgument
+from sparktune.exceptions import BackendLost, InvalidArgument, JobFailed
 
 __all__ = ["ConnectBackend", "ConnectSession"]
 
@@ -206,7 +205,7 @@ class ConnectBackend:
 
     def close(self) -> None:
         """End the thread that cancels; the session goes on and keeps the artifacts."""
-        with contextlib.suppress(Exception):  # somebody has cleared all handlers
+        with contextlib.suppress(Exception):  # all handlers were removed
             self._spark.removeProgressHandler(self._on_progress)
         self._interrupter.close()
 
@@ -280,7 +279,7 @@ def _setting(spark: Any, key: str) -> str:
     try:
         # Without a default, a server logs a stack trace for what is not set.
         value = spark.conf.get(key, None)
-    except Exception:  # not to be seen
+    except Exception:  # a setting that the server hides
         return ""
     return "" if value is None else str(value)
 

@@ -10,13 +10,10 @@ _STACK = ("at ", "Driver stacktrace", "JVM stacktrace")
 
 def reason(error: BaseException) -> str:
     """Return the first lines of an error of py4j, pyspark or gRPC, without the JVM's stack."""
-    java = getattr(error, "java_exception", None)
-    text = str(error)
-    if java is not None:
-        try:
-            text = str(java.getMessage())
-        except Exception:
-            text = str(error)
+    try:
+        text = str(error.java_exception.getMessage())  # type: ignore[attr-defined]
+    except Exception:
+        text = str(error)
     lines = [line.strip() for line in text.splitlines()]
     kept = [line for line in lines if line and not line.startswith(_STACK)]
     return " ".join(kept)[:1000] or type(error).__name__

@@ -6,7 +6,9 @@ from typing import Any, Protocol
 
 from sparktune._parallel.backend import Backend
 from sparktune._parallel.cargo import Cargo, pack
+from sparktune._parallel.spark.classic import ClassicSession
 from sparktune._parallel.spark.cluster import Cluster
+from sparktune._parallel.spark.connect import ConnectSession
 from sparktune._parallel.spark.reasons import reason
 from sparktune._search.domain import Domain
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
@@ -69,12 +71,8 @@ def find_session(spark: Any) -> Session:
                 "`spark_session` of SparkTrials must be a classic session with this version of "
                 "pyspark; hint: Spark Connect is supported with pyspark 4.0 or newer."
             )
-        from sparktune._parallel.spark.connect import ConnectSession
-
         session = ConnectSession(spark)
     elif isinstance(spark, SparkSession):
-        from sparktune._parallel.spark.classic import ClassicSession
-
         session = ClassicSession(spark)
     else:
         raise InvalidArgumentType(
