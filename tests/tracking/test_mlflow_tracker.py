@@ -275,11 +275,11 @@ def test_a_server_that_nobody_runs_costs_a_warning_and_tells_what_is_lost(
 def test_a_record_that_fails_costs_one_warning_and_no_other_record(
     documents, runs, caplog, monkeypatch
 ):
-    from sparktune._tracking.store import RunWriter
-
-    log_text = RunWriter.log_text
+    log_text = mlflow.MlflowClient.log_text
     monkeypatch.setattr(
-        RunWriter, "log_text", lambda self, run, text, file: log_text(self, run, None, file)
+        mlflow.MlflowClient,
+        "log_text",
+        lambda self, run, text, file: log_text(self, run, None, file),
     )
     with caplog.at_level(logging.WARNING, logger="sparktune.mlflow"):
         tracker = make_tracker(enabled=True)

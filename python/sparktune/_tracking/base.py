@@ -109,9 +109,9 @@ class NullTracker:
     def trial_finished(self, trial: Trial) -> None:
         """Do nothing."""
 
+    def end(self, summary: SearchSummary) -> None:
+        """Do nothing."""
+
     def local_run(self, trial: Trial) -> AbstractContextManager[object]:
         """Return a context that does nothing."""
         return nullcontext()
-
-    def end(self, summary: SearchSummary) -> None:
-        """Do nothing."""

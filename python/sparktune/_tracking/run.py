@@ -6,16 +6,15 @@ failed: what was written before is found, not written twice.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from sparktune._space.reader import SpaceReader
 from sparktune._tracking.base import SearchInfo, SearchSummary, Trial
 from sparktune._tracking.exact import encode_trial, to_tags
-from sparktune._tracking.mlflow_compat import context_tags, info_of, remove_active
+from sparktune._tracking.mlflow_compat import context_tags, info_of, remove_active, set_status
 from sparktune._tracking.plot import history_svg
 from sparktune._tracking.records import (
     MAX_PARAM,
@@ -37,6 +36,8 @@ from sparktune._tracking.store import (
 from sparktune._worker.mlflow_access import check_reachable
 
 __all__ = ["ChildRun", "SearchRun"]
+
+_T = TypeVar("_T")
 
 
 class ChildRun:
@@ -87,7 +88,7 @@ class SearchRun:
         self._second = False  # whether another search has written to the parent
         self._context_tags: dict[str, str] = {}
         self._tids: dict[int, str] = {}  # run id by trial
-        self._points: list[tuple[int, float | None, str]] = []
+        self.points: list[tuple[int, float | None, str]] = []  # of the history plot
 
     # -- the parent ----------------------------------------------------------------------------
 
@@ -137,9 +138,13 @@ class SearchRun:
         self.parent_id = run.info.run_id
         return writer
 
-    def _free(self, kind: str, name: str) -> str:
-        """Return a name that was free in the parent run when the search began."""
-        return f"{name}_{self.uuid}" if name in self._taken.get(kind, ()) else name
+    def _free(self, kind: str, values: Mapping[str, _T]) -> dict[str, _T]:
+        """Rename what has a name that was taken in the parent run when the search began."""
+        taken = self._taken.get(kind, ())
+        return {
+            f"{name}_{self.uuid}" if name in taken else name: value
+            for name, value in values.items()
+        }
 
     def _file(self, stem: str, kind: str) -> str:
         return f"{stem}_{self.uuid}.{kind}" if self._second else f"{stem}.{kind}"
@@ -148,70 +153,71 @@ class SearchRun:
         """Write the arguments and the space."""
         writer, parent = self.target()
         params = {
-            self._free("params", clean_key(name)): cut(redacted(str(value)), MAX_PARAM)
+            clean_key(name): cut(redacted(str(value)), MAX_PARAM)
             for name, value in self._info.params.items()
             if value is not None
         }
-        tags = {
-            self._free("tags", name): value
-            for name, value in {"fmin_uuid": self.uuid, "sparktune.version": _version()}.items()
-        }
-        writer.log(parent, params=params, tags=tags)
+        tags = {"fmin_uuid": self.uuid, "sparktune.version": _version()}
+        writer.log(parent, params=self._free("params", params), tags=self._free("tags", tags))
         space = self._space.describe()
         if space is not None and not self.resumes:
             text = json.dumps(space, indent=1, default=str)
-            writer.log_text(parent, text, self._file("space", "json"))
+            writer.client.log_text(parent, text, self._file("space", "json"))
 
     def log_best(self, loss: float, finished: int, moment: int) -> None:
         """Record a new best loss."""
         writer, parent = self.target()
-        name = self._free("metrics", "best_loss")
-        writer.log(parent, metrics={name: loss}, step=finished, moment=moment)
+        metrics = self._free("metrics", {"best_loss": loss})
+        writer.log(parent, metrics=metrics, step=finished, moment=moment)
 
     def finish(self, summary: SearchSummary, counts: dict[str, float], moment: int) -> None:
         """Write how the search ended, and end the parent run if it is the search's own."""
         writer, parent = self.target()
-        with self._ending(writer, parent if self.own_run else None, summary.status, moment):
-            self._remove_twins(writer, parent)
-            params: dict[str, str] = {}
-            tags: dict[str, str] = {}
-            if summary.best_trial is not None:
-                best = TrialRecord.of(summary.best_trial)
-                tags["best_tid"] = str(best.tid)
-                params = {
-                    self._free("params", f"best_{name}"): value
-                    for name, value in best.params(self._space, self._names).items()
-                }
-                for name, text in best.choices(self._space, self._names).items():
-                    tags[clean_key(f"best_choice.{name}")] = text
-            writer.log(
-                parent,
-                params=params,
-                metrics={self._free("metrics", name): value for name, value in counts.items()},
-                tags={self._free("tags", name): value for name, value in tags.items()},
-                step=int(sum(counts.values())),
-                moment=moment,
-            )
-            if self._points:
-                title = f"{len(self._points)} trials of search {self.uuid[:6]}"
-                picture = history_svg(self._points, title)
-                writer.log_text(parent, picture, self._file("history", "svg"))
-            if summary.error:
-                writer.log_text(parent, redacted(summary.error), self._file("traceback", "txt"))
-
-    @contextlib.contextmanager
-    def _ending(
-        self, writer: RunWriter, run_id: str | None, status: str, moment: int
-    ) -> Iterator[None]:
-        """End a run after the body, unless that fails and will be retried."""
+        retried = False
         try:
-            yield
+            self._remove_twins(writer, parent)
+            self._summarize(writer, parent, summary, counts, moment)
         except Exception as error:
-            if run_id is not None and not is_passing(error):
-                writer.end(run_id, status, moment)
+            retried = is_passing(error)
             raise
-        if run_id is not None:
-            writer.end(run_id, status, moment)
+        finally:
+            if self.own_run is not None and not retried:
+                set_status(writer.client, parent, summary.status, moment)
+
+    def _summarize(
+        self,
+        writer: RunWriter,
+        parent: str,
+        summary: SearchSummary,
+        counts: dict[str, float],
+        moment: int,
+    ) -> None:
+        params: dict[str, str] = {}
+        tags: dict[str, str] = {}
+        if summary.best_trial is not None:
+            best = TrialRecord.of(summary.best_trial)
+            tags["best_tid"] = str(best.tid)
+            params = {
+                f"best_{name}": value
+                for name, value in best.params(self._space, self._names).items()
+            }
+            for name, text in best.choices(self._space, self._names).items():
+                tags[clean_key(f"best_choice.{name}")] = text
+        writer.log(
+            parent,
+            params=self._free("params", params),
+            metrics=self._free("metrics", counts),
+            tags=self._free("tags", tags),
+            step=int(sum(counts.values())),
+            moment=moment,
+        )
+        if self.points:
+            title = f"{len(self.points)} trials of search {self.uuid[:6]}"
+            picture = history_svg(self.points, title)
+            writer.client.log_text(parent, picture, self._file("history", "svg"))
+        if summary.error:
+            text = redacted(summary.error)
+            writer.client.log_text(parent, text, self._file("traceback", "txt"))
 
     def _remove_twins(self, writer: RunWriter, parent: str) -> None:
         """Delete runs that a server made when MLflow's client repeated a call that had worked."""
@@ -224,10 +230,6 @@ class SearchRun:
                 writer.client.delete_run(run.info.run_id)
 
     # -- the trials ----------------------------------------------------------------------------
-
-    def count(self, record: TrialRecord) -> None:
-        """Take a trial into the history plot."""
-        self._points.append((record.tid, record.loss, record.trial_status))
 
     def create(self, child: ChildRun) -> None:
         """Make the run of a trial, if it has none."""
@@ -252,7 +254,7 @@ class SearchRun:
         if run is None:
             child.attempted = True
             every = {**self._context_tags, **tags, **to_tags(child.document)}
-            run = writer.create(self._experiment_id, name, every, child.started)
+            run = writer.client.create_run(self._experiment_id, child.started, every, name)
         child.run_id = self._tids[child.tid] = run.info.run_id
         child.payload = {
             **self.payload_without_run(),
@@ -275,11 +277,9 @@ class SearchRun:
 
     def record(self, child: ChildRun, record: TrialRecord) -> None:
         """Record the outcome of a trial."""
-        self.create(child)
-        writer, _ = self.target()
-        assert child.run_id is not None
+        writer, run_id = self._run_of(child)
         writer.log(
-            child.run_id,
+            run_id,
             params=record.params(self._space, self._names),
             metrics=record.metrics,
             tags=record.tags(self._space, self._names),
@@ -288,12 +288,16 @@ class SearchRun:
 
     def end_trial(self, child: ChildRun, record: TrialRecord) -> None:
         """End the run of a trial, with the traceback if it failed."""
+        writer, run_id = self._run_of(child)
+        set_status(writer.client, run_id, record.run_status, record.ended)
+        if record.error:
+            writer.client.log_text(run_id, record.error, "traceback.txt")
+
+    def _run_of(self, child: ChildRun) -> tuple[RunWriter, str]:
         self.create(child)
         writer, _ = self.target()
         assert child.run_id is not None
-        writer.end(child.run_id, record.run_status, record.ended)
-        if record.error:
-            writer.log_text(child.run_id, record.error, "traceback.txt")
+        return writer, child.run_id
 
 
 def _version() -> str:

@@ -99,7 +99,7 @@ def is_passing(error: Exception) -> bool:
         code = status()
         return code >= 500 or code in (408, 429)
     # requests' and urllib3's errors are OSErrors or are wrapped by MLflow.
-    return isinstance(error, (OSError, TimeoutError))
+    return isinstance(error, OSError)
 
 
 class RunWriter:
@@ -115,12 +115,6 @@ class RunWriter:
         self._uri = tracking_uri
         self.client = MlflowClient(tracking_uri=tracking_uri)
         self.suffix = suffix
-
-    def create(self, experiment_id: str, name: str, tags: Mapping[str, str], start: int) -> Any:
-        """Create a run and return it."""
-        return self.client.create_run(
-            experiment_id, start_time=start, tags=dict(tags), run_name=name
-        )
 
     def children(self, experiment_id: str, parent: str, **tags: str) -> Iterator[Any]:
         """Yield the nested runs of a run that have the tags, page by page."""
@@ -175,20 +169,11 @@ class RunWriter:
             ]
             self.client.log_batch(run_id, **batch)
 
-    def log_text(self, run_id: str, text: str, file: str) -> None:
-        """Write a text artifact."""
-        self.client.log_text(run_id, text, file)
-
     def read_text(self, run_id: str, file: str) -> str:
         """Read a text artifact."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(self.client.download_artifacts(run_id, file, folder))
             return path.read_text(encoding="utf-8")
-
-    def end(self, run_id: str, status: str, moment: int | None = None) -> None:
-        """Give a run its terminal status."""
-        now = int(time.time() * 1000) if moment is None else moment
-        set_status(self.client, run_id, status, now)
 
     def reopen(self, run_id: str) -> Any:
         """Set an interrupted run to RUNNING again, and return it."""

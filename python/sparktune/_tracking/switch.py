@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import sys
@@ -57,23 +58,16 @@ def make_tracker(
 def _switched_off(session: Any) -> bool:
     if os.environ.get(ENVIRONMENT_SWITCH, "").strip().lower() in _OFF:
         return True
-    return _spark_setting(SPARK_SWITCH, session).strip().lower() in _OFF
-
-
-def _spark_setting(key: str, session: Any) -> str:
-    """Return a setting of a Spark session that runs already, or an empty string."""
     if session is None and "pyspark" not in sys.modules:
-        return ""
-    try:
+        return False
+    with contextlib.suppress(Exception):  # a stopped session has no settings
         if session is None:
             from pyspark.sql import SparkSession
 
             session = SparkSession.getActiveSession()
-        # Not by way of the context, which Spark Connect does not have.
-        return str(session.conf.get(key, "")) if session is not None else ""
-    except Exception:
-        # A stopped session, or a client without a session, has no settings.
-        return ""
+        if session is not None:  # Spark Connect has no context to ask
+            return str(session.conf.get(SPARK_SWITCH, "")).strip().lower() in _OFF
+    return False
 
 
 def _installed() -> bool:
@@ -87,7 +81,6 @@ def _installed() -> bool:
 
 def _in_active_run() -> bool:
     mlflow = sys.modules.get("mlflow")
-    try:
+    with contextlib.suppress(Exception):
         return mlflow is not None and mlflow.active_run() is not None
-    except Exception:
-        return False
+    return False

@@ -47,16 +47,13 @@ class _Tracked:
     def __init__(self, tracker: MlflowTracker, trial: Trial, run: ChildRun) -> None:
         self._tracker = tracker
         self.trial = trial
-        self._settled = threading.Event()
         self.run = run
-
-    def settle(self) -> None:
-        self._settled.set()
+        self.settled = threading.Event()  # the run was created, or never will be
 
     def payload(self, timeout: float | None = None) -> dict[str, Any] | None:
         """See `TrackedRun`."""
-        if not self._settled.is_set():
-            self._tracker.wait_for(self._settled, _CHILD_SECONDS if timeout is None else timeout)
+        if not self.settled.is_set():
+            self._tracker.wait_for(self.settled, _CHILD_SECONDS if timeout is None else timeout)
         return self.run.payload or self._tracker.payload_without_run()
 
     def note(self, text: str) -> None:
@@ -123,7 +120,8 @@ class MlflowTracker:
             if active is None:
                 self.wait_for(opened, _BEGIN_SECONDS_REMOTE if is_remote(uri) else _BEGIN_SECONDS,
                               stuck=_BEGIN_SECONDS)  # fmt: skip
-                self._make_active(search)
+                if search.own_run is not None:  # for callbacks and for the user
+                    make_active(search.own_run)
 
     def trial_started(self, trial: Trial) -> TrackedRun | None:
         """See `Tracker`."""
@@ -135,9 +133,9 @@ class MlflowTracker:
 
             def create() -> None:
                 search.create(run)
-                tracked.settle()
+                tracked.settled.set()
 
-            self._outbox.put(create, order=FIRST, on_drop=tracked.settle)
+            self._outbox.put(create, order=FIRST, on_drop=tracked.settled.set)
             return tracked
         return None
 
@@ -184,7 +182,8 @@ class MlflowTracker:
                 idle = min(max(least, time.monotonic() - self._began), most)
                 lost = self._outbox.close(idle, _END_SECONDS)
             finally:
-                self._make_inactive(search)
+                if search.own_run is not None:
+                    leave_run(search.own_run.info.run_id)
             self._tell_what_is_lost(lost)
             for trial, run in self._unnamed:
                 if run.run_id is not None:
@@ -195,9 +194,9 @@ class MlflowTracker:
     def _count(self, record: TrialRecord) -> float | None:
         """Count a trial; return its loss if that is a new best one."""
         self._counts[_GROUPS[record.run_status]] += 1
-        if self._search is not None:
-            self._search.count(record)
         loss = record.loss
+        if self._search is not None:
+            self._search.points.append((record.tid, loss, record.trial_status))
         if loss is None or (self._best is not None and loss >= self._best):
             return None
         self._best = loss
@@ -210,7 +209,7 @@ class MlflowTracker:
         else:
             self._unnamed.append((trial, run))
 
-    def wait_for(self, event: threading.Event, timeout: float, stuck: float | None = None) -> bool:
+    def wait_for(self, event: threading.Event, timeout: float, stuck: float | None = None) -> None:
         """Wait for the background thread to set an event, for `timeout` seconds at most.
 
         The wait also ends if the server is away or one call takes longer than `stuck` seconds.
@@ -218,10 +217,7 @@ class MlflowTracker:
         stuck = _STUCK_SECONDS if stuck is None else stuck
         deadline = time.monotonic() + timeout
         while not self._away:
-            left = min(
-                deadline - time.monotonic(),
-                stuck - self._outbox.seconds_at_work(),
-            )
+            left = min(deadline - time.monotonic(), stuck - self._outbox.seconds_at_work())
             if left <= 0:
                 self._warn(
                     "MLflow is slow; trials no longer wait for it. What the objectives of these "
@@ -232,18 +228,6 @@ class MlflowTracker:
             # In short steps: the server may turn out to be away meanwhile.
             if event.wait(min(left, 0.25)):
                 break
-        return event.is_set()
-
-    # -- the active run of the thread that called fmin -------------------------------------------
-
-    def _make_active(self, search: SearchRun) -> None:
-        """Make the run of the search's own the active one, for callbacks and for the user."""
-        if search.own_run is not None:
-            make_active(search.own_run)
-
-    def _make_inactive(self, search: SearchRun) -> None:
-        if search.own_run is not None:
-            leave_run(search.own_run.info.run_id)
 
     # -- failures --------------------------------------------------------------------------------
 
