@@ -1,6 +1,5 @@
 """Trials on Spark: `SparkTrials`, and a back end for each kind of session.
 
-`sessions.py` says what a session must be able to do, and chooses between `classic.py` and
-`connect.py`; `../spark_compat.py` is the only file that uses Spark's private API. May import what
-`_parallel` may.
+`sessions.py` chooses between `classic.py` and `connect.py`; `../spark_compat.py` is the only file
+that uses Spark's private API. May import what `_parallel` may.
 """

@@ -1,4 +1,4 @@
-"""Trials as Spark jobs of one task, by way of the RDD API: the back end for classic sessions."""
+"""Trials as Spark jobs of one task through the RDD API: the back end for classic sessions."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ logger = logging.getLogger("sparktune.spark")
 
 
 class ClassicSession:
-    """A classic session; a `sparktune._parallel.spark.sessions.Session`."""
+    """A classic session; has the methods of `ConnectSession`. It is never stopped here."""
 
-    result_limit: int | None = None
+    result_limit: int | None = None  # the most bytes that a trial may send back
 
     def __init__(self, spark: Any) -> None:
         self.spark = spark
 
     def is_stopped(self) -> bool:
-        """See `Session`."""
+        """Return whether the session can run no more jobs."""
         return compat.is_stopped(self.spark.sparkContext)
 
     def read_cluster(self, resource_profile: Any = None) -> Cluster:
-        """See `Session`."""
+        """Return what is known of the cluster, for trials that need `resource_profile`."""
         sc = self.spark.sparkContext
         return Cluster(
             local=is_local(str(sc.master)),
@@ -44,11 +44,11 @@ class ClassicSession:
         )
 
     def register(self, resource_profile: Any) -> None:
-        """See `Session`."""
+        """Register a resource profile with Spark; raise if the cluster does not support it."""
         self.spark.sparkContext.emptyRDD().withResources(resource_profile)  # runs no job
 
     def make_backend(self, cargo: Cargo, resource_profile: Any) -> ClassicBackend:
-        """See `Session`."""
+        """Return what runs trials."""
         return ClassicBackend(self.spark, cargo, resource_profile)
 
 
@@ -88,8 +88,8 @@ class ClassicBackend:
 
         def with_properties() -> None:
             try:
-                # A copy for each thread: what one sets must not show in another. Nothing is asked
-                # of the JVM on the caller's thread in mid-search: a Ctrl-C would take the answer.
+                # Each thread gets a copy, as it changes its own. They are not read here from the
+                # caller's thread: Ctrl-C in a call to the JVM would lose the answer.
                 compat.set_local_properties(self._sc, properties)
                 self._thread.of_jvm = compat.current_jvm_thread(self._sc)
             except Exception:

@@ -1,4 +1,4 @@
-"""What a search must know of a cluster, and how many trials it runs at once there."""
+"""What a search knows about its cluster, and how many trials it runs at once."""
 
 from __future__ import annotations
 
@@ -57,19 +57,10 @@ def decide_parallelism(requested: int | None, cluster: Cluster) -> int:
     slots = cluster.slots
     if slots is None or parallelism <= slots:
         return parallelism
+    less = "The cluster can run %d tasks at once, fewer than the %d trials asked for. %s"
     if cluster.dynamic:
-        logger.warning(
-            "The cluster can run %d tasks at once now, fewer than the %d trials asked for. "
-            "Trials wait until dynamic allocation adds executors.",
-            slots,
-            parallelism,
-        )
+        text = "Trials wait until dynamic allocation adds executors."
+        logger.warning(less, slots, parallelism, text)
         return parallelism
-    logger.warning(
-        "The cluster can run %d tasks at once, fewer than the %d trials asked for. "
-        "Running up to %d trials at once.",
-        slots,
-        parallelism,
-        slots,
-    )
+    logger.warning(less, slots, parallelism, f"Running up to {slots} trials at once.")
     return slots

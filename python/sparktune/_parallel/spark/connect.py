@@ -1,4 +1,4 @@
-"""Trials as Spark jobs of one task, by way of Spark Connect: nothing here needs a SparkContext."""
+"""Trials as Spark jobs of one task through Spark Connect, without a SparkContext."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _upload_lock = threading.Lock()
 
 
 class ConnectSession:
-    """A session of Spark Connect; a `sparktune._parallel.spark.sessions.Session`."""
+    """A session of Spark Connect; has the methods of `ClassicSession`. It is never stopped here."""
 
     result_limit: int | None = _RESULT_LIMIT
 
@@ -60,11 +60,11 @@ class ConnectSession:
         return bool(self.spark.is_stopped)
 
     def read_cluster(self, resource_profile: Any = None) -> Cluster:
-        """See `Session`."""
+        """Return what is known of the cluster, for trials that need `resource_profile`."""
         return _read_cluster(self.spark, resource_profile)
 
     def register(self, resource_profile: Any) -> None:
-        """See `Session`."""
+        """Register a resource profile with Spark; raise if the cluster does not support it."""
         from pyspark.sql import SparkSession
 
         if SparkSession.getActiveSession() is not self.spark:  # pyspark asks the active one
@@ -75,7 +75,7 @@ class ConnectSession:
         resource_profile.id  # noqa: B018  asks the server, and keeps what it says
 
     def make_backend(self, cargo: Cargo, resource_profile: Any) -> ConnectBackend:
-        """See `Session`."""
+        """Return what runs trials."""
         return ConnectBackend(self.spark, cargo, resource_profile)
 
 

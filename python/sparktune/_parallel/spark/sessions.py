@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from sparktune._parallel.backend import Backend
-from sparktune._parallel.cargo import Cargo, pack
+from sparktune._parallel.cargo import pack
 from sparktune._parallel.spark.classic import ClassicSession
-from sparktune._parallel.spark.cluster import Cluster
 from sparktune._parallel.spark.connect import ConnectSession
 from sparktune._parallel.spark.reasons import reason
 from sparktune._search.domain import Domain
@@ -16,31 +15,7 @@ from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 __all__ = ["Session", "check_resource_profile", "find_session", "make_backend"]
 
 
-class Session(Protocol):
-    """A Spark session, `ClassicSession` or `ConnectSession`.
-
-    `spark` is the user's session, which is never stopped; `result_limit` is the most bytes that it
-    can take back from a trial.
-    """
-
-    spark: Any
-    result_limit: int | None
-
-    def is_stopped(self) -> bool:
-        """Return whether the session is known to be stopped."""
-        ...
-
-    def read_cluster(self, resource_profile: Any = None) -> Cluster:
-        """Return what is known of the cluster, for trials that need `resource_profile`."""
-        ...
-
-    def register(self, resource_profile: Any) -> None:
-        """Register a resource profile with Spark; raise if the cluster does not support it."""
-        ...
-
-    def make_backend(self, cargo: Cargo, resource_profile: Any) -> Backend:
-        """Return what runs trials."""
-        ...
+Session = ClassicSession | ConnectSession
 
 
 def find_session(spark: Any) -> Session:
