@@ -10,7 +10,8 @@ import pytest
 
 from sparktune import STATUS_OK, Trials, fmin, hp, rand, tpe
 from sparktune._space.expr import scope
-from sparktune._tracking import SearchInfo, make_tracker
+from sparktune._tracking.base import SearchInfo
+from sparktune._tracking.switch import make_tracker
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
     JOB_STATE_DONE,

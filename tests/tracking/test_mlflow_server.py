@@ -12,7 +12,8 @@ import mlflow
 import pytest
 
 from sparktune import Trials, fmin, hp, rand
-from sparktune._tracking import SearchInfo, SearchSummary, make_tracker
+from sparktune._tracking.base import SearchInfo, SearchSummary
+from sparktune._tracking.switch import make_tracker
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

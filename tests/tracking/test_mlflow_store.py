@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sparktune._tracking import SearchInfo, SearchSummary, make_tracker
+from sparktune._tracking.base import SearchInfo, SearchSummary
 from sparktune._tracking.store import absolute_uri, redacted
+from sparktune._tracking.switch import make_tracker
 
 
 @pytest.mark.parametrize(

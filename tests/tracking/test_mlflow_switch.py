@@ -8,7 +8,8 @@ import types
 import mlflow
 import pytest
 
-from sparktune._tracking import NullTracker, make_tracker
+from sparktune._tracking.base import NullTracker
+from sparktune._tracking.switch import make_tracker
 from sparktune._tracking.tracker import MlflowTracker
 
 
@@ -70,7 +71,8 @@ def test_a_wrong_argument_is_refused():
 def test_mlflow_is_not_imported_when_it_is_off_or_absent():
     code = """
 import os, sys
-from sparktune._tracking import NullTracker, make_tracker
+from sparktune._tracking.base import NullTracker
+from sparktune._tracking.switch import make_tracker
 assert isinstance(make_tracker(enabled=False, parallel=True), NullTracker)
 assert isinstance(make_tracker(), NullTracker)
 os.environ["SPARKTUNE_MLFLOW"] = "0"

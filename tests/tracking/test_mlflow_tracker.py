@@ -9,8 +9,9 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from sparktune._tracking import SearchInfo, SearchSummary, make_tracker
 from sparktune._tracking import tracker as mlflow_tracker
+from sparktune._tracking.base import SearchInfo, SearchSummary
+from sparktune._tracking.switch import make_tracker
 
 FINISHED = SearchSummary("FINISHED")
 

@@ -11,7 +11,8 @@ import mlflow
 import pytest
 
 from sparktune import _worker
-from sparktune._tracking import SearchInfo, SearchSummary, make_tracker
+from sparktune._tracking.base import SearchInfo, SearchSummary
+from sparktune._tracking.switch import make_tracker
 from sparktune._worker.mlflow_run import worker_run
 
 SCRIPT = Path(__file__).with_name("worker_script.py")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, ParamSpec
 
-from sparktune._tracking.base import SearchSummary, Trial
+from sparktune._tracking.base import SearchSummary
+from sparktune._trials.documents import Trial
 from sparktune.exceptions import AllTrialsFailed, BackendLost
 
 __all__ = ["Ending", "best_trial", "insist"]

@@ -14,8 +14,9 @@ from sparktune._search.points import insert_points
 from sparktune._search.signatures import Objective
 from sparktune._space.compile import evaluate_assignment
 from sparktune._suggest.distinct import DistinctSuggester
-from sparktune._tracking import SearchInfo, make_tracker
+from sparktune._tracking.base import SearchInfo
 from sparktune._tracking.resume import check_same_space
+from sparktune._tracking.switch import make_tracker
 from sparktune._trials.documents import JOB_STATE_NEW, JOB_STATE_RUNNING
 
 __all__ = ["search"]

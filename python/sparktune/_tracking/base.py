@@ -17,7 +17,6 @@ __all__ = [
     "SearchSummary",
     "TrackedRun",
     "Tracker",
-    "Trial",
 ]
 
 
@@ -54,11 +53,11 @@ class SearchSummary:
 class TrackedRun(Protocol):
     """The run of one trial, which may not exist yet."""
 
-    def payload(self, timeout: float | None = None) -> dict[str, Any] | None:
+    def payload(self) -> dict[str, Any] | None:
         """Wait for the run and return the payload of `sparktune._worker.mlflow_run.worker_run`.
 
         Its ``run_id`` is None if there is no run to log into. The result is None if nothing is
-        recorded. Never call it in the search loop, as it blocks for up to `timeout` seconds.
+        recorded. Never call it in the search loop, as it may block for seconds.
         """
         ...
 

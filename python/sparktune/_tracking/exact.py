@@ -9,20 +9,12 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 
-from sparktune._trials.documents import (
-    JOB_STATE_CANCEL,
-    JOB_STATE_DONE,
-    JOB_STATE_ERROR,
-    JOB_STATE_NEW,
-    JOB_STATE_RUNNING,
-    Misc,
-    Trial,
-    new_trial_doc,
-)
+from sparktune._trials.documents import Misc, Trial, new_trial_doc
+from sparktune._trials.table import STATE_NAMES
 
 __all__ = ["TAG", "decode_trial", "encode_trial", "from_tags", "to_tags"]
 
@@ -34,14 +26,8 @@ _MAX_CHARACTERS = 60_000
 _MAX_TEXT = 10_000
 _MAX_ITEMS = 5_000
 
-_STATES = {
-    JOB_STATE_NEW: "new",
-    JOB_STATE_RUNNING: "running",
-    JOB_STATE_DONE: "done",
-    JOB_STATE_ERROR: "error",
-    JOB_STATE_CANCEL: "cancelled",
-}
-_STATE_OF = {name: state for state, name in _STATES.items()}
+_STATE_OF = {name: state for state, name in STATE_NAMES.items()}
+_TIMES_AND_OWNER: Final = ("book_time", "refresh_time", "owner")
 # Keys of `misc` that are written separately, or that the reader can reconstruct.
 _KNOWN_MISC = frozenset({"tid", "cmd", "workdir", "idxs", "vals", "error", "traceback", "run_id"})
 
@@ -66,12 +52,10 @@ def encode_trial(trial: Trial, clean: Callable[[str], str] = str) -> str:
             if kind is not None:
                 types[label] = kind
     found: dict[str, Any] = {
-        "state": _STATES[trial["state"]],
+        "state": STATE_NAMES[trial["state"]],
         "vals": vals,
         "types": types,
-        "book_time": _encode_or_none(trial.get("book_time")),
-        "refresh_time": _encode_or_none(trial.get("refresh_time")),
-        "owner": _encode_or_none(trial.get("owner")),
+        **{key: _encode_or_none(trial.get(key)) for key in _TIMES_AND_OWNER},
         "version": trial.get("version", 0),
     }
     if misc.get("error"):
@@ -79,17 +63,14 @@ def encode_trial(trial: Trial, clean: Callable[[str], str] = str) -> str:
     if misc.get("traceback"):
         found["traceback"] = clean(str(misc["traceback"]))[-_MAX_TEXT:]
     found["misc"] = _encode_entries({k: v for k, v in misc.items() if k not in _KNOWN_MISC})
-    found["result"] = _encode_entries(trial.get("result") or {})
+    result = trial.get("result") or {}
+    found["result"] = _encode_entries(result)
     text = _dump(found)
     if len(text) > _MAX_CHARACTERS:
         found["misc"] = {}
-        found["result"] = _encode_entries(
-            {
-                key: value
-                for key, value in (trial.get("result") or {}).items()
-                if key == "status" or isinstance(value, (int, float, np.number, np.bool_))
-            }
-        )
+        scalars = (int, float, np.number, np.bool_)
+        kept = {k: v for k, v in result.items() if k == "status" or isinstance(v, scalars)}
+        found["result"] = _encode_entries(kept)
         text = _dump(found)
     return text
 
@@ -119,7 +100,7 @@ def decode_trial(text: str, tid: int) -> Trial:
     doc = new_trial_doc(tid, None, _decode(found["result"]), misc)
     doc["state"] = _STATE_OF[found["state"]]
     doc["version"] = found["version"]
-    for key in ("book_time", "refresh_time", "owner"):
+    for key in _TIMES_AND_OWNER:
         doc[key] = _decode(found[key])
     return doc
 
@@ -141,10 +122,10 @@ def from_tags(tags: Mapping[str, str]) -> str | None:
     if first is None or first.startswith("{"):
         return first
     count, _, start = first.partition("|")
-    rest = [tags.get(f"{TAG}.{number}") for number in range(2, int(count) + 1)]
-    if None in rest:
+    names = [f"{TAG}.{number}" for number in range(2, int(count) + 1)]
+    if not all(name in tags for name in names):
         return None
-    return start + "".join(part for part in rest if part is not None)
+    return start + "".join(tags[name] for name in names)
 
 
 def _dump(value: Any) -> str:
@@ -155,10 +136,9 @@ def _dump(value: Any) -> str:
 
 
 def _encode_value(value: Any) -> tuple[Any, str | None]:
-    if isinstance(value, np.generic) and value.dtype.name in ("float64", "int64"):
-        return value.item(), None
     if isinstance(value, np.generic) and value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
-        return value.item(), value.dtype.name
+        name = value.dtype.name
+        return value.item(), None if name in ("float64", "int64") else name
     if isinstance(value, (bool, int, float, str)):
         return value, "python"
     return _encode_or_none(value), "other"
@@ -201,9 +181,7 @@ def _encode(value: Any, left: list[int]) -> Any:
     kind = type(value)
     if value is None or kind in (bool, int, float):
         return value
-    if kind is str:
-        if len(value) > _MAX_TEXT:
-            raise _Inexpressible
+    if kind is str and len(value) <= _MAX_TEXT:
         return value
     if kind is list:
         return [_encode(item, left) for item in value]

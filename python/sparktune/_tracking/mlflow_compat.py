@@ -1,7 +1,7 @@
-"""MLflow's private API, as far as it is used on the driver; the only file here that does.
+"""All uses of MLflow's private API on the driver only.
 
-Each use says what breaks without it, and which public API would replace it. What workers use too is
-in `sparktune._worker.mlflow_compat`.
+Each says what breaks without it, and which public API would replace it. What workers use too is in
+`sparktune._worker.mlflow_compat`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,9 @@ __all__ = [
     "context_tags",
     "info_of",
     "leave_run",
-    "make_active",
     "remove_active",
     "set_status",
 ]
-
-
-def make_active(run: Any) -> None:
-    """Make a run the active one of this thread; see `sparktune._worker.mlflow_compat`."""
-    active_runs().append(run)
 
 
 def remove_active(run_id: str) -> None:

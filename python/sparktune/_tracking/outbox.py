@@ -19,6 +19,8 @@ _LONGEST_PAUSE = 30.0
 # The longest pause while `close`, and with it the user, waits.
 _LONGEST_PAUSE_AT_END = 2.0
 _LAST_WAIT = 1.0
+# How many jobs may wait; further ones are dropped, so that memory stays bounded.
+_LIMIT = 20_000
 # A job that fails this often while others succeed is itself at fault.
 _TRIES = 4
 
@@ -38,8 +40,7 @@ class Outbox:
     """Runs jobs one after the other on a daemon thread, and retries those that fail for a while.
 
     `is_passing` says whether the same job may succeed later (the server is away). `on_failure` is
-    called with each exception and whether the job will be tried again. Beyond `limit` waiting jobs,
-    further ones are dropped, so that memory stays bounded.
+    called with each exception and whether the job will be tried again.
     """
 
     def __init__(
@@ -48,12 +49,10 @@ class Outbox:
         is_passing: Callable[[Exception], bool],
         on_failure: Callable[[Exception, bool], None],
         on_success: Callable[[], None],
-        limit: int = 20_000,
     ) -> None:
         self._is_passing = is_passing
         self._on_failure = on_failure
         self._on_success = on_success
-        self._limit = limit
         self._changed = threading.Condition()
         self._jobs: list[_Job] = []
         self._running: _Job | None = None
@@ -85,7 +84,7 @@ class Outbox:
         """
         job = _Job(order, next(self._numbers), run, about, on_drop)
         with self._changed:
-            if not self._stopped and (order != NORMAL or len(self._jobs) < self._limit):
+            if not self._stopped and (order != NORMAL or len(self._jobs) < _LIMIT):
                 heapq.heappush(self._jobs, job)
                 self._changed.notify_all()
                 return
@@ -139,10 +138,9 @@ class Outbox:
     def _stop(self) -> None:
         with self._changed:
             self._stopped = True
-            undone = [*self._jobs]
+            undone, self._jobs = self._jobs, []
             if self._running is not None:
                 undone.append(self._running)
-            self._jobs = []
             self._changed.notify_all()
         for job in undone:
             self._lose(job)
@@ -151,21 +149,18 @@ class Outbox:
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
-            self._try(job)
-
-    def _try(self, job: _Job) -> None:
-        try:
-            job.run()
-        except Exception as error:
-            self._failed(job, error)
-            return
-        with self._changed:
-            self._succeeded += 1
-            self._pause = _FIRST_PAUSE
-        self._on_success()
-        with self._changed:
-            self._running = self._running_since = None
-            self._changed.notify_all()
+            try:
+                job.run()
+            except Exception as error:
+                self._failed(job, error)
+                continue
+            with self._changed:
+                self._succeeded += 1
+                self._pause = _FIRST_PAUSE
+            self._on_success()
+            with self._changed:
+                self._running = self._running_since = None
+                self._changed.notify_all()
 
     def _next(self) -> _Job | None:
         with self._changed:
@@ -185,18 +180,16 @@ class Outbox:
         again = self._is_passing(error) and not (job.failures >= _TRIES and others_succeed)
         self._on_failure(error, again)
         with self._changed:
-            again = again and not self._stopped
             stopped = self._stopped
             self._running = self._running_since = None
-            if again:
+            if again and not stopped:
                 job.number = next(self._numbers)  # behind its peers: it may be at fault itself
                 heapq.heappush(self._jobs, job)
             self._changed.notify_all()
-        if not again:
-            if not stopped:  # else `close` has counted it
-                self._lose(job)
-            return
-        self._wait_a_while()
+        if again:
+            self._wait_a_while()  # not at all if stopped
+        elif not stopped:  # else `close` has counted it
+            self._lose(job)
 
     def _wait_a_while(self) -> None:
         with self._changed:

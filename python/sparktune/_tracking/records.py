@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import math
 import numbers
@@ -10,7 +11,7 @@ import posixpath
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sparktune._space.reader import SpaceReader
@@ -62,7 +63,7 @@ def clean_key(name: str) -> str:
 
 
 class KeyNames:
-    """Gives each label a name of its own.
+    """Gives each label a unique name.
 
     All labels of the space should be given; others get a name when first asked for.
     """
@@ -94,10 +95,10 @@ class TrialRecord:
     run_status: str  # MLflow's: FINISHED, FAILED, KILLED
     trial_status: str  # ok, fail, error, cancelled, or another status of the objective's
     vals: Mapping[str, Any]
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    error: str = ""  # the traceback if there is one, else type and message
-    document: str = ""  # see `sparktune._tracking.exact`
-    ended: int = 0  # milliseconds since 1970
+    metrics: Mapping[str, float]
+    error: str  # the traceback if there is one, else type and message
+    document: str  # see `sparktune._tracking.exact`
+    ended: int  # milliseconds since 1970
 
     @classmethod
     def of(cls, trial: Trial) -> TrialRecord:
@@ -167,10 +168,7 @@ def _numbers(result: Mapping[str, Any]) -> dict[str, float]:
         # A loss is whatever float() accepts; of the other entries, only numbers are metrics.
         if key != "loss" and not isinstance(value, numbers.Real):
             continue
-        if value is None or type(value).__name__ in ("bool", "bool_"):
-            continue
-        try:
-            found[names[str(key)]] = float(value)
-        except Exception:
-            continue
+        if value is not None and type(value).__name__ not in ("bool", "bool_"):
+            with contextlib.suppress(Exception):
+                found[names[str(key)]] = float(value)
     return found

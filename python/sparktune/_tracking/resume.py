@@ -170,25 +170,20 @@ def check_same_space(resumed: ResumedSearch, space: Any) -> None:
 def _differences(old: Any, new: Any, path: str = "$") -> Iterator[tuple[str, str, str]]:
     """Yield the places where two JSON values differ, as paths through the space."""
     if isinstance(old, dict) and isinstance(new, dict):
-        for key in dict.fromkeys([*old, *new]):
-            here = f"{path}.{key}"
-            if key not in old:
-                yield here, "nothing", _short(new[key])
-            elif key not in new:
-                yield here, _short(old[key]), "nothing"
-            else:
-                yield from _differences(old[key], new[key], here)
+        place = "{}.{}"
     elif isinstance(old, list) and isinstance(new, list):
-        for i in range(max(len(old), len(new))):
-            here = f"{path}[{i}]"
-            if i >= len(old):
-                yield here, "nothing", _short(new[i])
-            elif i >= len(new):
-                yield here, _short(old[i]), "nothing"
-            else:
-                yield from _differences(old[i], new[i], here)
-    elif old != new or isinstance(old, bool) is not isinstance(new, bool):
-        yield path, _short(old), _short(new)
+        old, new, place = dict(enumerate(old)), dict(enumerate(new)), "{}[{}]"
+    else:
+        if old != new or isinstance(old, bool) is not isinstance(new, bool):
+            yield path, _short(old), _short(new)
+        return
+    for key in dict.fromkeys([*old, *new]):
+        here = place.format(path, key)
+        if key in old and key in new:
+            yield from _differences(old[key], new[key], here)
+        else:
+            then, now = (_short(each[key]) if key in each else "nothing" for each in (old, new))
+            yield here, then, now
 
 
 def _short(value: Any) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from sparktune._space.reader import SpaceReader
-from sparktune._tracking.base import SearchInfo, SearchSummary, Trial
+from sparktune._tracking.base import SearchInfo, SearchSummary
 from sparktune._tracking.exact import encode_trial, to_tags
 from sparktune._tracking.mlflow_compat import context_tags, info_of, remove_active, set_status
 from sparktune._tracking.plot import history_svg
@@ -33,11 +33,13 @@ from sparktune._tracking.store import (
     worker_environment,
     worker_uri,
 )
+from sparktune._trials.documents import Trial
 from sparktune._worker.mlflow_access import check_reachable
 
 __all__ = ["ChildRun", "SearchRun"]
 
 _T = TypeVar("_T")
+_KINDS = ("params", "metrics", "tags")
 
 
 class ChildRun:
@@ -74,16 +76,15 @@ class SearchRun:
         self._active = active
         self._space = space
         self._names = KeyNames(space.labels)
-        self.resumes = info.resumed is not None and (
-            active is None or active.info.run_id == info.resumed.run_id
-        )
+        # The search that this one continues, unless another run is active.
+        self.resumed = info.resumed
+        if active is not None and info.resumed and active.info.run_id != info.resumed.run_id:
+            self.resumed = None
         # A resumed search keeps its uuid; only its suffix for clashing params is new.
-        self.uuid = info.resumed.uuid if self.resumes and info.resumed else info.uuid
-        self._suffix = info.uuid
+        self.uuid = self.resumed.uuid if self.resumed else info.uuid
         self.own_run: Any = None
-        self.parent_id: str | None = None
         self._experiment_id = ""
-        self._writer: RunWriter | None = None
+        self._target: tuple[RunWriter, str] | None = None
         self._taken: dict[str, set[str]] = {}
         self._second = False  # whether another search has written to the parent
         self._context_tags: dict[str, str] = {}
@@ -96,15 +97,14 @@ class SearchRun:
         """Return a writer and the id of the parent run, which is made or found first."""
         # Each time: MLflow's client retries for minutes if nothing listens.
         check_reachable(self._tracking_uri, CONNECT_SECONDS)
-        if self._writer is None or self.parent_id is None:
-            self._writer = self._open()
-        assert self.parent_id is not None
-        return self._writer, self.parent_id
+        if self._target is None:
+            self._target = self._open()
+        return self._target
 
-    def _open(self) -> RunWriter:
+    def _open(self) -> tuple[RunWriter, str]:
         import mlflow
 
-        writer = RunWriter(self._tracking_uri, self._suffix)
+        writer = RunWriter(self._tracking_uri, self._info.uuid)
         if self._active is not None:
             run = writer.client.get_run(self._active.info.run_id)
         elif self.own_run is not None:
@@ -112,31 +112,26 @@ class SearchRun:
         else:
             # The fluent API knows where runs belong (experiment, source, user, notebook). It makes
             # the run active on this thread, but it must be on the thread that called `fmin`.
-            if self.resumes and self._info.resumed is not None:
-                run = mlflow.start_run(run_id=self._info.resumed.run_id)
+            if self.resumed is not None:
+                run = mlflow.start_run(run_id=self.resumed.run_id)
             else:
                 run = mlflow.start_run(run_name=f"fmin-{self.uuid[:6]}")
             remove_active(run.info.run_id)
             self.own_run = run
             run = writer.client.get_run(run.info.run_id)
-        if not self.resumes:
-            self._taken = {
-                "params": set(run.data.params),
-                "metrics": set(run.data.metrics),
-                "tags": set(run.data.tags),
-            }
+        if self.resumed is None:
+            self._taken = {kind: set(getattr(run.data, kind)) for kind in _KINDS}
             self._second = "fmin_uuid" in run.data.tags
         elif run.data.tags.get("fmin_uuid") != self.uuid:
-            # Another search came first, and has the plain names.
+            # Another search came first and has the plain names.
             self._second = True
             end = f"_{self.uuid}"
             names = (*run.data.params, *run.data.metrics, *run.data.tags)
             own = {name.removesuffix(end) for name in names if name.endswith(end)}
-            self._taken = {"params": own, "metrics": own, "tags": own}
+            self._taken = dict.fromkeys(_KINDS, own)
         self._context_tags = {name: redacted(value) for name, value in context_tags().items()}
         self._experiment_id = run.info.experiment_id
-        self.parent_id = run.info.run_id
-        return writer
+        return writer, run.info.run_id
 
     def _free(self, kind: str, values: Mapping[str, _T]) -> dict[str, _T]:
         """Rename what has a name that was taken in the parent run when the search began."""
@@ -160,7 +155,7 @@ class SearchRun:
         tags = {"fmin_uuid": self.uuid, "sparktune.version": _version()}
         writer.log(parent, params=self._free("params", params), tags=self._free("tags", tags))
         space = self._space.describe()
-        if space is not None and not self.resumes:
+        if space is not None and self.resumed is None:
             text = json.dumps(space, indent=1, default=str)
             writer.client.log_text(parent, text, self._file("space", "json"))
 
@@ -176,7 +171,7 @@ class SearchRun:
         retried = False
         try:
             self._remove_twins(writer, parent)
-            self._summarize(writer, parent, summary, counts, moment)
+            self._summarize(summary, counts, moment)
         except Exception as error:
             retried = is_passing(error)
             raise
@@ -184,14 +179,8 @@ class SearchRun:
             if self.own_run is not None and not retried:
                 set_status(writer.client, parent, summary.status, moment)
 
-    def _summarize(
-        self,
-        writer: RunWriter,
-        parent: str,
-        summary: SearchSummary,
-        counts: dict[str, float],
-        moment: int,
-    ) -> None:
+    def _summarize(self, summary: SearchSummary, counts: dict[str, float], moment: int) -> None:
+        writer, parent = self.target()
         params: dict[str, str] = {}
         tags: dict[str, str] = {}
         if summary.best_trial is not None:
@@ -244,7 +233,7 @@ class SearchRun:
             "tid": str(child.tid),
         }
         run = None
-        if self.resumes and child.known is not None:
+        if self.resumed is not None and child.known is not None:
             run = writer.reopen(child.known)
         elif child.attempted:
             found = writer.children(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -138,17 +137,17 @@ class RunWriter:
         metrics: Mapping[str, float] | None = None,
         tags: Mapping[str, str] | None = None,
         step: int = 0,
-        moment: int | None = None,
+        moment: int = 0,
     ) -> None:
-        """Write a batch. Params that the run has with other values get new names.
+        """Write a batch; `moment`, in milliseconds, is the time of the metrics.
 
-        MLflow does not let a param change, and would refuse the whole batch.
+        Params that the run has with other values get new names: MLflow does not let a param change
+        and would refuse the whole batch.
         """
         from mlflow.entities import Metric, Param, RunTag
 
-        now = int(time.time() * 1000) if moment is None else moment
         batch: dict[str, Any] = {
-            "metrics": [Metric(key, value, now, step) for key, value in (metrics or {}).items()],
+            "metrics": [Metric(key, value, moment, step) for key, value in (metrics or {}).items()],
             "params": [Param(key, value) for key, value in (params or {}).items()],
             "tags": [RunTag(key, value) for key, value in (tags or {}).items()],
         }

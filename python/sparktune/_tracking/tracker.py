@@ -12,13 +12,14 @@ from traceback import format_exception
 from typing import Any
 
 from sparktune._space.reader import SpaceReader
-from sparktune._tracking.base import SearchInfo, SearchSummary, TrackedRun, Trial
-from sparktune._tracking.mlflow_compat import leave_run, make_active
+from sparktune._tracking.base import SearchInfo, SearchSummary, TrackedRun
+from sparktune._tracking.mlflow_compat import leave_run
 from sparktune._tracking.outbox import FIRST, LAST, Outbox
 from sparktune._tracking.records import TrialRecord, cut, milliseconds
 from sparktune._tracking.run import ChildRun, SearchRun
 from sparktune._tracking.store import absolute_uri, is_passing, is_remote, redacted
-from sparktune._trials.documents import JOB_STATE_CANCEL
+from sparktune._trials.documents import JOB_STATE_CANCEL, Trial
+from sparktune._worker.mlflow_compat import active_runs
 from sparktune._worker.mlflow_run import worker_run
 
 __all__ = ["MlflowTracker"]
@@ -50,10 +51,10 @@ class _Tracked:
         self.run = run
         self.settled = threading.Event()  # the run was created, or never will be
 
-    def payload(self, timeout: float | None = None) -> dict[str, Any] | None:
+    def payload(self) -> dict[str, Any] | None:
         """See `TrackedRun`."""
         if not self.settled.is_set():
-            self._tracker.wait_for(self.settled, _CHILD_SECONDS if timeout is None else timeout)
+            self._tracker.wait_for(self.settled, _CHILD_SECONDS)
         return self.run.payload or self._tracker.payload_without_run()
 
     def note(self, text: str) -> None:
@@ -101,11 +102,11 @@ class MlflowTracker:
             active = mlflow.active_run()
             search = SearchRun(info, uri, None if registry == uri else registry, active, space)
             self._search = search
-            if search.resumes and info.resumed is not None:
+            if search.resumed is not None:
                 for trial in info.past:
                     record = TrialRecord.of(trial)
                     self._count(record)
-                    if trial["misc"].get("run_id") in info.resumed.open_runs:
+                    if trial["misc"].get("run_id") in search.resumed.open_runs:
                         end = partial(search.end_trial, ChildRun(trial), record)
                         self._outbox.put(end, about=record.tid)
             opened = threading.Event()
@@ -121,7 +122,7 @@ class MlflowTracker:
                 self.wait_for(opened, _BEGIN_SECONDS_REMOTE if is_remote(uri) else _BEGIN_SECONDS,
                               stuck=_BEGIN_SECONDS)  # fmt: skip
                 if search.own_run is not None:  # for callbacks and for the user
-                    make_active(search.own_run)
+                    active_runs().append(search.own_run)
 
     def trial_started(self, trial: Trial) -> TrackedRun | None:
         """See `Tracker`."""
@@ -225,7 +226,7 @@ class MlflowTracker:
                     "answers."
                 )
                 break
-            # In short steps: the server may turn out to be away meanwhile.
+            # In short steps, to notice that the server is away.
             if event.wait(min(left, 0.25)):
                 break
 
@@ -250,7 +251,7 @@ class MlflowTracker:
         logger.log(logging.DEBUG if told else logging.WARNING, "%s", text)
 
     def _failed(self, error: Exception, again: bool) -> None:
-        """Take note of a job that failed; on the background thread."""
+        """Note a job that failed; called on the background thread."""
         if again:
             self._away = True
             self._warn(
@@ -262,7 +263,7 @@ class MlflowTracker:
             self._warn("A record of the search could not be written to MLflow", error)
 
     def _succeeded(self) -> None:
-        """Take note of a job that succeeded; on the background thread."""
+        """Note a job that succeeded; called on the background thread."""
         if self._away:
             self._away = False
             logger.info("MLflow answers again.")
@@ -284,7 +285,7 @@ class MlflowTracker:
             logger.warning("The search is not fully recorded in MLflow; all of its trials are.")
 
     def _warn(self, message: str, error: BaseException | None = None) -> None:
-        """Log the first warning as such, further ones at level DEBUG."""
+        """Log the first warning at level WARNING, further ones at level DEBUG."""
         level = logging.DEBUG if self._warned else logging.WARNING
         self._warned = True
         if error is None:

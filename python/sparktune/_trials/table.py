@@ -20,9 +20,9 @@ from sparktune._trials.documents import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["trials_table"]
+__all__ = ["STATE_NAMES", "trials_table"]
 
-_STATES = {
+STATE_NAMES = {
     JOB_STATE_NEW: "new",
     JOB_STATE_RUNNING: "running",
     JOB_STATE_DONE: "done",
@@ -52,7 +52,7 @@ def trials_table(docs: Iterable[Trial], space: CompiledSpace | None = None) -> p
     labels = dict.fromkeys(label for doc in docs for label in doc["misc"]["vals"])
     columns: dict[str, list[Any]] = {
         "tid": [doc["tid"] for doc in docs],
-        "state": [_STATES[doc["state"]] for doc in docs],
+        "state": [STATE_NAMES[doc["state"]] for doc in docs],
         "status": [doc["result"].get("status") for doc in docs],
         "loss": [_number(doc["result"].get("loss")) for doc in docs],
         "start_time": [doc["book_time"] for doc in docs],

@@ -2,5 +2,5 @@
 
 These modules travel to workers by value, because sparktune need not be installed there. They import
 the standard library and one another only; NumPy, MLflow, pyarrow and pyspark are imported inside
-functions. In come pickled objectives and values, out go pickled answers.
+functions. They receive pickled objectives and values and return pickled answers.
 """

@@ -1,7 +1,7 @@
-"""MLflow's private API, as far as it is used where trials run; the only file here that does.
+"""All uses of MLflow's private API where trials run.
 
-Each use says what breaks without it, and which public API would replace it. The driver uses some of
-these too, and has `sparktune._tracking.mlflow_compat` for its own.
+Each says what breaks without it, and which public API would replace it. The driver uses some of
+these too, and has others in `sparktune._tracking.mlflow_compat`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any
 
 from sparktune._worker.home import home
 
 __all__ = [
     "Saved",
-    "StandsIn",
     "active_runs",
     "forget_active",
     "is_imported",
@@ -153,18 +152,8 @@ class Saved:
 # -- mlflow.start_run, replaced while trials run --------------------------------------------------
 
 
-class StandsIn(Protocol):
-    """A trial that answers for ``mlflow.start_run``."""
-
-    any_thread: bool
-
-    def start_run(self, original: Callable[..., Any], given: dict[str, Any]) -> Any:
-        """Return the run; `original` is MLflow's own function, `given` the arguments but None."""
-        ...
-
-
-def patch_start_run(trial: StandsIn) -> None:
-    """Send calls of ``start_run`` on this thread to a trial.
+def patch_start_run(trial: Any) -> None:
+    """Send calls of ``start_run`` on this thread to a trial of `sparktune._worker.mlflow_run`.
 
     Replaces ``mlflow.start_run`` and ``mlflow.tracking.fluent.start_run``, which logging without an
     active run calls. Without it: a run that the objective opens is a stranger to the search, or
@@ -178,7 +167,7 @@ def patch_start_run(trial: StandsIn) -> None:
             _set_start_run(_routed(patch, patch.original))
 
 
-def unpatch_start_run(trial: StandsIn) -> None:
+def unpatch_start_run(trial: Any) -> None:
     """Take a trial back; with the last one, MLflow gets its own function again."""
     patch = _patch()
     with patch.lock:

@@ -56,7 +56,7 @@ _VARIABLES = (
 
 @contextlib.contextmanager
 def worker_run(payload: Mapping[str, Any] | None, any_thread: bool = True) -> Iterator[None]:
-    """Run the body, an objective's evaluation, with its trial's MLflow run at hand.
+    """Run the body, an objective's evaluation, with its trial's MLflow run active.
 
     Nothing that goes wrong with MLflow here reaches the body or replaces its exception. `payload`
     is what `TrackedRun.payload` returned; None does nothing. `any_thread` says whether logging on
@@ -149,7 +149,7 @@ class _Trial:
         run = client.create_run(client.create_experiment("nowhere"))
         self.run_id = run.info.run_id
         self.payload = {
-            "run_id": run.info.run_id,
+            "run_id": self.run_id,
             "parent_run_id": self.payload.get("parent_run_id"),
             "experiment_id": run.info.experiment_id,
             "tracking_uri": uri,
@@ -160,7 +160,7 @@ class _Trial:
         os.environ["MLFLOW_EXPERIMENT_ID"] = run.info.experiment_id
 
     def leave(self) -> None:
-        """Put everything back."""
+        """Restore everything."""
         try:
             if self.hook is not None:
                 self.hook.remove()
@@ -172,7 +172,7 @@ class _Trial:
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     def deactivate(self, saved: Saved) -> None:
-        """End the runs that the objective left open, and put MLflow back."""
+        """End the runs that the objective left open, and restore MLflow's state."""
         import mlflow
 
         try:
@@ -194,13 +194,18 @@ class _Trial:
     # -- what the objective calls --------------------------------------------------------------
 
     def start_run(self, original: Callable[..., Any], given: dict[str, Any]) -> Any:
-        """Stand in for ``mlflow.start_run`` while the trial runs."""
+        """Stand in for `original`, ``mlflow.start_run``; `given` has the arguments but None."""
         stack = active_runs()
         if stack and (len(stack) > 1 or stack[0].info.run_id != self.run_id):
             return original(**given)  # inside a run that the objective opened: MLflow's own rules
         asked, parent = given.get("run_id"), given.get("parent_run_id")
         if parent not in (None, self.payload["parent_run_id"], self.run_id):
-            return self._start_elsewhere(original, given, stack)
+            hidden = stack[:]  # a parent outside of this search: MLflow's own rules, too
+            stack.clear()
+            try:
+                return original(**given)
+            finally:
+                stack[:0] = hidden
         if not stack:
             stack.append(self.child)
         # MLflow itself opens a run when something is logged while none is active.
@@ -218,17 +223,6 @@ class _Trial:
         given.pop("parent_run_id", None)
         return original(**{**given, "nested": True})
 
-    def _start_elsewhere(
-        self, original: Callable[..., Any], given: dict[str, Any], stack: list[Any]
-    ) -> Any:
-        """Open a run under a parent outside of this search."""
-        hidden = stack[:]
-        stack.clear()
-        try:
-            return original(**given)
-        finally:
-            stack[:0] = hidden
-
     def _describe(self, given: Mapping[str, Any]) -> None:
         """Give the trial's run the name and tags that the objective gave its own."""
         tags = {str(key): str(value) for key, value in (given.get("tags") or {}).items()}
@@ -239,6 +233,5 @@ class _Trial:
         if tags and self.run_id is not None:
             from mlflow import MlflowClient
 
-            client = MlflowClient()
             for key, value in tags.items():
-                client.set_tag(self.run_id, key, value)
+                MlflowClient().set_tag(self.run_id, key, value)

@@ -219,25 +219,16 @@ def _size(value: Any, pickler: str) -> int | None:
 
 def _failure(error: BaseException, pickler: str, started: float) -> Answer:
     exception = None
-    try:
-        exception = _dumps(error, pickler)
-        # The text is enough if the exception cannot be pickled, or holds much data.
-        if len(exception) > 1024 * 1024:
-            exception = None
-    except BaseException:
-        exception = None
+    # The text is enough if the exception cannot be pickled, or holds much data.
+    with contextlib.suppress(BaseException):
+        pickled = _dumps(error, pickler)
+        exception = pickled if len(pickled) <= 1024 * 1024 else None
     try:
         message = str(error)
     except BaseException:
         message = f"<{type(error).__name__} whose str() fails>"
-    return (
-        "error",
-        str(type(error)),
-        message,
-        _traceback_text(error),
-        exception,
-        _meta(started),
-    )
+    text = _traceback_text(error)
+    return "error", str(type(error)), message, text, exception, _meta(started)
 
 
 def _traceback_text(error: BaseException) -> str:
