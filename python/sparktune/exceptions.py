@@ -65,7 +65,18 @@ class DuplicateLabel(BadSearchSpace):
     """Two different hyperparameters of one space have the same label."""
 
 
-class InvalidAnnotatedParameter(SparktuneError, ValueError):
+class _WithResult(SparktuneError, ValueError):
+    _rule: str
+
+    def __init__(self, result: Any = None, message: str | None = None) -> None:
+        super().__init__(message or f"{self._rule}; got {_shown(result)}.")
+        self.result = result
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return type(self), (self.result, str(self))
+
+
+class InvalidAnnotatedParameter(_WithResult):
     """A parameter of the objective has an annotation that is not a hyperparameter.
 
     Parameters
@@ -76,16 +87,10 @@ class InvalidAnnotatedParameter(SparktuneError, ValueError):
         The whole message; by default one is made from `result`.
     """
 
-    def __init__(self, result: Any = None, message: str | None = None) -> None:
-        super().__init__(
-            message
-            or 'With space="annotated" every annotated parameter of the objective must have an '
-            f"annotation made by hp.*; got {_shown(result)}."
-        )
-        self.result = result
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return type(self), (self.result, str(self))
+    _rule = (
+        'With space="annotated" every annotated parameter of the objective must have an '
+        "annotation made by hp.*"
+    )
 
 
 # -- arguments ---------------------------------------------------------------------------------
@@ -130,7 +135,7 @@ class InvalidTrial(SparktuneError, ValueError):
         return type(self), (self.msg, self.obj)
 
 
-class InvalidResult(SparktuneError, ValueError):
+class InvalidResult(_WithResult):
     """The objective returned something that is not a valid result.
 
     Parameters
@@ -145,13 +150,6 @@ class InvalidResult(SparktuneError, ValueError):
         "The objective must return a number, or a dict with 'status' (and 'loss' when the status "
         "is 'ok')"
     )
-
-    def __init__(self, result: Any = None, message: str | None = None) -> None:
-        super().__init__(message or f"{self._rule}; got {_shown(result)}.")
-        self.result = result
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return type(self), (self.result, str(self))
 
 
 class InvalidResultStatus(InvalidResult):

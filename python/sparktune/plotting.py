@@ -19,6 +19,7 @@ from sparktune._tracking.plot import wants_log_axis
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
 __all__ = [
     "default_status_colors",
@@ -105,6 +106,12 @@ def _shown(plt: Any, figure: Figure, do_show: bool) -> Figure | None:
     return None
 
 
+def _whole_numbers() -> MaxNLocator:
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(integer=True, steps=[1, 2, 5, 10])
+
+
 def _dress(axes: Axes) -> None:
     """Give all plots the same quiet frame and grid."""
     axes.grid(visible=True, color="#e5e5e5", linewidth=0.8)
@@ -150,8 +157,6 @@ def main_plot_history(
         If no trial has a finite loss.
     """
     plt = _pyplot()
-    from matplotlib.ticker import MaxNLocator
-
     points = _points(trials)
     kept, losses = _finite(points)
     colors = {**default_status_colors, **(status_colors or {})}
@@ -159,46 +164,25 @@ def main_plot_history(
 
     for status in dict.fromkeys(point.status for point in kept):
         of_status = [point for point in kept if point.status == status]
-        axes.scatter(
-            [point.index for point in of_status],
-            [point.loss for point in of_status],
-            s=26,
-            color=colors.get(status, _REST_COLOR),
-            alpha=0.75,
-            linewidths=0,
-            label=status,
-        )
+        x, y = [point.index for point in of_status], [point.loss for point in of_status]
+        color = colors.get(status, _REST_COLOR)
+        axes.scatter(x, y, s=26, color=color, alpha=0.75, linewidths=0, label=status)
 
     best = np.minimum.accumulate(losses)
-    places = [point.index for point in kept]
-    axes.step(
-        [*places, len(points) - 1],
-        [*best, best[-1]],
-        where="post",
-        color=_BEST_COLOR,
-        linewidth=1.6,
-        label=f"best so far ({best[-1]:.4g})",
-    )
+    x, y = [*(point.index for point in kept), len(points) - 1], [*best, best[-1]]
+    label = f"best so far ({best[-1]:.4g})"
+    axes.step(x, y, where="post", color=_BEST_COLOR, linewidth=1.6, label=label)
     missing = [point.index for point in points if math.isnan(point.loss)]
     if missing:
+        y, color, edge = [0.0] * len(missing), colors["fail"], axes.get_xaxis_transform()
         axes.plot(
-            missing,
-            [0.0] * len(missing),
-            marker="|",
-            markersize=12,
-            linestyle="none",
-            color=colors["fail"],
-            clip_on=False,
-            transform=axes.get_xaxis_transform(),
-            label="no loss",
+            missing, y, "|", ms=12, color=color, label="no loss", clip_on=False, transform=edge
         )
 
     if wants_log_axis(losses.tolist()):
         axes.set_yscale("log")
-    axes.set_xlabel("trial")
-    axes.set_ylabel("loss")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    axes.set_title(title)
+    axes.set(xlabel="trial", ylabel="loss", title=title)
+    axes.xaxis.set_major_locator(_whole_numbers())
     axes.legend(frameon=False)
     _dress(axes)
     return _shown(plt, figure, do_show)
@@ -232,31 +216,19 @@ def main_plot_histogram(
         If no trial has a finite loss.
     """
     plt = _pyplot()
-    from matplotlib.ticker import MaxNLocator
-
     points = _points(trials)
     kept, losses = _finite(points)
     figure, axes = _axes(plt)
 
     bins = min(50, max(5, math.ceil(2 * math.sqrt(len(kept)))))
     axes.hist(losses, bins=bins, color=default_status_colors["ok"], edgecolor="white", alpha=0.85)
-    axes.axvline(
-        float(losses.min()),
-        color=_BEST_COLOR,
-        linewidth=1.6,
-        label=f"best ({losses.min():.4g})",
-    )
-    axes.axvline(
-        float(np.median(losses)),
-        color="#555555",
-        linewidth=1.2,
-        linestyle="--",
-        label=f"median ({np.median(losses):.4g})",
-    )
-    axes.set_xlabel("loss")
-    axes.set_ylabel(f"trials (of {len(points)})" if len(points) > len(kept) else "trials")
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    axes.set_title(title)
+    best, median = float(losses.min()), float(np.median(losses))
+    axes.axvline(best, color=_BEST_COLOR, linewidth=1.6, label=f"best ({best:.4g})")
+    label = f"median ({median:.4g})"
+    axes.axvline(median, color="#555555", linewidth=1.2, linestyle="--", label=label)
+    ylabel = f"trials (of {len(points)})" if len(points) > len(kept) else "trials"
+    axes.set(xlabel="loss", ylabel=ylabel, title=title)
+    axes.yaxis.set_major_locator(_whole_numbers())
     axes.legend(frameon=False)
     _dress(axes)
     return _shown(plt, figure, do_show)
@@ -338,12 +310,9 @@ def main_plot_vars(
     _label_bottom(panels, len(labels), "loss" if arrange_by_loss else "trial", fontsize)
 
     if shaded is not None:
-        bar = figure.colorbar(
-            shaded,
-            ax=panels,
-            extend="max" if worst < scale[-1] else "neither",
-            aspect=max(20, 15 * len(panels)),
-        )
+        extend = "max" if worst < scale[-1] else "neither"
+        aspect = max(20, 15 * len(panels))
+        bar = figure.colorbar(shaded, ax=panels, extend=extend, aspect=aspect)
         bar.set_label("loss", fontsize=fontsize)
         bar.ax.tick_params(labelsize=fontsize - 2)
     return _shown(plt, figure, do_show)
@@ -365,13 +334,9 @@ def _scatter(
     axes: Axes, points: Sequence[_Point], label: str, arrange_by_loss: bool, **style: Any
 ) -> Any:
     """Draw one hyperparameter's values."""
-    return axes.scatter(
-        [point.loss if arrange_by_loss else point.index for point in points],
-        [point.vals[label] for point in points],
-        s=18,
-        linewidths=0,
-        **style,
-    )
+    x = [point.loss if arrange_by_loss else point.index for point in points]
+    y = [point.vals[label] for point in points]
+    return axes.scatter(x, y, s=18, linewidths=0, **style)
 
 
 def _label_panel(axes: Axes, label: str, values: Sequence[float], fontsize: int) -> None:
