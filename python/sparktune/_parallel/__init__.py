@@ -1,7 +1,7 @@
 """Runs trials side by side, in processes of this machine or on Spark.
 
-In come the trials that the search starts, out come their outcomes, as events. The dispatcher knows
-neither Spark nor processes: each place to run trials is a back end behind one protocol
-(`backend.py`), in a package of its own. May import `_search`, `_tracking`, `_trials`, `_worker` and
-`exceptions`.
+The search hands over the trials that it starts and gets their outcomes as events. The dispatcher
+knows neither Spark nor processes: each place to run trials is a back end that implements one
+protocol (`backend.py`), in its own package. May import `_search`, `_tracking`, `_trials`, `_worker`
+and `exceptions`.
 """

@@ -1,7 +1,7 @@
 """Packs what all trials of a search share: objective, space and the code that evaluates them.
 
-It is pickled once, with a cloudpickle that every worker has: the one inside pyspark for Spark's
-executors. `sparktune._worker` goes by value as a whole, so workers do not need sparktune.
+It is pickled once, with a cloudpickle that every worker has: on Spark, the one inside pyspark. The
+package `sparktune._worker` is pickled by value, so workers do not need sparktune.
 """
 
 from __future__ import annotations
@@ -182,12 +182,15 @@ def _by_value(pickler: str) -> Iterator[None]:
     """Make a cloudpickle send `_worker` and the modules that the user registered by value."""
     cloudpickle = importlib.import_module(pickler)
     added: list[ModuleType] = []
-    with _registry_lock:  # the registry is one for the process
+    with _registry_lock:  # the process has one registry
+        # Users register modules with the separate cloudpickle package.
+        package = sys.modules.get("cloudpickle")
+        users: set[str] = getattr(package, "list_registry_pickle_by_value", set)()
         registered = cloudpickle.list_registry_pickle_by_value()
-        for module in (_worker, *_users_modules()):  # a package stands for all its modules
-            if module.__name__ not in registered and module not in added:
-                cloudpickle.register_pickle_by_value(module)
-                added.append(module)
+        for name in {_worker.__name__, *users} - registered:  # a package stands for its modules
+            if name in sys.modules:
+                cloudpickle.register_pickle_by_value(sys.modules[name])
+                added.append(sys.modules[name])
         try:
             yield
         finally:
@@ -195,17 +198,10 @@ def _by_value(pickler: str) -> Iterator[None]:
                 cloudpickle.unregister_pickle_by_value(module)
 
 
-def _users_modules() -> list[ModuleType]:
-    """Return the modules that the user registered with the separate cloudpickle package."""
-    package = sys.modules.get("cloudpickle")
-    names: set[str] = getattr(package, "list_registry_pickle_by_value", set)()
-    return [sys.modules[name] for name in names if name in sys.modules]
-
-
 def _annotated_space(fn: Any) -> Set[int]:
     """Return the ids of hyperparameters in the annotations of an objective.
 
-    They are pickled with the function, but are not needed on a worker, and need sparktune.
+    Pickling the function includes them, but a worker does not need them and may lack sparktune.
     """
     while isinstance(fn, (functools.partial, ObjectiveWithData)):
         if isinstance(fn, ObjectiveWithData):

@@ -88,8 +88,7 @@ def _parts(obj: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield f"{path}.func" if path else _name_of(obj.func), obj.func
         for i, value in enumerate(obj.args):
             yield f"argument {i} of the partial", value
-        for name, value in obj.keywords.items():
-            yield name, value
+        yield from obj.keywords.items()
     elif isinstance(obj, ObjectiveWithData):
         yield _name_of(obj.fn), obj.fn
         yield from obj.data.items()
@@ -119,10 +118,8 @@ def _parts_of_function(function: types.FunctionType) -> Iterator[tuple[str, Any]
             yield name, function.__globals__[name]
     for i, value in enumerate(function.__defaults__ or ()):
         yield f"default value {i}", value
-    for name, value in (function.__kwdefaults__ or {}).items():
-        yield name, value
-    for name, value in vars(function).items():
-        yield name, value
+    yield from (function.__kwdefaults__ or {}).items()
+    yield from vars(function).items()
 
 
 def _global_names(code: types.CodeType) -> dict[str, None]:
@@ -154,8 +151,8 @@ def unpicklable_error(
     where = "" if culprit is None else f" it uses `{culprit[0]}` (a {_type_of(culprit[1])});"
     return UnpicklableObjective(
         f"The objective must be picklable, to travel to the workers;{where} {_one_line(reason)}. "
-        "Create such an object inside the objective instead. If it stands for data, a file's for "
-        "example, read them first and give them by sparktune.with_data(objective, X=X)."
+        "Create such an object inside the objective instead. If it gives access to data, as open "
+        "files do, read the data first and pass them by sparktune.with_data(objective, X=X)."
     )
 
 
@@ -167,7 +164,7 @@ def spark_object_error(objective: Any, spark_object: Any) -> SparkObjectInObject
     return SparkObjectInObjective(
         f"The objective must not hold objects that exist on the driver only; it uses {called}. "
         "Use Trials() instead for an objective that runs Spark jobs itself; to read data in it, "
-        "collect the data and give them to it: "
+        "collect the data and pass them: "
         "fmin(sparktune.with_data(objective, df=df.toPandas()), ...) "
         "for `def objective(point, df)`."
     )
@@ -192,8 +189,8 @@ def large_objective_warning(objective: Any, size: int) -> str:
     name = large if large is not None and large.isidentifier() else "X"
     because = "most likely because of data that it uses" if large is None else f"for `{large}`"
     return (
-        f"The objective is {size / 1024 / 1024:.0f} MB when pickled, {because}. Let such data "
-        f"reach each worker once: fmin(sparktune.with_data(objective, {name}={large or name}), "
+        f"The objective is {size / 1024 / 1024:.0f} MB when pickled, {because}. To send such "
+        f"data to each worker once: fmin(sparktune.with_data(objective, {name}={large or name}), "
         f"...) for `def objective(point, {name})`."
     )
 

@@ -66,7 +66,7 @@ class Dispatcher:
         self._lost: BackendLost | None = None
         self._told_lost = False
         self._stuck_since: float | None = None
-        self._limit = parallelism  # how many trials may run at once, as things stand
+        self._limit = parallelism  # how many trials may run at once now
         self._follows_slots: bool | None = None  # None: not asked yet
         self._asking = False
         self._asked_at = time.monotonic()
@@ -127,7 +127,7 @@ class Dispatcher:
         if ended and time.monotonic() >= self._asked_at + _ASK_SECONDS:
             self._ask_for_slots()
         if self._lost is not None and not ended and not self._told_lost:
-            self._told_lost = True  # once: the search cleans up after it
+            self._told_lost = True  # raised once: the search cleans up afterwards
             raise self._lost
         return ended
 
@@ -238,7 +238,7 @@ class Dispatcher:
                 self._cancel_job(ghost)
 
     def _crowded(self) -> bool:
-        """Return whether cancelled jobs keep every trial from starting."""
+        """Return whether cancelled jobs prevent all trials from starting."""
         if self._closed or self._flights or len(self._ghosts) < 2 * self._limit:
             self._stuck_since = None
             return False
@@ -312,7 +312,7 @@ class Dispatcher:
     # -- on the threads ------------------------------------------------------------------------
 
     def _hand_out(self, work: Any) -> None:
-        """Give a flight, or `_READ_SLOTS`, to a thread that is free."""
+        """Give a flight, or `_READ_SLOTS`, to a free thread."""
         with self._lock:
             needed = len(self._airborne) + self._asking
         if needed > len(self._threads):

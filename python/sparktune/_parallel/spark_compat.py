@@ -1,8 +1,8 @@
-"""Spark's private API, as far as it is used; the only file that does.
+"""All uses of Spark's private API.
 
-Each use says what breaks without it, and which public API would replace it. All have a fallback:
-where a version of pyspark lacks them, the search runs with less comfort. (Spark Connect needs
-none: all that `connect.py` uses is public.) `sc` is the user's `SparkContext`.
+Each says what breaks without it, and which public API would replace it. Each has a fallback: where
+a version of pyspark lacks it, the search runs without that feature. (`connect.py` uses public API
+only.) `sc` is the user's `SparkContext`.
 """
 
 from __future__ import annotations

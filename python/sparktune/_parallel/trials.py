@@ -49,7 +49,7 @@ class ParallelTrials(Trials):
         The number that was asked for.
     result_limit : int or None
         The most bytes that the pickled result of a trial may have. Results stay in the driver's
-        memory; what is large is better saved by the objective, which then returns its path.
+        memory; an objective should save large ones and return their paths.
     """
 
     asynchronous = True
@@ -119,7 +119,7 @@ class ParallelTrials(Trials):
         raise NotImplementedError
 
     def _most_at_once(self, backend: Backend) -> int:
-        """Return the most trials that the search may run at once, whatever slots there are."""
+        """Return the most trials that the search may ever run at once."""
         return self.parallelism
 
     def make_runner(self, domain: Domain, options: RunnerOptions) -> Runner:
@@ -130,14 +130,14 @@ class ParallelTrials(Trials):
         domain : Domain
             Objective and space; shipped to the workers once.
         options : RunnerOptions
-            What the search says about itself.
+            Options of the search.
 
         Raises
         ------
         UnpicklableObjective, SparkObjectInObjective
             If the objective cannot travel; name the variable.
         InvalidArgument
-            If trials cannot run, or the objective wants the expression of the space.
+            If trials cannot run, or the objective needs the expression of the space.
         """
         from sparktune._parallel.dispatcher import Dispatcher
 
@@ -165,8 +165,7 @@ class ParallelTrials(Trials):
     ) -> Any:
         """Search with these trials; see `sparktune.fmin`, which has the same parameters.
 
-        The `timeout` and the `loss_threshold` that the object was made with go before those
-        given here.
+        A `timeout` or `loss_threshold` that the object was created with takes precedence.
         """
         timeout = self._preferred("timeout", self.timeout, timeout)
         loss_threshold = self._preferred("loss_threshold", self.loss_threshold, loss_threshold)
@@ -194,12 +193,7 @@ class ParallelTrials(Trials):
         if own is None:
             return given
         if given is not None and given != own:
-            self._logger.warning(
-                "`%s` was given to %s (%s) and to fmin (%s); that of %s is used.",
-                name,
-                type(self).__name__,
-                own,
-                given,
-                type(self).__name__,
-            )
+            owner = type(self).__name__
+            text = "`%s` was given to %s (%s) and to fmin (%s); that of %s is used."
+            self._logger.warning(text, name, owner, own, given, owner)
         return own

@@ -153,12 +153,17 @@ class Worker:
 
     def lives(self) -> bool:
         """Return whether the process is running."""
+        return not self._ends_within(0.0)
+
+    def _ends_within(self, seconds: float) -> bool:
         if self._sentinel is None:
-            return self._process.poll() is None
-        # Does not reap it: so its number stays its own until it is killed with all its group.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+            return self._process.returncode is not None
+        # Does not reap the process: its number stays its own until its group is killed.
         poll = select.poll()
         poll.register(self._sentinel, select.POLLIN)
-        return not poll.poll(0)
+        return bool(poll.poll(seconds * 1000))
 
     def _died(self) -> JobFailed:
         self.end()
@@ -184,13 +189,7 @@ class Worker:
 
     def end(self, patience: float = 0.0) -> None:
         """Kill the process unless it ends within `patience` seconds; release what it used."""
-        if self._sentinel is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(max(0.0, patience))
-        elif patience > 0.0:
-            poll = select.poll()
-            poll.register(self._sentinel, select.POLLIN)
-            poll.poll(patience * 1000)
+        self._ends_within(max(0.0, patience))
         self.kill()  # before it is reaped: its number is certainly still its own
         with self._lock:
             if self._reaped:
