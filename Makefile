@@ -121,6 +121,7 @@ lint: setup  ## check format, style, types, layers, sizes, spelling, licences; c
 	$(PY) scripts/layers.py
 	$(PY) scripts/sizes.py
 	$(VENV)/bin/typos --format brief
+	$(PY) scripts/wording.py
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; \

@@ -28,12 +28,12 @@ def suggest(new_ids: Iterable[int], domain: Any, trials: Any, seed: int) -> list
     Returns
     -------
     list of Trial
-        One new document an id.
+        One new document per id.
 
     Raises
     ------
     InvalidArgument, InvalidArgumentType
-        If `new_ids` are no ints, or `seed` is wrong.
+        If `new_ids` are not ints, or `seed` is invalid.
     """
     return draw(new_ids, domain, trials, seed)
 

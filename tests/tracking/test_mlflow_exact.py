@@ -33,7 +33,7 @@ RESULT = {
     "numpy": {"f": np.float32(0.1), "i": np.int8(-3), "d": np.float64(1e-300), "b": np.bool_(True)},
     "array": np.array([[1.5, 2.0]], dtype=np.float32),
     "tuple": (1, [2, {"three": "3"}]),
-    1: {2: "keys that are no text", "$dict": 0},
+    1: {2: "keys that are not text", "$dict": 0},
     "when": datetime.datetime(2026, 1, 2, 3, 4, 5, 678000),
     "text": 'quotes " and \n lines, \u00e9\u4e16',
     "none": None,

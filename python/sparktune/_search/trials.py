@@ -237,10 +237,10 @@ class Trials(TrialCollection):
     ) -> Self:
         """Read the trials of a search back from MLflow, so that `fmin` can go on with it.
 
-        The trials have the values, types, results and errors that they had; attachments and what is
-        no plain data in results is lost. Trials that had not ended are new and run again, into the
-        runs that they have. `fmin` goes on to `max_evals` in the same parent run, and refuses
-        another space.
+        The trials keep their values, types, results and errors. Attachments are lost, and so is
+        what is not plain data in results. Trials that had not ended become new and run again,
+        in their old runs. `fmin` continues up to `max_evals` in the same parent run, and
+        refuses a different space.
 
         Parameters
         ----------

@@ -89,7 +89,7 @@ impl Cholesky {
         );
     }
 
-    /// For each lane of `b` (one array a row), of `x = L^-1 b`: its product with `a`, and with
+    /// For each lane of `b` (one array per row), of `x = L^-1 b`: its product with `a`, and with
     /// itself. `b` becomes `x`.
     #[expect(clippy::inline_always, reason = "as for `subtract`")]
     #[inline(always)]
@@ -110,7 +110,7 @@ impl Cholesky {
 }
 
 /// Solves `X L^T = B` for the columns of a panel's rows, those before them being solved. `x` holds
-/// rows side by side, one array a column.
+/// rows side by side, one array per column.
 #[expect(clippy::inline_always, reason = "as for `subtract`")]
 #[inline(always)]
 fn solve(panel: &[Lanes], inverses: &[f64], x: &mut [Lanes]) {
@@ -133,7 +133,7 @@ fn solve(panel: &[Lanes], inverses: &[f64], x: &mut [Lanes]) {
 /// The columns of `x` that follow on those before, less what those say of them.
 #[expect(
     clippy::inline_always,
-    reason = "else the callers' loops are no vector code"
+    reason = "without it the callers' loops do not vectorise"
 )]
 #[inline(always)]
 fn subtract(before: &[Lanes], x: &[Lanes]) -> [Lanes; LANES] {

@@ -8,7 +8,7 @@ use crate::numeric::tails::scaled_erfc;
 /// The standard normal density at zero.
 const PEAK: f64 = 0.398_942_280_401_432_7;
 
-/// From here on the sum of both terms is no small difference.
+/// From here on the sum of both terms suffers no cancellation.
 const DIRECT: f64 = -1.0;
 
 /// Up to here the asymptotic series with [`SERIES`] terms is exact to rounding.

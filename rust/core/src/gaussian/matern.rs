@@ -10,7 +10,7 @@ pub(crate) const FAR: f64 = 1e6;
 /// `sqrt(5)` times the distances of a place from those of a block.
 #[expect(
     clippy::inline_always,
-    reason = "else the callers' loops are no vector code"
+    reason = "without it the callers' loops do not vectorise"
 )]
 #[inline(always)]
 pub(crate) fn radii(coordinates: &Coordinates<'_>, place: &[f64], block: &[Lanes]) -> Lanes {

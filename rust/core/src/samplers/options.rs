@@ -15,7 +15,7 @@ pub enum Value {
     Name(String),
 }
 
-/// What values a setting may have, and its default.
+/// The values that a setting may have, and its default.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
     /// A finite number greater than zero.

@@ -1,4 +1,4 @@
-//! The adaptive Parzen estimator: a mixture of one kernel an observation and one for the prior.
+//! The adaptive Parzen estimator: a mixture of one kernel per observation and one for the prior.
 //!
 //! Bergstra, Bardenet, Bengio, Kegl: *Algorithms for Hyper-Parameter Optimization* (2011),
 //! section 4, with the bandwidths and weights that Hyperopt 0.3 uses:
