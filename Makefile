@@ -12,6 +12,8 @@ STAMPS := .venv/.stamps
 CORE := python/sparktune/_core.abi3.so
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 PYTHON_DIRS := python tests benches examples scripts
+# Percent of lines that the tests must reach; the floor of Python is in pyproject.toml.
+RUST_FLOOR := 97
 
 export VIRTUAL_ENV := $(VENV)
 export PATH := $(VENV)/bin:$(PATH)
@@ -74,7 +76,7 @@ demo: setup  ## search for a model on local Spark, logged to MLflow; results in 
 # --- Checking it ----------------------------------------------------------------------------
 
 .PHONY: test
-test: test-rust coverage test-rest  ## run every test once, those of Spark and MLflow included
+test: coverage test-rest  ## run every test once, those of Spark and MLflow included
 
 .PHONY: test-rest
 test-rest: setup $(STAMPS)/dependents  ## run what `make coverage` leaves out: slow tests and those of Spark
@@ -97,14 +99,22 @@ test-python: setup $(STAMPS)/dependents  ## run the Python tests (ARGS='tests/te
 	@$(WITH_JAVA) $(PY) -m pytest --all $(ARGS)
 
 .PHONY: coverage
-coverage: setup  ## measure what the tests reach without Spark; fails below the floor in pyproject.toml
+coverage: coverage-rust coverage-python  ## run the tests of Rust and of Python without Spark; fail below the floors
+
+.PHONY: coverage-rust
+coverage-rust: setup
+	@if sh scripts/llvm_cov.sh; then \
+	PATH="$(CARGO_TARGET_DIR)/tools/bin:$$PATH" cargo llvm-cov --locked --package sparktune-core \
+		--summary-only --fail-under-lines $(RUST_FLOOR) && \
+	cargo test --locked --package sparktune-core --doc; \
+	else $(MAKE) test-rust; fi
+
+.PHONY: coverage-python
+coverage-python: setup
 	rm -f .coverage .coverage.*
 	$(PY) -m coverage run -m pytest -m "not slow and not spark" $(ARGS)
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
-	@if cargo tarpaulin --version >/dev/null 2>&1; then \
-	cargo tarpaulin --locked --package sparktune-core --engine llvm --target-dir target/coverage; \
-	else echo "cargo-tarpaulin is not installed: Rust was not measured (cargo install cargo-tarpaulin)"; fi
 
 .PHONY: fuzz
 fuzz: setup  ## run the property tests at depth (minutes to an hour); `make test` runs them for seconds
