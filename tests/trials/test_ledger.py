@@ -3,6 +3,7 @@
 import copy
 import gc
 import weakref
+from math import inf
 
 import numpy as np
 import pytest
@@ -211,7 +212,7 @@ class TestBestLoss:
     def test_only_finished_trials_have_one(self):
         docs = docs_of(2, state=JOB_STATE_RUNNING)
         docs[0]["result"] = {"status": "ok", "loss": -1.0}  # of a checkpoint
-        assert followed(docs)[0].best_loss is None
+        assert followed(docs)[0].best_loss == inf
 
 
 class TestWhoseItIs:

@@ -59,8 +59,8 @@ class Board:
         return bool(self.queue or self.running)
 
     @property
-    def best_loss(self) -> float | None:
-        """The lowest finite loss of a trial with status ``'ok'``."""
+    def best_loss(self) -> float:
+        """The lowest finite loss of a trial with status ``'ok'``, infinite if there is none."""
         return self._ledger.best_loss
 
     def refresh(self) -> None:

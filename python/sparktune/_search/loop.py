@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from math import inf
 from timeit import default_timer as timer
 from typing import Any, TypeVar
 
@@ -236,15 +237,15 @@ class SearchLoop:
         """End the search if a limit is reached."""
         if self._over:
             return
-        best, threshold = self._board.best_loss, self.options.loss_threshold
+        threshold = self.options.loss_threshold
         if self.is_cancelled:
             reason = getattr(self.trials, "_fmin_cancelled_reason", None)
             self._note(Ending(reason or endings.CANCELLED, "it was cancelled"))
         elif self._seconds_left() == 0.0:
             message = f"the time-out of {self.options.timeout} s has passed"
             self._note(Ending(endings.TIMEOUT, message))
-        elif threshold is not None and best is not None and best < threshold:
-            message = f"the loss {best} is below the threshold {threshold}"
+        elif threshold is not None and self._board.best_loss < threshold:
+            message = f"the loss {self._board.best_loss} is below the threshold {threshold}"
             self._note(Ending(endings.LOSS_THRESHOLD, message))
 
     def _note(self, ending: Ending) -> None:
@@ -368,7 +369,7 @@ class SearchLoop:
 
     def _show_best(self, shown: Any) -> None:
         best = self._board.best_loss
-        if best is not None and best != self._shown_best:
+        if best < inf and best != self._shown_best:
             self._shown_best = best
             shown.postfix = f"best loss: {best}"
 

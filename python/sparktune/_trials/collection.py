@@ -217,14 +217,15 @@ class TrialCollection:
         InvalidTrial
             If it is not a dict, lacks a key, contradicts itself or is of another experiment.
         """
-        return check_trial(trial, self._exp_key)
+        return check_trial(trial, self._ledger.exp_key)
 
     def _insert_trial_docs(self, docs: Iterable[Trial]) -> list[Any]:
         """Append documents without a check; returns their ids."""
         docs = list(docs)
         tids = [doc["tid"] for doc in docs]
-        self._dynamic_trials.extend(docs)
-        self._ids.update(tids)
+        ledger = self._ledger
+        ledger.docs.extend(docs)
+        ledger.ids.update(tids)
         return tids
 
     def insert_trial_doc(self, doc: Trial | dict[str, Any]) -> Any:
@@ -281,13 +282,13 @@ class TrialCollection:
             Consecutive ids, from the number of ids given so far; higher if documents that were
             inserted by hand have one of these.
         """
-        ids = self._ids
-        first = len(ids)
-        if any(tid in ids for tid in range(first, first + n)):
+        ids = self._ledger.ids
+        tids = range(len(ids), len(ids) + n)
+        if not ids.isdisjoint(tids):
             first = 1 + max(tid for tid in ids if isinstance(tid, (int, np.integer)))
-        tids = list(range(first, first + n))
+            tids = range(first, first + n)
         ids.update(tids)
-        return tids
+        return list(tids)
 
     def new_trial_docs(
         self,
@@ -303,7 +304,7 @@ class TrialCollection:
         tids, specs, results, miscs : sequence
             One entry per trial.
         """
-        exp_key = self._exp_key
+        exp_key = self._ledger.exp_key
         return [
             new_trial_doc(tid, spec, result, misc, exp_key)
             for tid, spec, result, misc in zip(tids, specs, results, miscs, strict=True)

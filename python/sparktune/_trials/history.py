@@ -74,9 +74,8 @@ class HistoryFeeder:
 
     @property
     def best_loss(self) -> float:
-        """The lowest finite loss, infinite when there is none; as of the last sync."""
-        best = self.ledger.best_loss
-        return inf if best is None else best
+        """The lowest finite loss, infinite if there is none; as of the last sync."""
+        return self.ledger.best_loss
 
     def sync(self) -> History:
         """Bring the history in line with the documents.

@@ -100,17 +100,6 @@ class Entry:
             and (self._values is None or same_values(values_of(doc), self._values))
         )
 
-    def read(self) -> None:
-        """Take over what the document has now."""
-        doc = self.doc
-        result = doc["result"]
-        self.state = state = doc["state"]
-        self.loss = result.get("loss")
-        self.source = doc["misc"].get("from_tid", doc["tid"])
-        loss = finite_loss(result) if state == JOB_STATE_DONE else None
-        self.rank = inf if loss is None else loss
-
-
 class Ledger:
     """Owns the documents of one `Trials`, and knows what changed in them.
 
@@ -198,13 +187,12 @@ class Ledger:
 
     def changed(self, doc: Trial) -> None:
         """Do what `refresh` would do, given that only `doc` changed."""
-        if self._taken_from is not self.docs:
+        entry = self._entries.get(id(doc))
+        if entry is None or self._taken_from is not self.docs:
             self.refresh()
             return
-        entry = self._entries.get(id(doc))
-        if entry is not None:
-            self._read(entry)
-        if not self._shows(doc):
+        self._read(entry)
+        if not entry.counts:
             # From the end: what changes is nearly always recent.
             for at in range(len(self.trials) - 1, -1, -1):
                 if self.trials[at] is doc:
@@ -294,14 +282,18 @@ class Ledger:
         self._order.append(entry)
 
     def _read(self, entry: Entry) -> None:
-        before, doc = entry.rank, entry.doc
-        entry.read()
-        entry.counts = self._taken_from is None or self._shows(doc)
-        if not entry.counts:
-            entry.rank = inf
-        if entry.counts and entry.state != JOB_STATE_DONE:
+        """Take over what the document has now, and write down that it changed."""
+        doc, before = entry.doc, entry.rank
+        result = doc["result"]
+        entry.state = state = doc["state"]
+        entry.loss = result.get("loss")
+        entry.source = doc["misc"].get("from_tid", doc["tid"])
+        entry.counts = counts = self._taken_from is None or self._shows(doc)
+        loss = finite_loss(result) if counts and state == JOB_STATE_DONE else None
+        entry.rank = inf if loss is None else loss
+        if counts and state != JOB_STATE_DONE:
             self._unfinished[id(doc)] = entry
-        elif self._unfinished:
+        else:
             self._unfinished.pop(id(doc), None)
         self._note(entry, before)
 
@@ -327,11 +319,14 @@ class Ledger:
     # -- what is known -------------------------------------------------------------------------
 
     @property
-    def best_loss(self) -> float | None:
-        """The lowest finite loss of a trial that is done with status ``'ok'``, as last compared."""
+    def best_loss(self) -> float:
+        """The lowest finite loss of a trial that is done with status ``'ok'``, as last compared.
+
+        Infinite if there is none.
+        """
         if self._best is None:
             self._best = min((entry.rank for entry in self._order), default=inf)
-        return None if self._best == inf else self._best
+        return self._best
 
     def subscribe(self) -> Subscription:
         """Return what tells, from now on, what happened to documents."""
