@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from sparktune._search.ctrl import Ctrl
 from sparktune._search.runner import make_runner
+from sparktune._space.compile import evaluate_assignment
 from sparktune._tracking.base import ResumedSearch
 from sparktune._tracking.resume import read_search
 from sparktune._trials import findings
 from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import Misc, Result, Trial, miscs_to_idxs_vals
-from sparktune._trials.findings import ReadsResults
 from sparktune._trials.table import trials_table
-from sparktune.exceptions import AllTrialsFailed
+from sparktune.exceptions import AllTrialsFailed, SparktuneError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sparktune._search.domain import Domain
 
 __all__ = ["Trials", "trials_from_docs"]
 
@@ -120,7 +122,7 @@ class Trials(TrialCollection):
         """
         return self.count_by_state_synced(arg, trials=self._all_docs())
 
-    def losses(self, bandit: ReadsResults | None = None) -> list[Any]:
+    def losses(self, bandit: Domain | None = None) -> list[Any]:
         """Return the loss of each of `trials`, None where there is none.
 
         Parameters
@@ -128,9 +130,11 @@ class Trials(TrialCollection):
         bandit : Domain, optional
             Its `loss` method is used instead of ``result.get("loss")``.
         """
-        return findings.losses_of(self._trials, bandit)
+        if bandit is None:
+            return [result.get("loss") for result in self.results]
+        return [bandit.loss(doc["result"], doc["spec"]) for doc in self._trials]
 
-    def statuses(self, bandit: ReadsResults | None = None) -> list[Any]:
+    def statuses(self, bandit: Domain | None = None) -> list[Any]:
         """Return the status of each of `trials`.
 
         Parameters
@@ -138,9 +142,11 @@ class Trials(TrialCollection):
         bandit : Domain, optional
             Its `status` method is used instead of ``result.get("status")``.
         """
-        return findings.statuses_of(self._trials, bandit)
+        if bandit is None:
+            return [result.get("status") for result in self.results]
+        return [bandit.status(doc["result"], doc["spec"]) for doc in self._trials]
 
-    def average_best_error(self, bandit: ReadsResults | None = None) -> float:
+    def average_best_error(self, bandit: Domain | None = None) -> float:
         """Return the true loss of the best trial, allowing for uncertain losses.
 
         Where results have a `loss_variance`, it is the mean of their `true_loss` (by default the
@@ -196,7 +202,14 @@ class Trials(TrialCollection):
         SparktuneError
             If the trial was not recorded in MLflow.
         """
-        return findings.run_id_of(self.best_trial)
+        best = self.best_trial
+        run_id = best["misc"].get("run_id")
+        if run_id is None:
+            raise SparktuneError(
+                f"The best trial, {best['tid']}, has no MLflow run. Hint: record the search with "
+                "fmin(..., mlflow=True)."
+            )
+        return str(run_id)
 
     @property
     def best_params(self) -> Any:
@@ -209,7 +222,13 @@ class Trials(TrialCollection):
         SparktuneError
             If no search has run with this object since it was made or unpickled.
         """
-        return findings.point_of(self.best_trial, self._space)
+        best = self.best_trial
+        if self._space is None:
+            raise SparktuneError(
+                "`best_params` must know the space, and this object has not been used in a search "
+                "since it was made or loaded; use `space_eval(space, trials.argmin)`."
+            )
+        return evaluate_assignment(self._space, best["misc"]["vals"])
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a table with one row per trial, failed and cancelled ones included.

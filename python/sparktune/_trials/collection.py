@@ -26,8 +26,15 @@ __all__ = ["TrialCollection"]
 
 Self = TypeVar("Self", bound="TrialCollection")
 
-# What others read and write of Hyperopt's `Trials`; here it belongs to the ledger.
+# Attributes of Hyperopt's `Trials` that callers read and write; here they belong to the ledger.
 _HYPEROPTS = ("_dynamic_trials", "_trials", "_ids", "_exp_key")
+
+
+def _of_ledger(name: str) -> Any:
+    return property(
+        lambda trials: getattr(trials._ledger, name),
+        lambda trials, value: setattr(trials._ledger, name, value),
+    )
 
 
 class _Attachments:
@@ -54,7 +61,7 @@ class _Attachments:
 
 
 class TrialCollection:
-    """Keeps the documents of a search; `Trials` says what they came to, and searches.
+    """Keeps the documents of a search; `Trials` adds results and searching.
 
     Parameters
     ----------
@@ -67,7 +74,7 @@ class TrialCollection:
     asynchronous: bool = False
     attachments: dict[str, Any]
 
-    # On the class, so that views, old pickles and subclasses without super().__init__() have them.
+    # On the class, so views, old pickles and subclasses without super().__init__() have them too.
     _feeder: HistoryFeeder | None = None
     _space: CompiledSpace | None = None
 
@@ -81,13 +88,9 @@ class TrialCollection:
     def _ledger(self) -> Ledger:
         return Ledger()
 
-    @property
-    def _dynamic_trials(self) -> list[Trial]:
-        return self._ledger.docs
-
-    @_dynamic_trials.setter
-    def _dynamic_trials(self, docs: list[Trial]) -> None:
-        self._ledger.docs = docs
+    _dynamic_trials: list[Trial] = _of_ledger("docs")
+    _ids: set[Any] = _of_ledger("ids")
+    _exp_key: Any = _of_ledger("exp_key")
 
     @property
     def _trials(self) -> list[Trial]:
@@ -97,24 +100,8 @@ class TrialCollection:
     def _trials(self, trials: list[Trial]) -> None:
         self._ledger.show(trials)
 
-    @property
-    def _ids(self) -> set[Any]:
-        return self._ledger.ids
-
-    @_ids.setter
-    def _ids(self, ids: set[Any]) -> None:
-        self._ledger.ids = ids
-
-    @property
-    def _exp_key(self) -> Any:
-        return self._ledger.exp_key
-
-    @_exp_key.setter
-    def _exp_key(self, exp_key: Any) -> None:
-        self._ledger.exp_key = exp_key
-
     def view(self: Self, exp_key: Any = None, refresh: bool = True) -> Self:
-        """Return an object that shares the documents and shows those of one experiment.
+        """Return an object that shares the documents but shows only those of one experiment.
 
         Parameters
         ----------
@@ -140,14 +127,14 @@ class TrialCollection:
         return view
 
     def __getstate__(self) -> dict[str, Any]:
-        # What is derived is made again on demand, and a space may hold what pickle refuses.
+        # Derived objects are rebuilt on demand, and a space may hold what cannot be pickled.
         dropped = ("_ledger", "_feeder", "_space")
         state = {key: value for key, value in vars(self).items() if key not in dropped}
         return state | {name: getattr(self, name) for name in _HYPEROPTS}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
-            if name not in ("_listed", "_listed_of"):  # of pickles from before there was a ledger
+            if name not in ("_listed", "_listed_of"):  # from pickles older than the ledger
                 setattr(self, name, value)
 
     def __iter__(self) -> Iterator[Trial]:
@@ -188,13 +175,13 @@ class TrialCollection:
     def refresh(self) -> None:
         """Bring `trials` in line with the documents; reads all of them.
 
-        Call it after you changed documents by hand. New documents and trials that ERROR or CANCEL
-        ended appear in or leave `trials` by it.
+        Call it after you changed documents by hand. Documents that were inserted then appear in
+        `trials`, and those of trials that ended with ERROR or CANCEL leave it.
         """
         self._ledger.refresh()
 
     def _history_for(self, space: CompiledSpace) -> HistoryFeeder:
-        """Return what feeds the sampler of `space` with these trials."""
+        """Return the feeder of the sampler of `space`."""
         if self._feeder is None or self._feeder.space is not space:
             self._feeder = HistoryFeeder(self._ledger, space)
         return self._feeder
@@ -220,7 +207,7 @@ class TrialCollection:
         return check_trial(trial, self._ledger.exp_key)
 
     def _insert_trial_docs(self, docs: Iterable[Trial]) -> list[Any]:
-        """Append documents without a check; returns their ids."""
+        """Append documents without a check, and return their ids."""
         docs = list(docs)
         tids = [doc["tid"] for doc in docs]
         ledger = self._ledger
@@ -254,7 +241,7 @@ class TrialCollection:
         Parameters
         ----------
         docs : iterable of Trial
-            Such as `new_trial_docs` returns; none is inserted when one is wrong.
+            As `new_trial_docs` returns them; if one is wrong, none is inserted.
 
         Returns
         -------

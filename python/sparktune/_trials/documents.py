@@ -1,7 +1,7 @@
 """Trial documents: their states, statuses and keys.
 
-A trial is a plain dict with the keys that Hyperopt writes, so that code which reads or builds
-documents by hand keeps working. Everything here is a function of documents; nothing keeps state.
+A trial is a plain dict with the keys that Hyperopt writes, so code that reads or builds documents
+by hand keeps working. The functions here keep no state.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ __all__ = [
     "STATUS_SUSPENDED",
     "TRIAL_KEYS",
     "TRIAL_MISC_KEYS",
+    "UNFINISHED",
     "Misc",
     "Result",
     "SONify",
@@ -66,14 +67,14 @@ class Misc(_MiscKeys, total=False):
 
 class _TrialKeys(TypedDict):
     tid: int
-    state: int
     spec: Any
     result: Result
     misc: Misc
-    exp_key: Any
+    state: int
     owner: Any
     book_time: datetime.datetime | None
     refresh_time: datetime.datetime | None
+    exp_key: Any
 
 
 class Trial(_TrialKeys, total=False):
@@ -96,28 +97,13 @@ JOB_STATE_RUNNING = 1
 JOB_STATE_DONE = 2
 JOB_STATE_ERROR = 3
 JOB_STATE_CANCEL = 4
-JOB_STATES = [
-    JOB_STATE_NEW,
-    JOB_STATE_RUNNING,
-    JOB_STATE_DONE,
-    JOB_STATE_ERROR,
-    JOB_STATE_CANCEL,
-]
+JOB_STATES = [JOB_STATE_NEW, JOB_STATE_RUNNING, JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_CANCEL]
+UNFINISHED = (JOB_STATE_NEW, JOB_STATE_RUNNING)
 # Trials in these states are in `Trials.trials` and are seen by the sampler.
 JOB_VALID_STATES = {JOB_STATE_NEW, JOB_STATE_RUNNING, JOB_STATE_DONE}
 
-TRIAL_KEYS = [
-    "tid",
-    "spec",
-    "result",
-    "misc",
-    "state",
-    "owner",
-    "book_time",
-    "refresh_time",
-    "exp_key",
-]
-TRIAL_MISC_KEYS = ["tid", "cmd", "idxs", "vals"]
+TRIAL_KEYS = list(_TrialKeys.__annotations__)
+TRIAL_MISC_KEYS = list(_MiscKeys.__annotations__)
 
 
 def coarse_utcnow() -> datetime.datetime:
@@ -132,26 +118,8 @@ def coarse_utcnow() -> datetime.datetime:
     return now.replace(tzinfo=None, microsecond=now.microsecond // 1000 * 1000)
 
 
-def new_trial_doc(
-    tid: int,
-    spec: Any,
-    result: Result,
-    misc: Misc,
-    exp_key: Any = None,
-) -> Trial:
-    """Return the document of a trial that has not started.
-
-    Parameters
-    ----------
-    tid : int
-        The trial's id.
-    spec : Any
-        Always None for the suggesters of this package.
-    result, misc : dict
-        Kept as they are, not copied.
-    exp_key : Any, optional
-        The experiment the trial belongs to.
-    """
+def new_trial_doc(tid: int, spec: Any, result: Result, misc: Misc, exp_key: Any = None) -> Trial:
+    """Return the document of a trial that has not started; `result` and `misc` are not copied."""
     return {
         "state": JOB_STATE_NEW,
         "tid": tid,
@@ -213,7 +181,7 @@ def miscs_update_idxs_vals(
     Parameters
     ----------
     miscs : sequence of dict
-        One `misc` a trial, each with its `tid`; changed in place.
+        One `misc` per trial, each with its `tid`; changed in place.
     idxs : mapping of label to sequence of int
         The ids of the trials in which the label is active.
     vals : mapping of label to sequence
@@ -267,7 +235,7 @@ def miscs_to_idxs_vals(
     Parameters
     ----------
     miscs : sequence of dict
-        One `misc` a trial.
+        One `misc` per trial.
     keys : iterable of str, optional
         The labels; by default all that a trial has.
 

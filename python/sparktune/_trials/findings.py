@@ -1,55 +1,24 @@
-"""What the documents of a search say: counts, columns, the best of them. Functions of documents."""
+"""What the documents of a search say: counts, the best of them, why there is none."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from sparktune._space.compile import CompiledSpace, evaluate_assignment
 from sparktune._trials.documents import (
     JOB_STATE_DONE,
     JOB_STATE_ERROR,
-    JOB_STATE_NEW,
-    JOB_STATE_RUNNING,
     JOB_STATES,
     STATUS_OK,
-    Result,
+    UNFINISHED,
     Trial,
 )
 from sparktune._trials.pmin import pmin_sampled
 from sparktune._trials.results import finite_loss
-from sparktune.exceptions import SparktuneError
 
-__all__ = [
-    "ReadsResults",
-    "average_best_error",
-    "best_of",
-    "count_by_state",
-    "first_failure",
-    "losses_of",
-    "point_of",
-    "run_id_of",
-    "statuses_of",
-    "why_no_best",
-]
-
-
-class ReadsResults(Protocol):
-    """Has its own way of reading results, as subclasses of `Domain` may."""
-
-    def loss(self, result: Result, config: Any = None) -> Any:
-        """Return the loss in a result."""
-
-    def loss_variance(self, result: Result, config: Any = None) -> Any:
-        """Return the variance of the loss."""
-
-    def true_loss(self, result: Result, config: Any = None) -> Any:
-        """Return the true loss."""
-
-    def status(self, result: Result, config: Any = None) -> Any:
-        """Return the status in a result."""
+__all__ = ["average_best_error", "best_of", "count_by_state", "first_failure", "why_no_best"]
 
 
 def count_by_state(docs: Iterable[Trial], arg: int | Iterable[int]) -> int:
@@ -60,21 +29,7 @@ def count_by_state(docs: Iterable[Trial], arg: int | Iterable[int]) -> int:
     return sum(doc["state"] in states for doc in docs)
 
 
-def losses_of(docs: Iterable[Trial], bandit: ReadsResults | None = None) -> list[Any]:
-    """Return the loss of each trial, None where there is none."""
-    if bandit is None:
-        return [doc["result"].get("loss") for doc in docs]
-    return [bandit.loss(doc["result"], doc["spec"]) for doc in docs]
-
-
-def statuses_of(docs: Iterable[Trial], bandit: ReadsResults | None = None) -> list[Any]:
-    """Return the status of each trial."""
-    if bandit is None:
-        return [doc["result"].get("status") for doc in docs]
-    return [bandit.status(doc["result"], doc["spec"]) for doc in docs]
-
-
-def average_best_error(docs: Iterable[Trial], bandit: ReadsResults | None = None) -> float:
+def average_best_error(docs: Iterable[Trial], bandit: Any = None) -> float:
     """Return the true loss of the best trial, allowing for uncertain losses."""
     rows = []
     for doc in docs:
@@ -121,38 +76,17 @@ def why_no_best(docs: Sequence[Trial], shown: Sequence[Trial]) -> str:
     counts = {
         "failed": count_by_state(docs, JOB_STATE_ERROR),
         "done, but without a finite loss": count_by_state(docs, JOB_STATE_DONE),
-        "not finished": count_by_state(docs, [JOB_STATE_NEW, JOB_STATE_RUNNING]),
+        "not finished": count_by_state(docs, UNFINISHED),
     }
     listed = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    # Begins as Hyperopt's message does where there is nothing to choose from.
-    none_left = "" if shown else "There are no evaluation tasks to choose from. "
+    # If there is nothing to choose from, the message begins as Hyperopt's does.
+    nothing = "" if shown else "There are no evaluation tasks to choose from. "
     message = (
-        f"{none_left}No trial ended with status 'ok' and a finite loss, so there is no best "
+        f"{nothing}No trial ended with status 'ok' and a finite loss, so there is no best "
         f"trial ({listed or 'there are no trials'})."
     )
     failure = first_failure(docs)
     return f"{message} The first failure:\n{failure}" if failure else message
-
-
-def run_id_of(doc: Trial) -> str:
-    """Return the MLflow run of the best trial."""
-    run_id = doc["misc"].get("run_id")
-    if run_id is None:
-        raise SparktuneError(
-            f"The best trial, {doc['tid']}, has no MLflow run. Hint: record the search with "
-            "fmin(..., mlflow=True)."
-        )
-    return str(run_id)
-
-
-def point_of(doc: Trial, space: CompiledSpace | None) -> Any:
-    """Return the point of a trial as the objective saw it."""
-    if space is None:
-        raise SparktuneError(
-            "`best_params` must know the space, and this object has not been used in a search "
-            "since it was made or loaded; use `space_eval(space, trials.argmin)`."
-        )
-    return evaluate_assignment(space, doc["misc"]["vals"])
 
 
 def first_failure(docs: Iterable[Trial]) -> str | None:

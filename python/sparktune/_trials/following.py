@@ -13,7 +13,7 @@ __all__ = ["FollowingLedger", "SupportsTrials", "ledger_of"]
 
 
 class SupportsTrials(Protocol):
-    """What a search needs of trials, which ours have and Hyperopt's."""
+    """What a search needs from trials, ours or of classes written for Hyperopt."""
 
     @property
     def _dynamic_trials(self) -> list[Trial]: ...
@@ -36,13 +36,7 @@ class SupportsTrials(Protocol):
 
 
 class FollowingLedger(Ledger):
-    """The ledger of an object that keeps its documents itself: somebody else's class of trials.
-
-    Parameters
-    ----------
-    trials : SupportsTrials
-        The object. Its `refresh` is called after each change, and `update` looks at all documents.
-    """
+    """The ledger of an object that keeps its documents itself, of another package's class, say."""
 
     def __init__(self, trials: SupportsTrials) -> None:
         super().__init__()
@@ -53,28 +47,23 @@ class FollowingLedger(Ledger):
         self._owner.refresh()
 
     def update(self) -> None:
-        """Write down what changed in the object's documents."""
+        """Record what changed in the object's documents; compares all of them."""
         self.docs = self._owner._dynamic_trials
         self.exp_key = getattr(self._owner, "_exp_key", None)
         self.refresh()
         self.follow()
 
     def changed(self, doc: Trial) -> None:
-        """Call the object's `refresh`, and write down what changed."""
+        """Call the object's `refresh`, and record what changed."""
         self._owner.refresh()
         self.update()
 
 
 def ledger_of(trials: SupportsTrials, polled: bool = False) -> Ledger:
-    """Return the ledger of trials, or one that follows them if they have their own ways.
+    """Return the ledger of trials, or one that follows them if their class has its own ways.
 
-    Parameters
-    ----------
-    trials : SupportsTrials
-        Ours, a subclass that overrides `refresh` or `_insert_trial_docs`, or any object with
-        Hyperopt's methods.
-    polled : bool, default False
-        Whether others change documents at any time, so that all have to be looked at.
+    Such a class overrides `refresh` or `_insert_trial_docs`, or is not ours. If `polled`, other
+    processes change documents at any time, so all have to be compared.
     """
     kind = type(trials)
     if (

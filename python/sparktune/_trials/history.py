@@ -1,7 +1,7 @@
-"""`HistoryFeeder`: keeps the Rust `History` in step with a ledger, at the price of what changed.
+"""`HistoryFeeder`: keeps the Rust `History` in step with a ledger, at the cost of what changed.
 
-The documents are the truth, and the history is a cache of them in columns that can always be made
-again. Which documents changed is for the ledger to say.
+The documents are the truth, and the history is a cache of them in columns that can be rebuilt.
+The ledger knows which documents changed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparktune._core import History
-from sparktune._trials.documents import JOB_STATE_NEW, JOB_STATE_RUNNING, Trial
+from sparktune._trials.documents import UNFINISHED, Trial
 from sparktune._trials.ledger import Entry, Ledger, same_values, values_of
 from sparktune.exceptions import InvalidTrial
 
@@ -23,26 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["HistoryFeeder"]
 
-_UNFINISHED = (JOB_STATE_NEW, JOB_STATE_RUNNING)
-
 logger = logging.getLogger("sparktune.history")
 
 
 class HistoryFeeder:
-    """Feeds a Rust `History` of one space with the trials of a ledger that count.
-
-    Parameters
-    ----------
-    ledger : Ledger
-        The documents.
-    space : CompiledSpace
-        The space.
-
-    Attributes
-    ----------
-    history : sparktune._core.History
-        What the sampler reads.
-    """
+    """Feeds the Rust `history` of a space, which the sampler reads, from a ledger."""
 
     def __init__(self, ledger: Ledger, space: CompiledSpace) -> None:
         self.ledger = ledger
@@ -56,16 +41,16 @@ class HistoryFeeder:
     def expect(self, docs: Iterable[Trial]) -> None:
         """Note documents of the latest suggestion, whose rows `history` has kept.
 
-        Where they come back as they are, the row need not be read from them again.
+        If they come back unchanged, their rows need not be read again.
         """
         self._made = {doc["tid"]: values_of(doc) for doc in docs}
 
     def _begin(self) -> None:
         self.history = History(self.space.core)
-        # Trials that stand for one key: one, or a trial and those that were derived from it.
+        # The trials that stand for each key: one, or a trial and those that were derived from it.
         self._standing: dict[int, list[Entry]] = {}
         self._keys: dict[Entry, int] = {}
-        # What the history has of each key, and the keys of which it may not have the latest.
+        # What the history has for each key, and the keys for which that may be out of date.
         self._fed: dict[int, tuple[float, tuple[Any, ...]]] = {}
         self._open: dict[int, None] = {}
 
@@ -78,18 +63,12 @@ class HistoryFeeder:
         return self.ledger.best_loss
 
     def sync(self) -> History:
-        """Bring the history in line with the documents.
-
-        Returns
-        -------
-        sparktune._core.History
-            `history`.
+        """Bring the history in line with the documents, and return it.
 
         Raises
         ------
         InvalidTrial
-            If a document has a value that the space cannot have. Nothing is lost: the next call
-            tries it again.
+            If a document has a value that the space cannot have. The next call tries it again.
         """
         self.ledger.check()
         news, anew = self._subscription.news()
@@ -105,9 +84,9 @@ class HistoryFeeder:
         return self.history
 
     def _place(self, entry: Entry) -> None:
-        """Note what a trial stands for, and that this has to be fed."""
+        """Note which key a trial stands for, and that the key has to be fed."""
         before = self._keys.get(entry)
-        # A trial that was derived from another stands in for it, if it is better.
+        # A trial that was derived from another replaces it if it is better.
         key = int(entry.source) if entry.counts else None
         if before is not None:
             self._open[before] = None
@@ -121,7 +100,7 @@ class HistoryFeeder:
             self._open[key] = None
 
     def _feed(self, key: int) -> None:
-        """Tell the history what it does not have yet of a key."""
+        """Tell the history what it does not know yet about a key."""
         standing = self._standing[key]
         if not standing:
             del self._standing[key]
@@ -153,7 +132,7 @@ class HistoryFeeder:
                 ) from error
 
     def _feed_at_once(self) -> None:
-        """Feed all that stands: one call instead of one a trial."""
+        """Feed all keys in one call instead of one call per trial."""
         standing = {key: entries for key, entries in self._standing.items() if entries}
         winners = [each[0] if len(each) == 1 else _winner(each) for each in standing.values()]
         losses = [_loss_as_fed(entry) for entry in winners]
@@ -163,7 +142,7 @@ class HistoryFeeder:
         try:
             self.history.extend(list(standing), losses, rows)
         except ValueError:
-            # One of them cannot be fed: which one shows when they are fed one by one.
+            # One of them cannot be fed; feeding them one by one shows which.
             self.history, self._open = History(self.space.core), dict.fromkeys(self._standing)
             return
         self._standing, self._open = standing, {}
@@ -173,7 +152,7 @@ class HistoryFeeder:
     # -- rows ----------------------------------------------------------------------------------
 
     def _values(self, doc: Trial) -> list[Any]:
-        """Return the row of a document that is as documents mostly are, quickly."""
+        """Return the row of a document in the usual form, quickly."""
         vals = doc["misc"]["vals"]
         if self._conditional:
             return [some[0] if len(some := vals[label]) else nan for label in self._labels]
@@ -206,7 +185,7 @@ def _loss_as_fed(entry: Entry) -> float:
         loss = inf
     if isnan(loss) or loss == -inf:
         loss = inf
-    return nan if loss == inf and entry.state not in _UNFINISHED else loss
+    return nan if loss == inf and entry.state not in UNFINISHED else loss
 
 
 def _same(one: float, other: float) -> bool:

@@ -1,19 +1,19 @@
-"""`Ledger`: the documents of a search, which of them count, and what happened to them.
+"""`Ledger`: the documents of a search, which of them count, and how they changed.
 
-Documents are plain dicts that anybody may change, and whoever keeps something that is derived from
-them (the sampler's history, the points that were tried, the queue of a search) must hear of it. The
-ledger compares documents with what it read of them and writes into a journal which were added,
-changed or went; each subscriber reads the journal on from where it stopped.
+Documents are plain dicts that users may change, and what is derived from them (the sampler's
+history, the points that were tried, the queue of a search) has to follow. The ledger compares
+documents with what it read from them and records in a journal which were added, changed or
+removed; each subscriber continues to read the journal where it stopped.
 
-The rule for changes that are made behind our back, which holds for all subscribers: a change is an
-object that is another one than before. These are compared: first the list, then the documents in
-it, then of each document its state, loss and values.
+The ledger compares objects: first the list, then the documents in it, then the state, the loss and
+the values of each document.
 
-- All of it is compared when a search begins.
-- After `Ledger.refresh` (that is, `Trials.refresh`), lists, documents, states and losses are, and
-  the values of the next `WINDOW_AFTER_REFRESH` documents.
-- Otherwise unfinished documents are, each time a suggester reads them, and the next `WINDOW`
-  documents. So the work is proportional to what changed, and nothing stays unseen for ever.
+- When a search begins, it compares everything.
+- After `Ledger.refresh` (that is, `Trials.refresh`), it compares lists, documents, states and
+  losses, and the values of the next `WINDOW_AFTER_REFRESH` documents.
+- Otherwise, each time a suggester reads the documents, it compares the unfinished ones and the next
+  `WINDOW` documents. So the work is proportional to what changed, and every change is found in the
+  end.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from sparktune._trials.results import finite_loss
 
 __all__ = ["Entry", "Ledger", "Subscription", "same_values", "values_of"]
 
-# To compare the values of a document takes about a microsecond and a suggestion some tens of them.
+# Comparing the values of a document takes about 1 us, a suggestion some tens of us.
 WINDOW = 1
-# Many loops refresh for each trial, so this must not be everything.
+# Many callers refresh for each trial, so this must be bounded.
 WINDOW_AFTER_REFRESH = 64
 
 
 def values_of(doc: Trial) -> tuple[Any, ...]:
-    """Return the values of the hyperparameters of a trial, the objects themselves."""
+    """Return the values of the hyperparameters of a trial, not copied."""
     vals = doc["misc"]["vals"].values()
     try:
         return tuple(chain.from_iterable(vals))
-    except TypeError:  # somebody wrote a value without a list around it
+    except TypeError:  # a user wrote a value without a list around it
         return tuple(vals)
 
 
 def same_values(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    """Whether values are the same objects, or equal ones."""
+    """Whether values are identical or equal."""
     try:
         return one == other
     except Exception:  # arrays, which do not compare to a bool
@@ -53,22 +53,20 @@ def same_values(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
 
 
 class Entry:
-    """A document, and the objects that were read from it.
+    """A document, and what was read from it.
 
     Attributes
     ----------
-    doc : Trial
-        The document.
     counts : bool
-        Whether it is one of the trials that suggesters see.
+        Whether suggesters see the trial.
     state : int or None
-        One of `JOB_STATES`; None when the document is no longer in the list.
+        One of `JOB_STATES`; None if the document is no longer in the list.
     loss : Any
-        The `loss` of its result, None where there is none.
+        The `loss` of its result, None if there is none.
     source : Any
-        Its id, or that of the trial which it was derived from.
+        The id of the trial that this one was derived from, by default its own.
     rank : float
-        The loss if it may be the best one, else infinity.
+        The loss if the trial may be the best one, otherwise infinity.
     """
 
     __slots__ = ("_values", "counts", "doc", "loss", "rank", "source", "state")
@@ -80,10 +78,10 @@ class Entry:
         self.loss: Any = None
         self.source: Any = None
         self.rank = inf
-        self._values: tuple[Any, ...] | None = None  # None as long as nobody asked for them
+        self._values: tuple[Any, ...] | None = None  # None until they are asked for
 
     def values(self) -> tuple[Any, ...]:
-        """Return the values of the hyperparameters: the same tuple as long as they are the same."""
+        """Return the values of the hyperparameters: the same tuple while they are equal."""
         values = values_of(self.doc)
         if self._values is None or not same_values(self._values, values):
             self._values = values
@@ -100,25 +98,23 @@ class Entry:
             and (self._values is None or same_values(values_of(doc), self._values))
         )
 
+
 class Ledger:
-    """Owns the documents of one `Trials`, and knows what changed in them.
+    """Owns the documents of one `Trials`, and knows how they changed.
 
     Parameters
     ----------
     docs : list of Trial, optional
-        The documents in any state; live, so that whoever has the list may change it.
+        The documents in any state; shared, so the caller may change the list.
     exp_key : Any, optional
         Only documents with this key count; None takes all.
     ids : set, optional
-        The ids that were given so far, where several ledgers share them.
+        The ids that were given so far, if several ledgers share them.
 
     Attributes
     ----------
-    docs, exp_key, ids
-        See above.
     trials : list of Trial
-        The documents that count: those of trials that are new, running or done, as of the last
-        `refresh` or `take_in`.
+        The documents that count (new, running or done) as of the last `refresh` or `take_in`.
     """
 
     def __init__(
@@ -128,17 +124,17 @@ class Ledger:
         self.exp_key = exp_key
         self.ids: set[Any] = set() if ids is None else ids
         self.trials: list[Trial] = []
-        # How many documents have been taken in, and of which list; of none if somebody else
+        # How many documents have been taken in, and from which list; None if a caller of `show`
         # decided on `trials`.
         self._taken = 0
         self._taken_from: list[Trial] | None = self.docs
-        # What was read: all entries by id() of the document, and in the order of the list.
+        # All entries by id() of the document, and in the order of the list.
         self._entries: dict[int, Entry] = {}
         self._order: list[Entry] = []
         self._unfinished: dict[int, Entry] = {}
-        self._best: float | None = inf  # None when it has to be looked for
+        self._best: float | None = inf  # None if it has to be searched
         self._rule = (False, exp_key)  # what decided on `Entry.counts`
-        # What is to be compared at the next check.
+        # What to compare at the next check.
         self._all_states = False
         self._depth = WINDOW
         self._next = 0
@@ -146,7 +142,7 @@ class Ledger:
         self._journal: list[Entry] = []
         self._volume = 0
 
-    # -- what changes, and is known to ---------------------------------------------------------
+    # -- reported changes ----------------------------------------------------------------------
 
     def _shows(self, doc: Trial) -> bool:
         return doc["state"] in JOB_VALID_STATES and (
@@ -161,9 +157,9 @@ class Ledger:
         return ledger
 
     def refresh(self) -> None:
-        """Decide anew which documents count, and have them compared at the next check."""
+        """Decide again which documents count, and compare them at the next check."""
         docs, key = self.docs, self.exp_key
-        # As `_shows` says, but this reads all documents: a call each would be most of the cost.
+        # Reads all documents, and calling `_shows` for each would be most of the cost.
         if key is None:
             self.trials = [doc for doc in docs if doc["state"] in JOB_VALID_STATES]
         else:
@@ -173,7 +169,7 @@ class Ledger:
         self._compare_more(WINDOW_AFTER_REFRESH)
 
     def take_in(self) -> None:
-        """Do what `refresh` would do, given that documents were only appended."""
+        """Do what `refresh` does, if documents were only appended."""
         docs = self.docs
         if self._taken_from is not docs or self._taken > len(docs):
             self.refresh()
@@ -186,7 +182,7 @@ class Ledger:
         self._taken = len(docs)
 
     def changed(self, doc: Trial) -> None:
-        """Do what `refresh` would do, given that only `doc` changed."""
+        """Do what `refresh` does, if only `doc` changed."""
         entry = self._entries.get(id(doc))
         if entry is None or self._taken_from is not self.docs:
             self.refresh()
@@ -200,12 +196,12 @@ class Ledger:
                     break
 
     def show(self, trials: list[Trial]) -> None:
-        """Let somebody else decide which trials count, until the next `refresh`."""
+        """Let the caller decide which trials count, until the next `refresh`."""
         self.trials, self._taken_from = trials, None
         self._compare_more(WINDOW_AFTER_REFRESH)
 
     def expect_any_change(self) -> None:
-        """Have everything compared at the next check, as when a search begins."""
+        """Compare everything at the next check, as when a search begins."""
         self._compare_more(sys.maxsize)
 
     def _compare_more(self, depth: int) -> None:
@@ -213,15 +209,15 @@ class Ledger:
         self._depth = max(self._depth, depth)
 
     def update(self) -> None:
-        """Take in what was appended, and write it down."""
+        """Take in the documents that were appended, and record them."""
         self.take_in()
         if self._all_states or self._taken != len(self._order):
             self.follow()
 
-    # -- what may have changed -----------------------------------------------------------------
+    # -- other changes -------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Compare what the rule of this module says, and write down what changed."""
+        """Compare what the docstring of this module says, and record what changed."""
         self.follow()
         for entry in list(self._unfinished.values()):
             if not entry.is_current():
@@ -243,7 +239,7 @@ class Ledger:
         return self.trials if self._taken_from is None else self._taken_from
 
     def follow(self) -> None:
-        """Write down which documents were added; after `refresh`, also which changed or went."""
+        """Record added documents; after `refresh`, also changed and removed ones."""
         source = self._source
         count = len(source) if self._taken_from is None else min(self._taken, len(source))
         if self._all_states or count < len(self._order):
@@ -263,7 +259,7 @@ class Ledger:
                 self._read(entry)
         if not moved:
             return
-        # Under another rule of what counts, everything is read again.
+        # If the rule of what counts has changed, everything is read again.
         staying = set(map(id, docs)) if rule == self._rule else ()
         self._rule = rule
         for key in [key for key in self._entries if key not in staying]:
@@ -282,7 +278,7 @@ class Ledger:
         self._order.append(entry)
 
     def _read(self, entry: Entry) -> None:
-        """Take over what the document has now, and write down that it changed."""
+        """Read the document, and record that it changed."""
         doc, before = entry.doc, entry.rank
         result = doc["result"]
         entry.state = state = doc["state"]
@@ -314,16 +310,13 @@ class Ledger:
             if entry.rank < best:
                 self._best = entry.rank
             elif before == best:
-                self._best = None  # to be looked for
+                self._best = None
 
-    # -- what is known -------------------------------------------------------------------------
+    # -- answers -------------------------------------------------------------------------------
 
     @property
     def best_loss(self) -> float:
-        """The lowest finite loss of a trial that is done with status ``'ok'``, as last compared.
-
-        Infinite if there is none.
-        """
+        """The lowest loss of a DONE trial with status ``'ok'`` as last compared, else infinity."""
         if self._best is None:
             self._best = min((entry.rank for entry in self._order), default=inf)
         return self._best
@@ -334,7 +327,7 @@ class Ledger:
 
 
 class Subscription:
-    """A place in the journal of a ledger."""
+    """A position in the journal of a ledger."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -342,14 +335,10 @@ class Subscription:
         self._place = 0
 
     def news(self) -> tuple[list[Entry], bool]:
-        """Return what happened since the last call.
+        """Return the entries that were added, changed or removed since the last call, oldest first.
 
-        Returns
-        -------
-        entries : list of Entry
-            Those that were added, have changed or went, the oldest first; some maybe twice.
-        anew : bool
-            Whether these are all entries that there are, and what was read before is void.
+        An entry may appear twice. The second value tells whether these are all entries there are,
+        so that what the caller read before is void.
         """
         ledger = self._ledger
         if len(ledger._journal) > 4 * len(ledger._order) + 1000:

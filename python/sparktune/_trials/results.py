@@ -15,18 +15,7 @@ __all__ = ["finite_loss", "normalize_result", "split_attachments"]
 
 
 def finite_loss(result: Mapping[str, Any]) -> float | None:
-    """Return the loss of a result that may be the best one, else None.
-
-    Parameters
-    ----------
-    result : Mapping
-        The `result` of a trial.
-
-    Returns
-    -------
-    float or None
-        The loss when the status is ``'ok'`` and the loss is finite.
-    """
+    """Return the loss of a result if it is finite and the status is ``'ok'``, otherwise None."""
     if result.get("status") != STATUS_OK:
         return None
     try:
@@ -37,19 +26,13 @@ def finite_loss(result: Mapping[str, Any]) -> float | None:
 
 
 def normalize_result(rval: Any) -> Result:
-    """Turn what an objective returned into a result document.
+    """Turn what an objective returned into a new result document.
 
     Parameters
     ----------
     rval : float, int, numpy number or dict
         A number is the loss. A dict must have a `status` of `STATUS_STRINGS`, and a `loss` that
-        ``float()`` accepts when the status is ``'ok'``; it may hold anything else.
-
-    Returns
-    -------
-    dict
-        A new dict with `status`, `loss` as a float (NaN and infinities included) when the status is
-        ``'ok'``, and all other keys as they were.
+        ``float()`` accepts if the status is ``'ok'``; it may hold anything else.
 
     Raises
     ------
@@ -58,7 +41,7 @@ def normalize_result(rval: Any) -> Result:
     InvalidResultStatus
         If the status is unknown.
     InvalidLoss
-        If the status is ``'ok'`` and the loss is missing or no number.
+        If the status is ``'ok'`` and the loss is missing or not a number.
     """
     if isinstance(rval, (float, int, np.number)) and not np.iscomplexobj(rval):
         try:
@@ -66,15 +49,15 @@ def normalize_result(rval: Any) -> Result:
         except OverflowError as error:
             raise InvalidLoss(rval) from error
     if isinstance(rval, np.ndarray) and rval.size == 1 and rval.dtype.kind in "biuf":
-        # A loss that numpy wrapped up, such as `losses.mean(keepdims=True)`.
+        # A loss in an array, such as `losses.mean(keepdims=True)`.
         return {"loss": float(rval.item()), "status": STATUS_OK}
     if isinstance(rval, (str, bytes)) or not isinstance(rval, Mapping):
         hint = " Did the objective forget its `return`?" if rval is None else ""
-        raise InvalidResult(rval, _message(InvalidResult, rval) + hint if hint else None)
+        raise InvalidResult(rval, f"{InvalidResult(rval)}{hint}")
     result = dict(rval)
     if "status" not in result:
-        message = _message(InvalidResult, rval)
-        raise InvalidResult(rval, f"{message} Add 'status': sparktune.STATUS_OK to the dict.")
+        message = f"{InvalidResult(rval)} Add 'status': sparktune.STATUS_OK to the dict."
+        raise InvalidResult(rval, message)
     status = result["status"]
     if not isinstance(status, str) or status not in STATUS_STRINGS:
         raise InvalidResultStatus(result)
@@ -83,10 +66,8 @@ def normalize_result(rval: Any) -> Result:
             loss = result["loss"]
             result["loss"] = float(loss.item() if isinstance(loss, np.ndarray) else loss)
         except (KeyError, OverflowError, TypeError, ValueError) as error:
-            message = _message(InvalidLoss, result)
-            raise InvalidLoss(
-                result, f"{message} For a trial without a loss return STATUS_FAIL."
-            ) from error
+            message = f"{InvalidLoss(result)} For a trial without a loss return STATUS_FAIL."
+            raise InvalidLoss(result, message) from error
     attachments = result.get("attachments")
     if attachments is not None and not isinstance(attachments, Mapping):
         raise InvalidResult(
@@ -97,22 +78,7 @@ def normalize_result(rval: Any) -> Result:
     return result
 
 
-def _message(kind: type[InvalidResult], result: Any) -> str:
-    return str(kind(result))
-
-
 def split_attachments(result: Result) -> dict[str, Any]:
-    """Take the attachments out of a result document.
-
-    Parameters
-    ----------
-    result : dict
-        A result document; its `attachments`, if any, are removed.
-
-    Returns
-    -------
-    dict
-        The attachments by name.
-    """
+    """Remove the attachments from a result document, and return them by name."""
     attachments: Mapping[str, Any] | None = result.pop("attachments", None)
     return dict(attachments or {})

@@ -14,28 +14,22 @@ import cloudpickle
 
 __all__ = ["SaveFile"]
 
-# Seconds between two saves, at least; and no more than this share of the time is spent on them.
+# The least seconds between two saves, and the largest share of the time that they may take.
 INTERVAL = 1.0
 SHARE = 0.05
 
 
 class SaveFile:
-    """Writes trials to a file, whole or not at all.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        The file. Its directory must exist.
-    """
+    """Writes trials to a file, whole or not at all. The directory of the file must exist."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
         self._next = 0.0
 
     def load(self) -> Any:
-        """Return what the file holds, or None when there is no file.
+        """Return what the file holds, or None if there is no file.
 
-        The file is a pickle: load only what you or your program wrote.
+        The file is a pickle: load only files that you trust.
         """
         if not self._path.exists():
             return None
@@ -43,31 +37,14 @@ class SaveFile:
             return pickle.load(file)
 
     def save_if_due(self, trials: Any) -> None:
-        """Save, unless the last save was a moment ago.
-
-        Parameters
-        ----------
-        trials : Trials
-            What to save.
-        """
+        """Save, unless the last save was a moment ago."""
         if time.monotonic() >= self._next:
             self.save(trials)
 
     def save(self, trials: Any) -> None:
-        """Replace the file by one that holds `trials` as they are now.
-
-        Parameters
-        ----------
-        trials : Trials
-            What to save.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written; the old one is then still there.
-        """
+        """Replace the file by one with `trials`; if that fails, the old one is still there."""
         start = time.monotonic()
-        # A file of its own next to the target, so that the rename is atomic and a search that is
+        # A temporary file next to the target, so that the rename is atomic and a search that is
         # killed here leaves the old file in place.
         handle, name = tempfile.mkstemp(
             dir=self._path.parent, prefix=f".{self._path.name}.", suffix=".tmp"

@@ -7,40 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from sparktune._space.compile import CompiledSpace
 from sparktune._space.reader import SpaceReader
-from sparktune._trials.documents import (
-    JOB_STATE_CANCEL,
-    JOB_STATE_DONE,
-    JOB_STATE_ERROR,
-    JOB_STATE_NEW,
-    JOB_STATE_RUNNING,
-    Trial,
-    spec_from_misc,
-)
+from sparktune._trials.documents import JOB_STATES, UNFINISHED, Trial, spec_from_misc
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["STATE_NAMES", "trials_table"]
 
-STATE_NAMES = {
-    JOB_STATE_NEW: "new",
-    JOB_STATE_RUNNING: "running",
-    JOB_STATE_DONE: "done",
-    JOB_STATE_ERROR: "error",
-    JOB_STATE_CANCEL: "cancelled",
-}
+STATE_NAMES = dict(zip(JOB_STATES, ("new", "running", "done", "error", "cancelled"), strict=True))
 
 
 def trials_table(docs: Iterable[Trial], space: CompiledSpace | None = None) -> pd.DataFrame:
-    """Return a table with one row per trial; see `Trials.to_pandas`.
-
-    Parameters
-    ----------
-    docs : iterable of Trial
-        The documents.
-    space : CompiledSpace, optional
-        Tells what choices chose.
-    """
+    """Return a table with one row per trial; see `Trials.to_pandas`."""
     try:
         import pandas as pd
     except ImportError as error:
@@ -56,10 +34,7 @@ def trials_table(docs: Iterable[Trial], space: CompiledSpace | None = None) -> p
         "status": [doc["result"].get("status") for doc in docs],
         "loss": [_number(doc["result"].get("loss")) for doc in docs],
         "start_time": [doc["book_time"] for doc in docs],
-        "end_time": [
-            doc["refresh_time"] if doc["state"] not in (JOB_STATE_NEW, JOB_STATE_RUNNING) else None
-            for doc in docs
-        ],
+        "end_time": [None if doc["state"] in UNFINISHED else doc["refresh_time"] for doc in docs],
         "run_id": [doc["misc"].get("run_id") for doc in docs],
     }
     specs = [spec_from_misc(doc["misc"]) for doc in docs]
@@ -84,6 +59,4 @@ def _value(reader: SpaceReader, label: str, spec: dict[str, Any]) -> Any:
     known, chosen = reader.chosen(label, spec)
     if not known:
         return spec[label]
-    if isinstance(chosen, (list, dict)):
-        return reader.readable(label, spec)
-    return chosen
+    return reader.readable(label, spec) if isinstance(chosen, (list, dict)) else chosen
