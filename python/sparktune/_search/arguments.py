@@ -1,4 +1,4 @@
-"""Checks of the arguments of `fmin`, so that a mistake shows where the user made it."""
+"""Checks of the arguments of `fmin`, so that errors are raised where the user made the mistake."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TRIAL_TIMEOUT = Rule(
 RULES = {
     "algo": Rule("function", noun="a suggest function", hint="tpe.suggest or rand.suggest"),
     "max_evals": Rule("int", low=0, optional=True, hint="None means no bound"),
-    # The messages of these two are Hyperopt's, word for word: callers compare.
+    # These two messages are Hyperopt's, word for word: callers compare them.
     "timeout": Rule(
         "number",
         above=0,
@@ -93,34 +93,12 @@ def validate_loss_threshold(loss_threshold: Any) -> None:
 
 
 def validate_trial_timeout(trial_timeout: Any) -> None:
-    """Check the time that a trial may take.
-
-    Parameters
-    ----------
-    trial_timeout : float or None
-        Seconds; positive.
-
-    Raises
-    ------
-    InvalidArgument, InvalidArgumentType
-        If it is anything else.
-    """
+    """Check `trial_timeout`: a positive number of seconds or None."""
     TRIAL_TIMEOUT.check("trial_timeout", trial_timeout)
 
 
 def checked_max_failures(max_failures: Any) -> int | float | None:
-    """Return `max_failures` as an int (a count), a float (a share) or None.
-
-    Parameters
-    ----------
-    max_failures : int, float or None
-        At least 0; as a float, at most 1.
-
-    Raises
-    ------
-    InvalidArgument, InvalidArgumentType
-        If it is anything else.
-    """
+    """Return `max_failures` as an int (a count), a float (a share, at most 1) or None."""
     if max_failures is None:
         return None
     if not is_number(max_failures):
@@ -139,18 +117,9 @@ def checked_max_failures(max_failures: Any) -> int | float | None:
 
 
 def checked_rstate(rstate: Any) -> Any:
-    """Return something that draws seeds.
+    """Return a generator of seeds: a numpy Generator or RandomState, as given or made from a seed.
 
-    Parameters
-    ----------
-    rstate : numpy.random.Generator, numpy.random.RandomState, int or None
-        None takes the seed from the environment (`SPARKTUNE_SEED`, `HYPEROPT_FMIN_SEED`), and a
-        new one each time if there is none.
-
-    Raises
-    ------
-    InvalidArgument, InvalidArgumentType
-        If it is anything else, or if the seed in the environment is not an int.
+    By default the seed is $SPARKTUNE_SEED or $HYPEROPT_FMIN_SEED, or a new one.
     """
     if hasattr(rstate, "integers") or hasattr(rstate, "randint"):
         return rstate
@@ -181,18 +150,7 @@ def checked_rstate(rstate: Any) -> Any:
 
 
 def check_trials(trials: Any) -> None:
-    """Check that something can keep trials.
-
-    Parameters
-    ----------
-    trials : Any
-        None, or an object with Hyperopt's methods.
-
-    Raises
-    ------
-    InvalidArgumentType
-        If it is anything else.
-    """
+    """Check that `trials` is None or an object with Hyperopt's methods."""
     if trials is None or hasattr(trials, "fmin"):
         return
     if isinstance(trials, type) or not all(
@@ -204,20 +162,7 @@ def check_trials(trials: Any) -> None:
 
 
 def check_suggestions(docs: Any, tids: list[int]) -> None:
-    """Check what a suggest function returned.
-
-    Parameters
-    ----------
-    docs : list of Trial
-        At most one document per id.
-    tids : list of int
-        The ids that it was given.
-
-    Raises
-    ------
-    InvalidArgument, InvalidArgumentType
-        If it is anything else.
-    """
+    """Check what a suggest function returned for `tids`."""
     if not isinstance(docs, (list, tuple)):
         raise InvalidArgumentType(
             f"`algo` must return a list of trial documents; got {type(docs).__name__}. "
@@ -230,18 +175,7 @@ def check_suggestions(docs: Any, tids: list[int]) -> None:
 
 
 def checked_verdict(answer: Any) -> tuple[bool, list[Any]]:
-    """Return what an early stopping function answered: whether to stop, and its next arguments.
-
-    Parameters
-    ----------
-    answer : tuple of (bool, list)
-        The answer.
-
-    Raises
-    ------
-    InvalidArgumentType
-        If it is anything else.
-    """
+    """Return the answer of an early stopping function: whether to stop, and its next arguments."""
     try:
         stop, args = answer
         return bool(stop), [] if args is None else list(args)
@@ -255,15 +189,7 @@ def checked_verdict(answer: Any) -> tuple[bool, list[Any]]:
 def annotated_space(fn: Callable[..., Any]) -> dict[str, Any]:
     """Return the space that the annotations of an objective's parameters describe.
 
-    Parameters
-    ----------
-    fn : callable
-        For example ``def fn(x: hp.uniform("x", -1, 1)): ...``.
-
-    Raises
-    ------
-    InvalidAnnotatedParameter
-        If a parameter has no annotation, or one that was not made by hp.*.
+    For example ``def fn(x: hp.uniform("x", -1, 1)): ...``.
     """
     spec = inspect.getfullargspec(fn)
     space = {name: hint for name, hint in spec.annotations.items() if name != "return"}

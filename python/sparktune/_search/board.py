@@ -1,4 +1,4 @@
-"""`Board`: what waits, runs and has finished in one search."""
+"""`Board`: which trials of one search wait, run and have finished."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from collections import deque
 from typing import Any
 
 from sparktune._trials.collection import TrialCollection
-from sparktune._trials.documents import (
-    JOB_STATE_DONE,
-    JOB_STATE_NEW,
-    JOB_STATE_RUNNING,
-    Trial,
-)
+from sparktune._trials.documents import JOB_STATE_DONE, JOB_STATE_NEW, JOB_STATE_RUNNING, Trial
 from sparktune._trials.following import FollowingLedger, ledger_of
 from sparktune._trials.ledger import Entry
 
@@ -27,7 +22,7 @@ class Board:
     trials : Trials
         Ours, or any object with Hyperopt's methods.
     polled : bool
-        Whether workers of somebody else's run the trials, so that any document may change.
+        Whether other processes run the trials, so that any document may change.
 
     Attributes
     ----------
@@ -35,7 +30,7 @@ class Board:
         Trials that have not started, in order.
     running : dict of tid to Trial
         Trials that this search started and that have not ended; if `polled`, all that run. A trial
-        that runs according to a loaded file is nobody's to wait for.
+        that runs according to a loaded file is not waited for.
     finished : list of Trial
         Trials that are DONE, in the order in which they ended.
     """
@@ -51,7 +46,7 @@ class Board:
         self.running: dict[Any, Trial] = {}
         self.finished: list[Trial] = []
         self._waiting: set[int] = set()  # id() of documents that are or were in the queue
-        self._ended: set[int] = set()  # and of those that are in `finished`
+        self._ended: set[int] = set()  # and of those in `finished`
 
     @property
     def busy(self) -> bool:
@@ -60,7 +55,7 @@ class Board:
 
     @property
     def best_loss(self) -> float:
-        """The lowest finite loss of a trial with status ``'ok'``, infinite if there is none."""
+        """The lowest finite loss of a trial with status ``'ok'``, otherwise infinity."""
         return self._ledger.best_loss
 
     def refresh(self) -> None:
@@ -68,7 +63,7 @@ class Board:
         self._ledger.take_in()
 
     def sync(self) -> None:
-        """Take in documents that appeared, from whomever."""
+        """Take in documents that appeared, from whatever source."""
         self._ledger.update()
         news, anew = self._subscription.news()
         if anew:
@@ -102,29 +97,22 @@ class Board:
             self.running.pop(doc["tid"], None)
 
     def next_ready(self) -> Trial | None:
-        """Take the next trial from the queue, None when there is none."""
+        """Take the next trial from the queue; None if it is empty."""
         while self.queue:
             doc = self.queue.popleft()
-            if doc["state"] == JOB_STATE_NEW:  # somebody may have changed it meanwhile
+            if doc["state"] == JOB_STATE_NEW:  # it may have changed meanwhile
                 return doc
         return None
 
     def note_ended(self, doc: Trial) -> None:
-        """Take in that a trial was given its last state.
-
-        Parameters
-        ----------
-        doc : Trial
-            DONE, ERROR or CANCEL.
-        """
+        """Take in that a trial reached its last state: DONE, ERROR or CANCEL."""
         self.running.pop(doc["tid"], None)
         self._ledger.changed(doc)
 
     def note_finished(self, doc: Trial) -> None:
         """Put a DONE trial behind those that finished before it."""
-        if isinstance(
-            self._ledger, FollowingLedger
-        ):  # it may be there already, or an older copy of it
+        if isinstance(self._ledger, FollowingLedger):
+            # It, or an older copy of it, may be there already.
             tid = doc["tid"]
             self.finished[:] = [other for other in self.finished if other["tid"] != tid]
         self._ended.add(id(doc))

@@ -1,4 +1,4 @@
-"""`Ctrl`: how an objective talks to the search."""
+"""`Ctrl`: gives an objective access to the search."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Ctrl:
     error = logger.error
     debug = logger.debug
 
-    # `Trials` itself, which knows how to search and so needs this class, puts itself here.
+    # `Trials` is above this class and puts itself here.
     default_trials: ClassVar[Callable[[], TrialCollection]] = TrialCollection
 
     def __init__(self, trials: Any, current_trial: Trial | None = None) -> None:
@@ -67,7 +67,7 @@ class Ctrl:
         miscs: list[Misc],
         new_tids: list[int] | None = None,
     ) -> list[Any]:
-        """Insert trials that are done already, derived from the current one.
+        """Insert finished trials that are derived from the current one.
 
         Parameters
         ----------

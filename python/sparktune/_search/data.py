@@ -1,4 +1,4 @@
-"""`with_data`: gives an objective large data without shipping them with each copy of it."""
+"""`with_data`: gives an objective large data that are not shipped with each copy of it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,7 @@ __all__ = ["ObjectiveWithData", "with_data"]
 class ObjectiveWithData:
     """An objective and the data that it is called with; see `with_data`.
 
-    What packs objectives for workers (`sparktune._parallel.cargo`) knows this class and ships the
-    data apart from the rest.
-
-    Parameters
-    ----------
-    fn : callable
-        The objective.
-    data : dict of str to Any
-        Its keyword arguments.
+    `sparktune._parallel.cargo`, which packs objectives for workers, ships the data separately.
     """
 
     def __init__(self, fn: Callable[..., Any], data: dict[str, Any]) -> None:
@@ -32,7 +24,7 @@ class ObjectiveWithData:
         del self.__dict__["__wrapped__"]  # `inspect` would follow it
         self.fn = fn
         self.data = data
-        # What is left to give: for space="annotated" and whoever else looks.
+        # The parameters that are left: for space="annotated" and other introspection.
         signature = _signature(fn)
         if signature is not None:
             left = [each for name, each in signature.parameters.items() if name not in data]
@@ -47,7 +39,7 @@ def with_data(fn: Callable[..., Any], /, **data: Any) -> ObjectiveWithData:
     """Return an objective that calls `fn` with a point and with the given data.
 
     With `Trials` the data are passed as they are. With `SparkTrials` and `ProcessTrials` they
-    reach each worker once per search, apart from the objective, by the quickest way that there is:
+    reach each worker once per search, separate from the objective, in the quickest way:
     a memory-mapped file whose pages local processes share, a broadcast variable or an artifact on
     Spark. Arrays are then read-only in the objective, because all trials of a worker share them;
     copy what you change.
@@ -89,13 +81,11 @@ def with_data(fn: Callable[..., Any], /, **data: Any) -> ObjectiveWithData:
         )
     signature = _signature(fn)
     if signature is not None:
-        taken = {
-            name
-            for name, each in signature.parameters.items()
-            if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
-        }
+        parameters = signature.parameters.values()
+        named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        taken = {each.name for each in parameters if each.kind in named}
         unknown = [name for name in data if name not in taken]
-        if unknown and not any(e.kind is e.VAR_KEYWORD for e in signature.parameters.values()):
+        if unknown and not any(each.kind is each.VAR_KEYWORD for each in parameters):
             raise InvalidArgument(
                 f"The data of with_data must be parameters of the objective, {sorted(taken)}; "
                 f"got {unknown}."

@@ -43,14 +43,12 @@ class Domain:
     name : str, optional
         A name for people.
     loss_target : float, optional
-        What the lowest loss is thought to be; for suggesters that use it.
+        The lowest loss that is expected; for suggesters that use it.
 
     Attributes
     ----------
     expr : Apply
         The space as an expression.
-    params : dict of str to Apply
-        The distribution of each hyperparameter.
     space : CompiledSpace
         The space as the suggesters use it.
     cmd : tuple
@@ -116,7 +114,7 @@ class Domain:
 
     @property
     def s_idxs_vals(self) -> Apply:
-        """A node that draws new trials from the prior; suggesters of others' start from it.
+        """A node that draws new trials from the prior; suggesters of other packages start from it.
 
         ``pyll.rec_eval(domain.s_idxs_vals, memo={domain.s_new_ids: ids, domain.s_rng: rng})`` gives
         the pair (idxs, vals) that `miscs_update_idxs_vals` takes.
@@ -124,7 +122,7 @@ class Domain:
         return self._draw[2]
 
     def __getstate__(self) -> dict[str, Any]:
-        # The compiled space belongs to this process; it is made again from the expression.
+        # The compiled space belongs to this process, and is rebuilt from the expression.
         dropped = ("space", "_param_nodes", "_draw")
         return {key: value for key, value in self.__dict__.items() if key not in dropped}
 
@@ -170,15 +168,13 @@ class Domain:
         """
         if self.fn is None:
             raise SparktuneError("This Domain has no objective (`fn` is None) to evaluate.")
-        if self.pass_expr_memo_ctrl:
+        if self.pass_expr_memo_ctrl or self.rec_eval_print_node_on_error:
             memo = self.memo_from_config(config)
             use_obj_for_literal_in_memo(self.expr, ctrl, Ctrl, memo)
-            rval = self.fn(expr=self.expr, memo=memo, ctrl=ctrl)
-        elif self.rec_eval_print_node_on_error:
-            # Slower, but says which node of the expression failed.
-            memo = self.memo_from_config(config)
-            use_obj_for_literal_in_memo(self.expr, ctrl, Ctrl, memo)
-            rval = self.fn(rec_eval(self.expr, memo=memo, print_node_on_error=True))
+            if self.pass_expr_memo_ctrl:
+                rval = self.fn(expr=self.expr, memo=memo, ctrl=ctrl)
+            else:  # slower, but the error names the node of the expression that failed
+                rval = self.fn(rec_eval(self.expr, memo=memo, print_node_on_error=True))
         else:
             rval = self.fn(run_program(self.space.program, config, ctrl))
         result = normalize_result(rval)
@@ -192,19 +188,19 @@ class Domain:
         return f"Domain{{{self.fn}}}"
 
     def loss(self, result: Mapping[str, Any], config: Any = None) -> Any:
-        """Return the loss in a result, None where there is none."""
+        """Return the loss in a result, None if there is none."""
         return result.get("loss")
 
     def loss_variance(self, result: Mapping[str, Any], config: Any = None) -> Any:
-        """Return the variance of the loss, 0 where the result does not say."""
+        """Return the variance of the loss, by default 0."""
         return result.get("loss_variance", 0.0)
 
     def true_loss(self, result: Mapping[str, Any], config: Any = None) -> Any:
-        """Return the true loss where the result has one, else the loss."""
+        """Return the true loss, by default the loss."""
         return result["true_loss"] if "true_loss" in result else self.loss(result, config)
 
     def true_loss_variance(self, config: Any = None) -> Any:
-        """Raise: for subclasses that know it."""
+        """Raise `NotImplementedError`; a subclass may define it."""
         raise NotImplementedError("A subclass of Domain has to define true_loss_variance.")
 
     def status(self, result: Mapping[str, Any], config: Any = None) -> Any:

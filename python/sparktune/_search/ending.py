@@ -1,4 +1,4 @@
-"""`Ending`: why a search is over. The search loop makes it, and nobody else."""
+"""`Ending`: why a search ended. Only the search loop makes one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Ending", "best_trial", "insist"]
 
 P = ParamSpec("P")
 
-# Hyperopt's words, where it has some: callers compare.
+# Hyperopt's words, where it has some: callers compare them.
 DONE = "done"
 CANCELLED = "cancelled"
 TIMEOUT = "fmin run timeout"
@@ -30,7 +30,7 @@ ERROR = "error"
 
 @dataclass(frozen=True)
 class Ending:
-    """Why a search is over.
+    """Why a search ended.
 
     Attributes
     ----------
@@ -41,8 +41,8 @@ class Ending:
     error : str or None
         The traceback, if an exception ends the search.
     cancels : bool
-        Whether the search is cancelled: what runs is stopped, and ``trials.fmin_cancelled_reason``
-        says why.
+        Whether the search is cancelled: running trials are stopped, and
+        ``trials.fmin_cancelled_reason`` says why.
     """
 
     reason: str
@@ -52,30 +52,17 @@ class Ending:
 
     @classmethod
     def of(cls, error: BaseException) -> Ending:
-        """Return the ending that an exception makes.
-
-        Parameters
-        ----------
-        error : BaseException
-            The exception, which is being raised.
-        """
-        # The text and not the exception, whose traceback keeps alive whatever the search held.
+        """Return the ending that an exception makes, which is being raised."""
+        # The text and not the exception, whose traceback keeps all objects of the search alive.
         text = "".join(traceback.format_exception(error))
         if isinstance(error, KeyboardInterrupt):
             return cls(CANCELLED_BY_USER, "it was interrupted", text)
-        reason = ERROR
-        if isinstance(error, (AllTrialsFailed, BackendLost)):
-            reason = ALL_FAILED if isinstance(error, AllTrialsFailed) else BACKEND_LOST
+        reasons = {AllTrialsFailed: ALL_FAILED, BackendLost: BACKEND_LOST}
+        reason = reasons.get(type(error), ERROR)
         return cls(reason, f"{type(error).__name__} was raised", text, cancels=False)
 
     def summary(self, best_trial: Trial | None) -> SearchSummary:
-        """Return what the tracker is told.
-
-        Parameters
-        ----------
-        best_trial : Trial or None
-            The best trial, if there is one.
-        """
+        """Return what the tracker is told."""
         status: Literal["FINISHED", "FAILED", "KILLED"] = "FINISHED"
         if self.error is not None:
             status = "KILLED" if self.reason == CANCELLED_BY_USER else "FAILED"
@@ -83,14 +70,10 @@ class Ending:
 
 
 def insist(clean: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Clean up even if Ctrl-C interrupts it, and let the `KeyboardInterrupt` go on then.
+    """Clean up even if Ctrl-C interrupts it, and then raise the `KeyboardInterrupt`.
 
-    Parameters
-    ----------
-    clean : callable
-        Called once more if it is interrupted: then it must go on from where it was, and not wait.
-    *args, **kwargs
-        Its arguments.
+    If `clean` is interrupted, it is called once more: it must then continue where it stopped, and
+    not wait.
     """
     try:
         clean(*args, **kwargs)
@@ -100,16 +83,10 @@ def insist(clean: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> Non
 
 
 def best_trial(trials: Any) -> Trial | None:
-    """Return the best trial, None if there is none.
-
-    Parameters
-    ----------
-    trials : Trials
-        Ours, or any object with Hyperopt's methods.
-    """
+    """Return the best trial, None if there is none."""
     try:
         best: Trial = trials.best_trial
     except Exception:
-        # Foreign classes raise errors of their own, and a search's end must not fail for this.
+        # Other classes raise their own errors, which must not keep a search from ending.
         return None
     return best

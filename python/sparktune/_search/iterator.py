@@ -17,7 +17,7 @@ __all__ = ["FMinIter"]
 
 @dataclass(frozen=True)
 class _Unchecked(SearchOptions):
-    """Options as Hyperopt's class takes them: tools pass ``max_evals=-1``, say."""
+    """Options without checks, as in Hyperopt: tools pass ``max_evals=-1``, say."""
 
     def __post_init__(self) -> None:
         pass
@@ -45,11 +45,11 @@ class FMinIter(SearchLoop):
     ----------
     algo : callable
         ``algo(new_ids, domain, trials, seed)``, such as `tpe.suggest`; returns new documents, at
-        most one per id. With an empty list it ends the search.
+        most one per id. An empty list ends the search.
     domain : Domain
         Objective and space.
     trials : Trials
-        Where the trials are kept.
+        Keeps the trials.
     rstate : numpy.random.Generator or numpy.random.RandomState
         Gives one seed for each call of `algo`.
     asynchronous : bool, optional
@@ -57,9 +57,9 @@ class FMinIter(SearchLoop):
     max_queue_len : int, default 1
         How many trials to have ready beyond those that run.
     poll_interval_secs : float, default 1.0
-        Pause between two looks at trials that somebody else runs.
+        Pause between two polls of trials that other processes run.
     max_evals : int
-        The most trials, those already in `trials` included.
+        The most trials, including those already in `trials`.
     timeout : float, optional
         Seconds from now.
     loss_threshold : float, optional
@@ -67,7 +67,7 @@ class FMinIter(SearchLoop):
     verbose : bool, default False
         Whether to show a progress bar, unless `show_progressbar` is a callback.
     show_progressbar : bool or callable, default True
-        Whether to show one; or what shows it, see `sparktune.progress`.
+        Whether to show one, or the callback that shows it; see `sparktune.progress`.
     early_stop_fn : callable, optional
         See `fmin`.
     trials_save_file : str or os.PathLike, default ""
@@ -131,7 +131,7 @@ class FMinIter(SearchLoop):
         )
 
     def serial_evaluate(self, N: int = -1) -> None:
-        """Evaluate trials that wait, one by one, in this process.
+        """Evaluate queued trials, one by one, in this process.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class FMinIter(SearchLoop):
         board.refresh()
 
     def block_until_done(self) -> None:
-        """Return when no trial waits or runs."""
+        """Return when all trials have ended."""
         self.run(0, block_until_done=True)
 
     def __iter__(self) -> FMinIter:

@@ -1,7 +1,7 @@
-"""`SearchLoop`: one loop for trials that run one by one and for those that run together.
+"""`SearchLoop`: one loop for trials that run one by one and for those that run in parallel.
 
-The loop asks the suggester, starts trials on a `Runner`, waits for what happens next and writes it
-into the documents. Only this module changes the state of a trial, and only it ends a search.
+The loop asks the suggester, starts trials on a `Runner`, waits for events and writes them into the
+documents. Only this module and `outcomes` change the state of a trial, and only it ends a search.
 """
 
 from __future__ import annotations
@@ -21,19 +21,18 @@ from sparktune._search.arguments import check_suggestions, checked_verdict
 from sparktune._search.board import Board
 from sparktune._search.ending import Ending, best_trial, insist
 from sparktune._search.options import SearchOptions
-from sparktune._search.outcomes import Failures, cancel, write
-from sparktune._search.runner import (
-    Finished,
-    Runner,
-    RunnerOptions,
-    TrialError,
-    make_runner,
-    runner_of,
-)
+from sparktune._search.outcomes import Failures, write
+from sparktune._search.runner import Finished, Runner, RunnerOptions, TrialError, make_runner
 from sparktune._suggest.suggestion import space_of
 from sparktune._tracking.base import NullTracker, SearchInfo, Tracker
 from sparktune._trials.collection import TrialCollection
-from sparktune._trials.documents import JOB_STATE_DONE, JOB_STATE_RUNNING, Trial, coarse_utcnow
+from sparktune._trials.documents import (
+    JOB_STATE_CANCEL,
+    JOB_STATE_DONE,
+    JOB_STATE_RUNNING,
+    Trial,
+    coarse_utcnow,
+)
 from sparktune._trials.savefile import SaveFile
 
 __all__ = ["SearchLoop"]
@@ -52,20 +51,20 @@ class SearchLoop:
     domain : Domain
         Objective and space.
     trials : Trials
-        Where the trials are kept.
+        Keeps the trials.
     options : SearchOptions
         How to search.
     asynchronous : bool, optional
         Whether trials run while the search goes on; by default as `trials` says.
     poll_interval_secs : float, default 1.0
-        Pause between two looks at trials that somebody else runs.
+        Pause between two polls of trials that other processes run.
 
     Attributes
     ----------
     ending : Ending or None
-        Why the latest run is over, if not because it has had its trials.
+        Why the last run ended; None if it evaluated all its trials.
     polled : bool
-        Whether somebody else's workers run the trials, so that all we can do is look.
+        Whether other processes run the trials, so that they can only be watched.
     """
 
     def __init__(
@@ -89,8 +88,8 @@ class SearchLoop:
 
         self._tracker: Tracker = NullTracker()
         self._file = SaveFile(options.trials_save_file) if options.trials_save_file else None
-        make = getattr(type(trials), "make_runner", make_runner)
-        self.polled = bool(self.asynchronous) and make is make_runner
+        self._make_runner = getattr(type(trials), "make_runner", make_runner)
+        self.polled = bool(self.asynchronous) and self._make_runner is make_runner
         self._board = Board(trials, self.polled)
         self._runner: Runner | None = None
         self._left = 0  # trials still to suggest in this run
@@ -106,17 +105,7 @@ class SearchLoop:
     # -- running -------------------------------------------------------------------------------
 
     def conduct(self, tracker: Tracker, info: SearchInfo, answer: Callable[[], T]) -> T:
-        """Search to the end, record the search however it ends, and return the answer.
-
-        Parameters
-        ----------
-        tracker : Tracker
-            Records the search.
-        info : SearchInfo
-            What the tracker must know.
-        answer : callable
-            Gives the answer. What it raises is how the search has ended.
-        """
+        """Search to the end, record the search however it ends, and return the answer."""
         self._tracker = tracker
         try:
             tracker.begin(info)
@@ -146,10 +135,9 @@ class SearchLoop:
         Parameters
         ----------
         N : int
-            How many more to suggest. If negative, so many of the trials that wait are left alone.
+            How many more to suggest. If negative, so many of the queued trials are left alone.
         block_until_done : bool, default True
-            Whether to wait until no trial waits or runs. Trials that run one by one are always
-            waited for.
+            Whether to wait until all trials have ended. Always so if trials run one by one.
 
         Raises
         ------
@@ -210,10 +198,9 @@ class SearchLoop:
                 asynchronous=bool(self.asynchronous),
                 poll_interval_secs=self.poll_interval_secs,
                 max_evals=None if limit >= sys.maxsize else limit,
-                verbose=self.options.verbose,
                 tracker=self._tracker,
             )
-            self._runner = runner_of(self.trials, self.domain, options)
+            self._runner = self._make_runner(self.trials, self.domain, options)
         return self._runner
 
     def _seconds_left(self) -> float | None:
@@ -249,7 +236,7 @@ class SearchLoop:
             self._note(Ending(endings.LOSS_THRESHOLD, message))
 
     def _note(self, ending: Ending) -> None:
-        """Take in that the search ends, and tell whoever reads it from the trials."""
+        """Take in that the search ends, and say so in the trials."""
         self.ending = ending
         if ending.error is None:
             logger.info("The search ends: %s.", ending.message)
@@ -261,7 +248,7 @@ class SearchLoop:
         """Keep what ended, cancel the rest, save, and only then wait for what is still running.
 
         Ctrl-C skips the waiting; each of the steps is done however the others end. `quietly` is for
-        when an exception is on its way, which must not be lost.
+        when an exception is being raised, which must not be lost.
         """
         with ExitStack() as leaving:
             leaving.callback(insist, self._close)
@@ -273,20 +260,19 @@ class SearchLoop:
                         self._board.note_finished(finished.trial)
 
     def _cancel(self) -> None:
-        """Cancel what runs and what was suggested."""
+        """Cancel running and suggested trials."""
         if self._runner is None or self.polled:
-            return  # the workers of somebody else's go on
+            return  # the workers of other processes continue
         self._runner.cancel()
         board = self._board
         running = list(board.running.values())
-        # Trials that the user gave stay NEW, for a next search.
+        # Trials that the user gave stay NEW, for the next search.
         waiting = [trial for trial in board.queue if trial["tid"] in self._suggested]
-        for trial in running + waiting:
-            cancel(trial)
-        for trial in waiting:
+        for trial in waiting + running:
+            trial["state"], trial["refresh_time"] = JOB_STATE_CANCEL, coarse_utcnow()
+        for trial in waiting + running:
             board.note_ended(trial)
         for trial in running:
-            board.note_ended(trial)
             self._tracker.trial_finished(trial)
         board.queue.clear()
         self._suggested.clear()
@@ -313,7 +299,7 @@ class SearchLoop:
         board = self._board
         if not self.asynchronous and board.busy:
             return  # one batch after the other, so that a suggestion knows all earlier results
-        # Slots that are free get a trial at once; the others are ready when the next one gets free.
+        # Free slots get a trial at once; the other trials are ready for the next free slot.
         target = self.options.max_queue_len + (runner.capacity() if self.asynchronous else 0)
         while self._left > 0 and len(board.queue) < target:
             tids = self.trials.new_trial_ids(min(target - len(board.queue), self._left))
@@ -350,10 +336,10 @@ class SearchLoop:
         self._suggested.discard(trial["tid"])
         runner.start(trial, self._tracker.trial_started(trial))
 
-    # -- what trials come to -------------------------------------------------------------------
+    # -- outcomes ------------------------------------------------------------------------------
 
     def _take(self, finished: Iterable[Finished], shown: Any) -> None:
-        # All results are written before anything is made of them: what follows may end the search.
+        # All results are written first, because what follows may end the search.
         finished = [each for each in finished if self._write(each)]
         for each in finished:
             self._failures.ended += 1
@@ -374,7 +360,7 @@ class SearchLoop:
             shown.postfix = f"best loss: {best}"
 
     def _write(self, finished: Finished) -> bool:
-        """Write an outcome into the document; False if the trial had been given up."""
+        """Write an outcome into the document; False if the trial has already ended."""
         if not write(finished, self.trials, bool(self.asynchronous)) and not self.polled:
             return False
         self._board.note_ended(finished.trial)
@@ -383,7 +369,7 @@ class SearchLoop:
 
     def _take_error(self, error: TrialError) -> None:
         options = self.options
-        # In parallel, one bad trial should not cost the others.
+        # In parallel, one bad trial must not end the others.
         fatal = error.fatal or not self.asynchronous
         survives = not fatal or options.catch_eval_exceptions or self.polled
         self._failures.take(error, self.trials, survives, options.max_failures, options.limit)

@@ -1,4 +1,4 @@
-"""`SearchOptions`: the arguments of `fmin`, checked once, which then travel as a whole."""
+"""`SearchOptions`: the arguments of `fmin`, checked once."""
 
 from __future__ import annotations
 
@@ -18,13 +18,7 @@ __all__ = ["SearchOptions"]
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """How to search; `fmin` describes each.
-
-    Raises
-    ------
-    InvalidArgument, InvalidArgumentType
-        If one is wrong.
-    """
+    """How to search; `fmin` describes each option."""
 
     algo: SuggestFunction
     max_evals: int | None = None
@@ -66,11 +60,11 @@ class SearchOptions:
     def keywords(self) -> dict[str, Any]:
         """Return the options as arguments of the `fmin` of a class of trials.
 
-        Without those that Hyperopt lacks and that are not used: not every class knows them.
+        Options that Hyperopt lacks are left out at their default: not every class knows them.
         """
-        given = {each.name: getattr(self, each.name) for each in fields(self)}
-        ours = {each.name: each.default for each in fields(self) if each.name in _OURS}
-        return {n: v for n, v in given.items() if n not in ours or v != ours[n]}
-
-
-_OURS = ("points_to_evaluate", "max_failures", "mlflow", "avoid_duplicates")
+        ours = {"points_to_evaluate", "max_failures", "mlflow", "avoid_duplicates"}
+        return {
+            each.name: value
+            for each in fields(self)
+            if (value := getattr(self, each.name)) != each.default or each.name not in ours
+        }

@@ -1,4 +1,4 @@
-"""What trials come to: outcomes are written into documents, failures are counted."""
+"""Writes outcomes into documents, and counts failures."""
 
 from __future__ import annotations
 
@@ -7,45 +7,30 @@ from typing import Any
 
 from sparktune._search.runner import Finished, TrialError
 from sparktune._trials.documents import (
-    JOB_STATE_CANCEL,
     JOB_STATE_DONE,
     JOB_STATE_ERROR,
-    JOB_STATE_NEW,
-    JOB_STATE_RUNNING,
-    Trial,
+    UNFINISHED,
     coarse_utcnow,
 )
 from sparktune._trials.findings import first_failure
 from sparktune._trials.results import split_attachments
 from sparktune.exceptions import SearchFailed
 
-__all__ = ["Failures", "cancel", "write"]
+__all__ = ["Failures", "write"]
 
 logger = logging.getLogger("sparktune.fmin")
 
-# A share of failed trials says little before so many have ended.
+# A share of failed trials means little before so many have ended.
 _FEW = 10
 
 
 def write(finished: Finished, trials: Any, elsewhere: bool) -> bool:
-    """Write an outcome into the trial's document.
+    """Write an outcome into the trial's document; False if the trial has already ended.
 
-    Parameters
-    ----------
-    finished : Finished
-        The outcome.
-    trials : Trials
-        Keeps the attachments.
-    elsewhere : bool
-        Whether the trial ran in another process.
-
-    Returns
-    -------
-    bool
-        False if the document has its last state already.
+    `trials` keeps the attachments; `elsewhere` says whether the trial ran in another process.
     """
     trial, error = finished.trial, finished.error
-    if trial["state"] not in (JOB_STATE_NEW, JOB_STATE_RUNNING):
+    if trial["state"] not in UNFINISHED:
         return False
     if error is None and finished.result is not None:
         result = dict(finished.result)
@@ -57,24 +42,12 @@ def write(finished: Finished, trials: Any, elsewhere: bool) -> bool:
         trial["state"] = JOB_STATE_ERROR
         if error is not None:
             logger.error("Trial %s failed: %s", trial["tid"], error.message)
-            # As Hyperopt has it: where a trial ran elsewhere, this is all there is to see.
+            # As in Hyperopt: if a trial ran elsewhere, this is all that users can see.
             text = error.traceback if elsewhere else error.message
             trial["misc"]["error"] = (error.type_name, text or error.message)
             trial["misc"]["traceback"] = error.traceback
     trial["refresh_time"] = coarse_utcnow()
     return True
-
-
-def cancel(trial: Trial) -> None:
-    """Write into a document that the trial was cancelled.
-
-    Parameters
-    ----------
-    trial : Trial
-        The document.
-    """
-    trial["state"] = JOB_STATE_CANCEL
-    trial["refresh_time"] = coarse_utcnow()
 
 
 class Failures:
@@ -87,16 +60,16 @@ class Failures:
     def take(
         self, error: TrialError, trials: Any, survives: bool, allowed: float | None, limit: int
     ) -> None:
-        """Count a failure.
+        """Count a failure, and raise what ends the search.
 
         Parameters
         ----------
         error : TrialError
-            What went wrong.
+            The failure.
         trials : Trials
             Have the first failure.
         survives : bool
-            Whether the search goes on after a failure of this kind.
+            Whether the search continues after a failure of this kind.
         allowed : int, float or None
             `max_failures` of `fmin`.
         limit : int
@@ -116,12 +89,9 @@ class Failures:
             raise SearchFailed(f"{error.message}\n{error.traceback}")
         if allowed is None:
             return
-        if isinstance(allowed, float):
-            enough = self.ended >= min(_FEW, limit)
-            too_many = enough and self.failed > allowed * self.ended
-        else:
-            too_many = self.failed > allowed
-        if too_many:
+        share = isinstance(allowed, float)
+        enough = not share or self.ended >= min(_FEW, limit)
+        if enough and self.failed > (allowed * self.ended if share else allowed):
             first = first_failure(trials._dynamic_trials) or error.traceback
             raise SearchFailed(
                 f"{self.failed} of {self.ended} trials failed, and `max_failures` is {allowed}. "

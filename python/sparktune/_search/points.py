@@ -1,4 +1,4 @@
-"""`points_to_evaluate`: points of the user's that a search evaluates first."""
+"""`points_to_evaluate`: points from the user that a search evaluates first."""
 
 from __future__ import annotations
 
@@ -37,21 +37,9 @@ def generate_trial(tid: int, space: Mapping[str, Any]) -> Trial:
 
 
 def insert_points(trials: Any, points: Any, space: CompiledSpace) -> None:
-    """Check points and put them into trials that are still empty.
+    """Check points, and insert them as new trials; ignored if `trials` has trials already.
 
-    Parameters
-    ----------
-    trials : Trials
-        Where they go. If it has trials already, the points are ignored.
-    points : list of dict
-        See `check_points`.
-    space : CompiledSpace
-        What the points must fit.
-
-    Raises
-    ------
-    InvalidArgument, InvalidArgumentType
-        If a point does not fit the space.
+    For what is raised see `check_points`.
     """
     check_points(points, space)
     if trials._dynamic_trials and points:
@@ -64,7 +52,7 @@ def insert_points(trials: Any, points: Any, space: CompiledSpace) -> None:
             column.update((label, []) for label in space.labels if label not in point)
         doc["exp_key"] = getattr(trials, "_exp_key", None)
         docs.append(doc)
-    # Without a refresh, as Hyperopt does it: so they do not count towards max_evals.
+    # Without a refresh, as in Hyperopt, so that they do not count towards max_evals.
     trials.insert_trial_docs(docs)
 
 
@@ -74,16 +62,13 @@ def check_points(points: Any, space: CompiledSpace) -> None:
     Parameters
     ----------
     points : list of dict
-        Values by label; for a choice, the position. Values of inactive hyperparameters may be left
-        out.
-    space : CompiledSpace
-        What the points must fit.
+        Values by label; for a choice, the position. Inactive hyperparameters may be left out.
 
     Raises
     ------
     InvalidArgument, InvalidArgumentType
-        If a point is not a dict, has an unknown label, lacks one that it needs, or has a value that
-        the hyperparameter cannot have.
+        If a point is not a dict, has an unknown label, lacks a label that it needs, or has a value
+        that the hyperparameter cannot have.
     """
     if not isinstance(points, Sequence) or isinstance(points, (str, bytes)):
         raise InvalidArgumentType(f"`points_to_evaluate` must be a list of dicts; got {points!r}.")
@@ -142,7 +127,7 @@ def _bounds(param: Param) -> tuple[float, float]:
     """Return the least and the greatest value that a point may have.
 
     As in Hyperopt, a point may lie outside the bounds of a continuous hyperparameter: users start
-    searches from points that they have. An index outside a choice cannot be evaluated.
+    searches from their own points. An index outside a choice cannot be evaluated.
     """
     name, args = param.distribution, param.args
     if name == "randint":

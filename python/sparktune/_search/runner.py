@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sparktune._search.ctrl import Ctrl
 from sparktune._tracking.base import NullTracker, TrackedRun, Tracker
 from sparktune._trials.documents import (
-    JOB_STATE_CANCEL,
     JOB_STATE_DONE,
-    JOB_STATE_ERROR,
-    JOB_STATE_NEW,
-    JOB_STATE_RUNNING,
+    UNFINISHED,
     Trial,
     spec_from_misc,
 )
@@ -32,7 +29,6 @@ __all__ = [
     "SerialRunner",
     "TrialError",
     "make_runner",
-    "runner_of",
 ]
 
 
@@ -49,9 +45,9 @@ class TrialError:
     traceback : str
         The traceback as text, formatted where the objective ran.
     exception : BaseException or None
-        The exception itself, where it could be had.
+        The exception itself, if it is available in this process.
     fatal : bool
-        Whether other trials would fare no better, so that the search ends: the objective returned
+        Whether all other trials would fail too, so that the search ends: the objective returned
         something that is not a result, or a worker could not load it.
     """
 
@@ -63,13 +59,7 @@ class TrialError:
 
     @classmethod
     def from_exception(cls, error: BaseException) -> TrialError:
-        """Describe `error`, which is being or has been raised.
-
-        Parameters
-        ----------
-        error : BaseException
-            The exception, with its traceback.
-        """
+        """Describe an exception that is being or has been raised."""
         try:
             message = str(error)
         except Exception:
@@ -77,7 +67,7 @@ class TrialError:
         return cls(
             type_name=str(type(error)),
             message=message,
-            traceback="".join(traceback.format_exception(type(error), error, error.__traceback__)),
+            traceback="".join(traceback.format_exception(error)),
             exception=error,
             fatal=isinstance(error, (InvalidResult, ObjectiveNotLoaded)),
         )
@@ -85,17 +75,9 @@ class TrialError:
 
 @dataclass(frozen=True)
 class Finished:
-    """A trial that ended, with a result or with an error.
+    """A trial that ended with a validated result, attachments included, or with an error.
 
-    Attributes
-    ----------
-    trial : Trial
-        The document that `Runner.start` was given.
-    result : Mapping or None
-        A validated result document (see `sparktune._trials.results.normalize_result`).
-        `attachments` in it are split off by the search loop.
-    error : TrialError or None
-        What went wrong.
+    `trial` is the document that `Runner.start` was given.
     """
 
     trial: Trial
@@ -105,18 +87,16 @@ class Finished:
 
 @dataclass(frozen=True)
 class RunnerOptions:
-    """What the search tells a runner when it is made.
+    """What the search tells a runner.
 
     Attributes
     ----------
     asynchronous : bool
         Whether trials run while the search goes on.
     poll_interval_secs : float
-        Pause between two looks of a runner that has to poll.
+        Pause between two polls.
     max_evals : int or None
-        The most trials the search will have, None when there is no bound.
-    verbose : bool
-        The `verbose` of `fmin`.
+        The most trials the search will have, None if there is no bound.
     tracker : Tracker
         The search's tracker, for a runner that evaluates trials in this thread.
     """
@@ -124,7 +104,6 @@ class RunnerOptions:
     asynchronous: bool = False
     poll_interval_secs: float = 1.0
     max_evals: int | None = None
-    verbose: bool = False
     tracker: Tracker = field(default_factory=NullTracker)
 
 
@@ -133,50 +112,30 @@ class Runner(Protocol):
 
     def capacity(self) -> int:
         """Return how many more trials may start now."""
-        ...
 
     def start(self, trial: Trial, tracked: TrackedRun | None = None) -> None:
         """Start a trial, whose state is RUNNING from here on; must not block.
 
-        Parameters
-        ----------
-        trial : Trial
-            The document.
-        tracked : TrackedRun, optional
-            The MLflow run that the objective's own logging belongs to.
+        `tracked` is the MLflow run that the objective's own logging belongs to.
         """
-        ...
 
     def wait(self, timeout: float | None) -> list[Finished]:
-        """Return the trials that ended: at least one, or none at the time-out.
+        """Return the trials that ended: at least one, or none after `timeout` seconds.
 
-        Parameters
-        ----------
-        timeout : float or None
-            Seconds; None waits for as long as it takes.
+        None waits without a limit.
         """
-        ...
 
     def cancel(self) -> list[Trial]:
-        """Stop all that runs, and return the trials that were stopped."""
-        ...
+        """Stop all running trials, and return them."""
 
     def close(self) -> None:
-        """Let go of every thread, job group and tag. May be called twice."""
-        ...
+        """Release every thread, job group and tag. May be called twice."""
 
 
 class SerialRunner:
     """Runs one trial after the other, in this process and this thread.
 
-    Parameters
-    ----------
-    domain : Domain
-        Evaluates the trials.
-    trials : Trials
-        Handed to the objective by way of `Ctrl`.
-    tracker : Tracker, optional
-        Gives the context in which the objective's own logging lands in the trial's run.
+    The tracker makes the objective's own logging go to the trial's run.
     """
 
     def __init__(self, domain: Domain, trials: Any, tracker: Tracker | None = None) -> None:
@@ -194,11 +153,9 @@ class SerialRunner:
         self._waiting = trial
 
     def wait(self, timeout: float | None) -> list[Finished]:
-        """Evaluate the trial. A time-out cannot interrupt it: it has this thread."""
+        """Evaluate the trial, which a time-out cannot interrupt, since it has this thread."""
         if self._waiting is None:
             return []
-        # Here, since Ctrl needs Trials, which need this module.
-
         trial = self._waiting
         ctrl = Ctrl(self._trials, current_trial=trial)
         try:
@@ -218,34 +175,21 @@ class SerialRunner:
         return [] if waiting is None else [waiting]
 
     def close(self) -> None:
-        """Do nothing: there is nothing to let go of."""
+        """Do nothing."""
 
 
 class PollingRunner:
-    """Watches trials that somebody else runs, such as workers that share a database.
+    """Watches trials that other processes run, such as workers that share a database.
 
-    The workers take NEW trials and write states and results themselves, so nothing is ever started
-    here, and the only way to see a change is to look.
-
-    Parameters
-    ----------
-    trials : Trials
-        Any object with Hyperopt's `refresh` and `_dynamic_trials`.
-    poll_interval_secs : float
-        Pause between two looks.
+    The workers take NEW trials and write states and results themselves, so nothing is started here,
+    and a change can only be found by polling.
     """
 
     def __init__(self, trials: Any, poll_interval_secs: float = 1.0) -> None:
         self._trials = trials
         self._interval = poll_interval_secs
-        self._open: set[Any] = self._unfinished()
-
-    def _unfinished(self) -> set[Any]:
-        return {
-            trial["tid"]
-            for trial in self._trials._dynamic_trials
-            if trial["state"] in (JOB_STATE_NEW, JOB_STATE_RUNNING)
-        }
+        docs: list[Trial] = trials._dynamic_trials
+        self._open = {doc["tid"] for doc in docs if doc["state"] in UNFINISHED}
 
     def capacity(self) -> int:
         """Return 0: the workers take the trials themselves."""
@@ -256,14 +200,14 @@ class PollingRunner:
         raise RuntimeError("Trials of a polled Trials object are started by its own workers.")
 
     def wait(self, timeout: float | None) -> list[Finished]:
-        """Look until a trial that was unfinished has ended."""
+        """Poll until a trial that was unfinished has ended."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             self._trials.refresh()
             ended = []
             for trial in self._trials._dynamic_trials:
                 tid, state = trial["tid"], trial["state"]
-                if state in (JOB_STATE_NEW, JOB_STATE_RUNNING):
+                if state in UNFINISHED:
                     self._open.add(tid)
                 elif tid in self._open:
                     self._open.discard(tid)
@@ -278,37 +222,14 @@ class PollingRunner:
         return []
 
     def close(self) -> None:
-        """Do nothing: there is nothing to let go of."""
-
-
-def runner_of(trials: Any, domain: Domain, options: RunnerOptions) -> Runner:
-    """Return what runs the trials of a search.
-
-    Parameters
-    ----------
-    trials : Trials
-        Ours, which say it themselves, or any object with Hyperopt's methods.
-    domain : Domain
-        Objective and space.
-    options : RunnerOptions
-        What the search says about itself.
-    """
-    if hasattr(trials, "make_runner"):
-        runner: Runner = trials.make_runner(domain, options)
-        return runner
-    return make_runner(trials, domain, options)
+        """Do nothing."""
 
 
 def _as_finished(trial: Trial) -> Finished:
-    state = trial["state"]
-    if state == JOB_STATE_DONE:
+    if trial["state"] == JOB_STATE_DONE:
         return Finished(trial, result=trial["result"])
-    if state in (JOB_STATE_ERROR, JOB_STATE_CANCEL):
-        type_name, message = trial["misc"].get("error", ("cancelled", ""))
-        return Finished(
-            trial, error=TrialError(type_name, message, trial["misc"].get("traceback", ""))
-        )
-    raise AssertionError(state)
+    type_name, message = trial["misc"].get("error", ("cancelled", ""))
+    return Finished(trial, error=TrialError(type_name, message, trial["misc"].get("traceback", "")))
 
 
 def make_runner(trials: Any, domain: Domain, options: RunnerOptions) -> Runner:

@@ -1,4 +1,4 @@
-"""`search`: a whole search, from its arguments to its answer. `fmin` and `Trials.fmin` call it."""
+"""`search`: a whole search, from its arguments to its answer. `fmin` calls it."""
 
 from __future__ import annotations
 
@@ -17,30 +17,13 @@ from sparktune._suggest.distinct import DistinctSuggester
 from sparktune._tracking.base import SearchInfo
 from sparktune._tracking.resume import check_same_space
 from sparktune._tracking.switch import make_tracker
-from sparktune._trials.documents import JOB_STATE_NEW, JOB_STATE_RUNNING
+from sparktune._trials.documents import UNFINISHED
 
 __all__ = ["search"]
 
 
 def search(trials: Any, fn: Objective, space: Any, options: SearchOptions) -> Any:
-    """Search with given trials.
-
-    Parameters
-    ----------
-    trials : Trials
-        Where the trials are kept, and what says how they run. Its own `fmin` is not called.
-    fn : callable
-        The objective.
-    space : Any
-        The space.
-    options : SearchOptions
-        How to search.
-
-    Returns
-    -------
-    dict or Any
-        See `fmin`, as for what is raised.
-    """
+    """Search with given trials, without calling their `fmin`; returns and raises as `fmin` does."""
     domain = Domain(fn, space, pass_expr_memo_ctrl=options.pass_expr_memo_ctrl)
     if options.points_to_evaluate is not None:
         insert_points(trials, options.points_to_evaluate, domain.space)
@@ -63,13 +46,12 @@ def search(trials: Any, fn: Objective, space: Any, options: SearchOptions) -> An
 
 
 def _describe(trials: Any, domain: Domain, options: SearchOptions) -> SearchInfo:
-    """Return what the tracker must know of a search."""
+    """Return what the tracker must know about a search."""
     resumed = getattr(trials, "_resumed", None)
     past = []
     if resumed is not None:
         check_same_space(resumed, domain.expr)
-        unfinished = (JOB_STATE_NEW, JOB_STATE_RUNNING)
-        past = [doc for doc in trials._dynamic_trials if doc["state"] not in unfinished]
+        past = [doc for doc in trials._dynamic_trials if doc["state"] not in UNFINISHED]
     params = {
         "max_evals": options.max_evals,
         "timeout": options.timeout,

@@ -41,4 +41,3 @@ class SuggestFunction(Protocol):
         seed : int
             At least 0 and less than 2**31.
         """
-        ...

@@ -1,4 +1,4 @@
-"""`Trials`: the trials of a search, in memory, and searching with them."""
+"""`Trials`: the trials of a search, in memory, and their `fmin`."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class Trials(TrialCollection):
     the object in time proportional to what changed.
     """
 
-    # `sparktune.fmin` itself, which has the default suggester and so is above, puts itself here.
+    # `sparktune.fmin` is above this class and puts itself here.
     _fmin: ClassVar[Callable[..., Any]]
 
-    # Where the trials were read from, to be written to again.
+    # The MLflow run that the trials were read from, and that the search writes to again.
     _resumed: ResumedSearch | None = None
 
-    # -- what they say -------------------------------------------------------------------------
+    # -- results -------------------------------------------------------------------------------
 
     @property
     def tids(self) -> list[Any]:
@@ -312,29 +312,8 @@ class Trials(TrialCollection):
         avoid_duplicates: bool = False,
     ) -> Any:
         """Search with these trials; see `sparktune.fmin`, which has the same parameters."""
-        return type(self)._fmin(
-            fn,
-            space,
-            algo=algo,
-            max_evals=max_evals,
-            timeout=timeout,
-            loss_threshold=loss_threshold,
-            trials=self,
-            rstate=rstate,
-            allow_trials_fmin=False,
-            pass_expr_memo_ctrl=pass_expr_memo_ctrl,
-            catch_eval_exceptions=catch_eval_exceptions,
-            verbose=verbose,
-            return_argmin=return_argmin,
-            points_to_evaluate=points_to_evaluate,
-            max_queue_len=max_queue_len,
-            show_progressbar=show_progressbar,
-            early_stop_fn=early_stop_fn,
-            trials_save_file=trials_save_file,
-            max_failures=max_failures,
-            mlflow=mlflow,
-            avoid_duplicates=avoid_duplicates,
-        )
+        given = {name: value for name, value in locals().items() if name != "self"}
+        return type(self)._fmin(**given, trials=self, allow_trials_fmin=False)
 
 
 # The public place, which pickles name.
