@@ -6,12 +6,7 @@ import logging
 from typing import Any
 
 from sparktune._search.runner import Finished, TrialError
-from sparktune._trials.documents import (
-    JOB_STATE_DONE,
-    JOB_STATE_ERROR,
-    UNFINISHED,
-    coarse_utcnow,
-)
+from sparktune._trials.documents import JOB_STATE_DONE, JOB_STATE_ERROR, UNFINISHED, coarse_utcnow
 from sparktune._trials.findings import first_failure
 from sparktune._trials.results import split_attachments
 from sparktune.exceptions import SearchFailed
@@ -62,25 +57,9 @@ class Failures:
     ) -> None:
         """Count a failure, and raise what ends the search.
 
-        Parameters
-        ----------
-        error : TrialError
-            The failure.
-        trials : Trials
-            Have the first failure.
-        survives : bool
-            Whether the search continues after a failure of this kind.
-        allowed : int, float or None
-            `max_failures` of `fmin`.
-        limit : int
-            The most trials of the search.
-
-        Raises
-        ------
-        SearchFailed
-            If more trials failed than allowed.
-        BaseException
-            What the objective raised, unless the search survives it.
+        Unless the search `survives` failures of this kind, that is what the objective raised. It is
+        `SearchFailed`, with the first failure, if more trials failed than are `allowed` (the
+        `max_failures` of `fmin`). `limit` is the most trials of the search.
         """
         self.failed += 1
         if not survives:

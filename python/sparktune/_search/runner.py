@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sparktune._search.ctrl import Ctrl
 from sparktune._tracking.base import NullTracker, TrackedRun, Tracker
-from sparktune._trials.documents import (
-    JOB_STATE_DONE,
-    UNFINISHED,
-    Trial,
-    spec_from_misc,
-)
+from sparktune._trials.documents import JOB_STATE_DONE, UNFINISHED, Trial, spec_from_misc
 from sparktune.exceptions import InvalidResult, ObjectiveNotLoaded
 
 if TYPE_CHECKING:

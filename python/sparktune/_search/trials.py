@@ -108,7 +108,7 @@ class Trials(TrialCollection):
         Raises
         ------
         TypeError
-            If `arg` is neither a state nor several.
+            If `arg` is neither a state nor several states.
         """
         return findings.count_by_state(self._trials if trials is None else trials, arg)
 
@@ -123,7 +123,7 @@ class Trials(TrialCollection):
         return self.count_by_state_synced(arg, trials=self._all_docs())
 
     def losses(self, bandit: Domain | None = None) -> list[Any]:
-        """Return the loss of each of `trials`, None where there is none.
+        """Return the loss of each of `trials`, None if there is none.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class Trials(TrialCollection):
     def average_best_error(self, bandit: Domain | None = None) -> float:
         """Return the true loss of the best trial, allowing for uncertain losses.
 
-        Where results have a `loss_variance`, it is the mean of their `true_loss` (by default the
+        If results have a `loss_variance`, it is the mean of their `true_loss` (by default the
         `loss`) weighted by the probability that each is the best. Only trials with status ``'ok'``
         and a finite loss count.
 

@@ -292,10 +292,8 @@ class TrialCollection:
             One entry per trial.
         """
         exp_key = self._ledger.exp_key
-        return [
-            new_trial_doc(tid, spec, result, misc, exp_key)
-            for tid, spec, result, misc in zip(tids, specs, results, miscs, strict=True)
-        ]
+        rows = zip(tids, specs, results, miscs, strict=True)
+        return [new_trial_doc(*row, exp_key) for row in rows]
 
     def source_trial_docs(
         self,

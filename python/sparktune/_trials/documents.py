@@ -56,7 +56,7 @@ class _MiscKeys(TypedDict):
 
 
 class Misc(_MiscKeys, total=False):
-    """The `misc` of a trial: its values by label, and what became of it."""
+    """The `misc` of a trial: its values by label, its error, its MLflow run."""
 
     workdir: str | None
     error: tuple[str, str]
