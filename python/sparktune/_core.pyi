@@ -89,8 +89,11 @@ class History:
         between which the earlier ids are observed.
         """
 
-    def accept(self, tid: int) -> bool:
-        """Add the row suggested for a trial as a running trial; return whether there was one."""
+    def accept(self, tid: int, loss: float = ...) -> bool:
+        """Add the row suggested for a trial; return whether there was one.
+
+        Without a `loss` the trial is running.
+        """
 
 def suggest_random(space: Space, tids: Sequence[int], seed: int) -> _FloatArray:
     """Draw points from the prior, one per trial id."""

@@ -111,8 +111,8 @@ class HistoryFeeder:
         loss, values, fed = _loss_as_fed(entry), entry.values(), self._fed.get(key)
         if fed is None:
             made = self._made.pop(key, None)
-            if made is not None and same_values(made, values) and self.history.accept(key):
-                fed = inf, values
+            if made is not None and same_values(made, values) and self.history.accept(key, loss):
+                fed = loss, values
         if fed is None or fed[1] is not values:
             self._observe(key, loss, entry.doc)
         elif not _same(fed[0], loss):

@@ -53,9 +53,10 @@ impl History {
         enter(py, || self.lock().observe(tid, loss, &row))
     }
 
-    /// Takes the row suggested for a trial in as a running trial; returns whether there was one.
-    fn accept(&self, py: Python<'_>, tid: i64) -> bool {
-        py.detach(|| self.lock().accept(tid))
+    /// Adds the row suggested for a trial; returns whether there was one.
+    #[pyo3(signature = (tid, loss=f64::INFINITY))]
+    fn accept(&self, py: Python<'_>, tid: i64, loss: f64) -> bool {
+        py.detach(|| self.lock().accept(tid, loss))
     }
 
     /// Changes the loss of a trial; returns whether it is known.

@@ -89,13 +89,13 @@ impl Search {
             .is_some()
     }
 
-    /// Takes the row that was suggested for a trial into the history, as a running trial. Returns
-    /// whether there was such a row, for a trial that is not known yet.
-    pub fn accept(&mut self, tid: i64) -> bool {
+    /// Takes the row that was suggested for a trial into the history, with a loss as for
+    /// [`Self::observe`]. Returns whether there was such a row, for a trial that is not known yet.
+    pub fn accept(&mut self, tid: i64, loss: f64) -> bool {
         let Some(row) = self.pending.take(tid) else {
             return false;
         };
-        !self.history.contains(tid) && self.observe(tid, f64::INFINITY, &row).is_ok()
+        !self.history.contains(tid) && self.observe(tid, loss, &row).is_ok()
     }
 
     /// Suggests one point per trial id. Each id sees the ids before it as running trials, so the

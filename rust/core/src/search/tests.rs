@@ -42,10 +42,11 @@ fn a_suggested_row_is_accepted_once_as_a_running_trial() {
     let rows = search
         .suggest(&halton::Settings, &[7, 8], 1)
         .expect("suggests");
-    assert!(!search.accept(9) && search.accept(8) && !search.accept(8));
+    let running = f64::INFINITY;
+    assert!(!search.accept(9, running) && search.accept(8, running) && !search.accept(8, 0.0));
     assert!(search.history().holds(8, &rows[1]) && search.history().is_running(8));
     search.observe(7, 1.0, &[0.5, 0.0]).expect("fits");
-    assert!(!search.accept(7), "known by then");
+    assert!(!search.accept(7, 2.0), "known by then");
     assert_eq!(search.history().losses(), [1.0, f64::INFINITY]);
 }
 
