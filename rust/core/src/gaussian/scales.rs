@@ -6,11 +6,15 @@ use crate::gaussian::coordinates::Coordinates;
 use crate::gaussian::matern::{FAR, covariances, decays, radii};
 use crate::numeric::simd::{LANES, Lanes, vectorized};
 
-/// The longest length scale, times the square root of the number of parameters: in widths of the
-/// prior. Each of the others is half of the one before.
+/// The longest length scale over the square root of the number of parameters, in widths of the
+/// prior; each of the others is half of the one before.
+///
+/// Two uniform points in `d` dimensions are about `sqrt(d / 6) = 0.41 sqrt(d)` apart, since
+/// `E (x - y)^2 = 1/6`. At four times that the results are nearly linear over the whole space.
 const LONGEST: f64 = 1.6;
 
-/// How many length scales there are to choose from.
+/// The number of length scales to choose from: down to a quarter of the distance above, where most
+/// trials say nothing about one another. `docs/performance.md` says what three instead of five cost.
 const SCALES: usize = 5;
 
 /// Variance of the noise, in units of that of the results.

@@ -289,3 +289,6 @@ impl Numeric {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
