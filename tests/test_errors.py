@@ -174,7 +174,7 @@ def test_wrong_spaces(make, error):
         ({"status": "ok"}, InvalidLoss),
     ],
 )
-def test_what_is_no_result_leaves_fmin_and_marks_the_trial(rval, error):
+def test_the_error_of_an_invalid_result_leaves_fmin_and_marks_the_trial(rval, error):
     trials = Trials()
     with pytest.raises(error) as caught:
         fmin(lambda x: rval, X, algo=rand.suggest, max_evals=3, trials=trials, verbose=False)

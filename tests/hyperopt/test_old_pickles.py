@@ -200,11 +200,11 @@ class TestWhatIsNotLetIn:
             (pickle.dumps({"a": 1}), "holds dict"),
         ],
     )
-    def test_what_is_no_pickle_of_trials(self, source, said):
+    def test_files_that_are_not_pickles_of_trials(self, source, said):
         with pytest.raises(InvalidArgument, match=said):
             load_hyperopt_trials(source)
 
-    def test_what_is_no_source(self, tmp_path):
+    def test_invalid_sources(self, tmp_path):
         with pytest.raises(InvalidArgumentType, match="a path, bytes or a binary file"):
             load_hyperopt_trials(3)
         with pytest.raises(FileNotFoundError):

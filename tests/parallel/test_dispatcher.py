@@ -403,7 +403,7 @@ def test_what_ended_before_the_backend_was_lost_is_kept(make):
 
 
 @pytest.mark.parametrize("result", [None, "text", {"loss": 1.0}, {"status": "ok"}])
-def test_something_that_is_no_result_breaks_the_contract(make, result):
+def test_an_invalid_result_breaks_the_contract(make, result):
     _, dispatcher = make(lambda *_: ok(result))
     dispatcher.start(trial(0))
     (finished,) = dispatcher.wait(None)

@@ -90,7 +90,7 @@ def test_attachments_are_split_off():
         ({"status": "fail", "attachments": 3}, InvalidResult, "attachments[\\s\\S]*int"),
     ],
 )
-def test_what_is_no_result(rval, error, said):
+def test_invalid_results(rval, error, said):
     with pytest.raises(error, match=said) as caught:
         normalize_result(rval)
     assert type(caught.value) is error

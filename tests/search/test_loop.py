@@ -416,7 +416,7 @@ class TestIteration:
         )
 
     @pytest.mark.parametrize("kind", [Trials, ThreadTrials])
-    def test_one_trial_a_step(self, kind):
+    def test_one_trial_per_step(self, kind):
         search = self.make(trials=kind(), max_evals=4)
         assert [len(trials) for trials in search] == [1, 2, 3]
         assert len(search.trials) == 4
@@ -426,6 +426,13 @@ class TestIteration:
         assert len(list(search)) == 2
         assert len(search.trials) == 3
         assert search.early_stop_args == [3]
+
+    def test_a_suggester_without_more_trials_ends_it(self):
+        def suggest(ids, domain, trials, seed):
+            return rand.suggest(ids, domain, trials, seed) if len(trials) < 3 else []
+
+        search = self.make(algo=suggest, max_evals=9)
+        assert [len(trials) for trials in search] == [1, 2, 3]
 
     def test_run_and_exhaust(self):
         search = self.make(max_evals=9)

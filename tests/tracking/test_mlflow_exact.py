@@ -77,7 +77,7 @@ def test_an_error_comes_back(documents):
     assert trial["misc"]["traceback"].endswith(back["misc"]["traceback"])
 
 
-def test_what_is_no_plain_data_is_left_out(documents):
+def test_values_that_are_not_plain_data_are_left_out(documents):
     trial = full(documents, status="ok", loss=1.0, model=object(), text="x" * 20_000)
     assert decode_trial(encode_trial(trial), 7)["result"] == {"status": "ok", "loss": 1.0}
 

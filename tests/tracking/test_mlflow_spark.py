@@ -10,7 +10,7 @@ from sparktune import SparkTrials, fmin, hp, tpe
 pytestmark = pytest.mark.spark
 
 
-def test_a_search_on_spark_is_one_parent_with_a_child_a_trial(spark, runs):
+def test_a_search_on_spark_is_one_parent_with_one_child_per_trial(spark, runs):
     def objective(params):
         import mlflow
 

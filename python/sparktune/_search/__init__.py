@@ -2,5 +2,6 @@
 
 In come an objective, a space, a suggester and trials. Out come the same trials, finished. How
 trials run is hidden behind the `Runner` protocol, how they are recorded behind `Tracker`. May
-import `_suggest`, `_trials`, `_space`, `_tracking.base`, `_worker`, `exceptions` and `progress`.
+import `_tracking`, `_suggest`, `_trials`, `_space`, `_worker`, `_arguments`, `exceptions` and
+`progress`.
 """

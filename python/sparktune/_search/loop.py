@@ -135,7 +135,7 @@ class SearchLoop:
         Parameters
         ----------
         N : int
-            How many more to suggest. If negative, so many of the queued trials are left alone.
+            How many more to suggest. If negative, leave `-N` of the queued trials alone.
         block_until_done : bool, default True
             Whether to wait until all trials have ended. Always so if trials run one by one.
 

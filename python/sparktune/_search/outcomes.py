@@ -15,7 +15,7 @@ __all__ = ["Failures", "write"]
 
 logger = logging.getLogger("sparktune.fmin")
 
-# A share of failed trials means little before so many have ended.
+# The number of ended trials below which the share of failed ones means little.
 _FEW = 10
 
 

@@ -2,5 +2,5 @@
 
 In come rows from the Rust core, out go documents of new trials. The suggesters themselves are
 public modules: `sparktune.tpe`, `rand`, `anneal`, `mix`. May import `_trials`, `_space`,
-`exceptions` and `_core`.
+`_arguments`, `exceptions` and `_core`.
 """

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from sparktune import SparkTrials, fmin, hp, rand, space_eval, with_data
+from sparktune._parallel.dispatcher import Dispatcher
 
 SPACE = hp.uniform("x", -5, 5)
 FOREVER = 600
@@ -242,6 +243,24 @@ def interrupt(spark):
     again = SparkTrials(parallelism=2, spark_session=spark)
     after = search(lambda x: x, again, max_evals=4)
     return {**report, "took": took, "after": after["states"]}
+
+
+def interrupt_twice(spark):
+    """Ctrl-C while trials run, and again while the search waits for their jobs to end."""
+    presses = []
+    join_threads = Dispatcher._join_threads
+
+    def press_and_join(dispatcher, *args, **kwargs):
+        if not presses:
+            presses.append("second")
+            signal.raise_signal(signal.SIGINT)
+        return join_threads(dispatcher, *args, **kwargs)
+
+    Dispatcher._join_threads = press_and_join
+    try:
+        return {**interrupt(spark), "presses": presses}
+    finally:
+        Dispatcher._join_threads = join_threads
 
 
 def stop_session(spark):

@@ -77,8 +77,10 @@ def test_the_time_out_cancels_what_runs(connect, stubborn):
     assert report["after"][1] == [JOB_STATE_DONE] * 8
 
 
-def test_ctrl_c_cancels_what_runs_and_the_session_stays_usable(connect):
-    report = connect("interrupt")
+@pytest.mark.parametrize("scenario", ["interrupt", "interrupt_twice"])
+def test_ctrl_c_cancels_what_runs_and_the_session_stays_usable(connect, scenario):
+    report = connect(scenario)
+    assert report.get("presses") == (["second"] if scenario == "interrupt_twice" else None)
     assert report["error"][0] == "KeyboardInterrupt"
     assert report["took"] < 10
     assert report["states"][:2] == [JOB_STATE_CANCEL, JOB_STATE_DONE]

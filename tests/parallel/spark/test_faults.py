@@ -170,3 +170,11 @@ def test_the_session_is_stopped_while_trials_start(drivers):
         driver.close()
     assert report["error"][0] == "BackendLost"
     assert report["longest"] < 8
+
+
+def test_a_second_ctrl_c_skips_the_waiting_but_not_the_cleaning(drivers):
+    report = drivers("local[4]")("interrupt_twice")
+    assert report["presses"] == ["second"]
+    assert report["error"][0] == "KeyboardInterrupt"
+    assert report["states"][:2] == [JOB_STATE_CANCEL, JOB_STATE_DONE]
+    assert report["after"] == [JOB_STATE_DONE] * 4

@@ -274,7 +274,7 @@ def test_max_failures_ends_a_hopeless_search(spark):
     assert trials.count_failed_trials() < 10
 
 
-def test_status_fail_is_no_error(spark):
+def test_status_fail_is_not_an_error(spark):
     def objective(x):
         return {"status": STATUS_FAIL} if x < 0 else {"status": STATUS_OK, "loss": x}
 
@@ -285,7 +285,7 @@ def test_status_fail_is_no_error(spark):
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf"), float("-inf")])
-def test_a_loss_that_is_no_number_is_kept_and_never_best(spark, loss):
+def test_a_loss_that_is_not_a_number_is_kept_and_never_best(spark, loss):
     def objective(x):
         return loss if x < 0 else x
 
@@ -300,7 +300,7 @@ def test_a_loss_that_is_no_number_is_kept_and_never_best(spark, loss):
 @pytest.mark.parametrize(
     "returned", [None, "0.5", {"loss": 1.0}, {"status": "odd"}, {"status": "ok"}]
 )
-def test_something_that_is_no_result_ends_the_search(spark, returned):
+def test_an_invalid_result_ends_the_search(spark, returned):
     def objective(x):
         return returned
 

@@ -24,7 +24,7 @@ pub(crate) const fn start(panel: usize) -> usize {
 }
 
 impl Cholesky {
-    /// Room for the matrix of so many panels; nothing is factored yet.
+    /// Room for a matrix of `panels` panels, not yet factored.
     pub(crate) fn with_room(panels: usize) -> Self {
         Self {
             entries: vec![Lanes::ZERO; start(panels)],

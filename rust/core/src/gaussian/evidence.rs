@@ -15,8 +15,7 @@ const FAILED: usize = 16;
 /// The newest of the running trials.
 const RUNNING: usize = 64;
 
-/// Losses above the median by more than so many times what the best is below it count as if they
-/// were not: how bad the bad ones are says little of where the good ones lie.
+/// Losses are cut off at the median plus this multiple of the median's distance from the best loss: how bad the bad ones are says little of where the good ones lie.
 const REACH: f64 = 2.0;
 
 /// What is known, in rows.

@@ -1,6 +1,6 @@
 //! Which of very many kernels are summed.
 
-/// Beyond so many kernels the older half is thinned out.
+/// The number of kernels above which the older half is thinned out.
 pub(crate) const MAX_KERNELS: usize = 20_000;
 
 /// Which kernels stand for all `n`, and for how many each: all of them up to [`MAX_KERNELS`], else

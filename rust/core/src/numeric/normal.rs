@@ -20,7 +20,8 @@ pub(crate) fn normal_mass(a: f64, b: f64) -> f64 {
     }
 }
 
-/// Within so many widths of its middle, a normal distribution has all of its mass but 1e-16.
+/// The number of standard deviations around its mean within which a normal distribution has all of
+/// its mass but 1e-16.
 pub(crate) const WHOLE: f64 = 8.3;
 
 /// Mass that a kernel at `mu` of width `sigma` has in `[lower, upper]`; zero for an empty interval.

@@ -1,6 +1,6 @@
 //! What suggests points: random search, a Halton sequence, annealing, and the tree-structured Parzen
 //! estimator. In go a history, trial ids and a seed, out come rows. A new sampler is a file here,
-//! with its table of [`options`], and one line in [`SAMPLERS`]. May import everything but `search`.
+//! with its table of [`options`], declared and listed in [`SAMPLERS`] below. May import everything but `search`.
 
 pub mod anneal;
 pub mod halton;
@@ -14,7 +14,7 @@ use crate::samplers::options::{Entry, Given, Value};
 use crate::samplers::sampler::Settings;
 
 /// The samplers that can be asked for by name.
-pub const SAMPLERS: [Entry; 5] = [
+pub const SAMPLERS: &[Entry] = &[
     random::ENTRY,
     halton::ENTRY,
     anneal::ENTRY,
@@ -33,7 +33,7 @@ pub fn settings(sampler: &str, given: &[(String, Value)]) -> Result<Box<dyn Sett
         name: "sampler".to_owned(),
         reason: format!(
             "must be one of {:?}; got {sampler:?}",
-            SAMPLERS.map(|e| e.name)
+            SAMPLERS.iter().map(|entry| entry.name).collect::<Vec<_>>()
         ),
     })?;
     Ok((entry.make)(&Given::new(entry.options, given)?))

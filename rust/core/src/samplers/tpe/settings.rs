@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::samplers::options::{Entry, Given, Kind, Setting, Value};
 
-/// What `gamma` says how many trials count as good of.
+/// How the number of good trials follows from `gamma`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Share {
     /// `ceil(gamma * n)`, n being the finished trials: the share that `gamma` says.

@@ -20,13 +20,13 @@ use crate::space::distribution::Numeric;
 /// Nodes in one smallest bandwidth.
 const NODES_PER_FLOOR: f64 = 10.0;
 
-/// A kernel is zero beyond so many bandwidths: there it is below 1e-24 of its peak.
+/// The number of bandwidths beyond which a kernel is zero: there it is below 1e-24 of its peak.
 pub(crate) const REACH: f64 = 10.5;
 
 /// Edges of cells whose tails are computed at a time.
 const EDGES: usize = 65;
 
-/// For priors without bounds, the grid spans at least so many prior widths to either side.
+/// For priors without bounds, the least number of prior widths that the grid spans to either side.
 const UNBOUNDED_SPAN: f64 = 4.0;
 
 /// No grid has more nodes: what lies outside is summed directly.

@@ -18,16 +18,17 @@ use crate::univariate::sums::grid::{Grid, Touched};
 use crate::univariate::sums::locations::{Change, Locations};
 use crate::univariate::sums::ranks::Ranks;
 
-/// From so many observations on, the smallest bandwidth no longer depends on their number.
+/// The number of observations from which the smallest bandwidth no longer depends on it.
 pub(crate) const MIN_OBSERVATIONS: usize = 100;
 
 /// Smallest bandwidth from then on, in widths of the prior.
 const FLOOR: f64 = 0.01;
 
-/// A table is built anew after at least so many subtractions, so that rounding cannot pile up.
+/// The least number of subtractions after which a table is built anew, so that rounding errors
+/// cannot add up.
 const MIN_SUBTRACTIONS: usize = 32_768;
 
-/// The fresh table is summed anew after so many changes.
+/// The number of changes after which the fresh table is summed anew.
 const MAX_TURNS: usize = 512;
 
 #[derive(Debug, Clone)]
