@@ -1,94 +1,105 @@
 """`load_hyperopt_trials`: reads a `Trials` that Hyperopt pickled.
 
-A pickle can run any code, so only Hyperopt's class, which becomes ours, and plain data are let in.
-Hyperopt need not be installed, and NumPy may be newer than the one that wrote the pickle.
+A pickle can run any code, so `pickle` does not read it: `plain_pickle` does, with the vocabulary
+that this module keeps: Hyperopt's class, which becomes ours, and plain data. Hyperopt need not be
+installed, and NumPy may be newer than the one that wrote the pickle.
 """
 
 from __future__ import annotations
 
-import io
+import copyreg
+import functools
 import os
-import pickle
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-
+from sparktune._hyperopt.numpy_pickles import NUMPY_CALLS, named
+from sparktune._hyperopt.plain_calls import CALLS, CLASSES, VALUES
+from sparktune._hyperopt.plain_pickle import NotPlain, Vocabulary, read
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 from sparktune.trials import Trials, trials_from_docs
 
 __all__ = ["load_hyperopt_trials"]
 
-#: Names by module that a pickle may refer to, besides NumPy's scalar types.
-_PLAIN = {
-    "_codecs": ("encode",),
-    "builtins": ("bytearray", "complex", "frozenset", "object", "set", "slice"),
-    "collections": ("OrderedDict", "defaultdict", "deque"),
-    "copyreg": ("_reconstructor",),
-    "datetime": ("date", "datetime", "time", "timedelta", "timezone"),
-    "decimal": ("Decimal",),
-    "fractions": ("Fraction",),
-    "numpy": ("dtype", "ndarray"),
-    "pathlib": ("Path", "PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath"),
-    "uuid": ("UUID",),
-}
-_NUMPY_FUNCTIONS = ("_frombuffer", "_reconstruct", "scalar")
-_OTHER_NAMES = {"__builtin__": "builtins", "copy_reg": "copyreg"}  # of Python 2's pickles
+_OTHER_NAMES = {"__builtin__": "builtins", "copy_reg": "copyreg", "pathlib._local": "pathlib"}
 
 
 class _Pickled:
     """Stands in for Hyperopt's `Trials` during loading; takes its attributes."""
 
-
-class _Document(dict[Any, Any]):
-    """Stands in for `bson.SON`, the type of documents from MongoDB."""
-
-    def __setstate__(self, state: Any) -> None:
-        pass  # SON's order of keys; a dict has its own
+    def __init__(self) -> None:
+        self.attributes: dict[str, Any] = {}
 
 
-_TRIALS = {
+class _Document:
+    """Stands for `bson.SON`, the type of documents from MongoDB, which becomes a dict."""
+
+
+class _Reconstructor:
+    """Stands for `copyreg._reconstructor`, which makes objects in the oldest protocols."""
+
+
+_NAMES: dict[tuple[str, str], Any] = {
     ("hyperopt.base", "Trials"): _Pickled,
     ("hyperopt.spark", "SparkTrials"): _Pickled,
     ("hyperopt", "Trials"): _Pickled,
     ("bson.son", "SON"): _Document,
+    ("copyreg", "_reconstructor"): _Reconstructor,
+    **VALUES,
 }
 
 
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: IO[bytes], allow: Iterable[Any]) -> None:
-        super().__init__(file)
-        self._allowed = {(each.__module__, each.__qualname__): each for each in allow}
+def _vocabulary(allow: Iterable[Any]) -> Vocabulary:
+    allowed = {(each.__module__, each.__qualname__): each for each in allow}
+    user = [each for each in allowed.values() if isinstance(each, type)]
 
-    def find_class(self, module: str, name: str) -> Any:
-        """Return what the pickle refers to, if it is let in."""
-        found = _TRIALS.get((module, name)) or self._allowed.get((module, name))
-        if found is not None:
-            return found
+    def find(module: str, name: str) -> Any:
         module = _OTHER_NAMES.get(module, module)
-        if name in _PLAIN.get(module, ()):
-            return super().find_class(module, name)
-        if module.split(".")[0] == "numpy":
-            found = _numpy(name)
-            if found is not None:
-                return found
+        for names in (allowed, _NAMES):
+            if (module, name) in names:
+                return names[module, name]
+        if module.split(".")[0] == "numpy" and (found := named(name)) is not None:
+            return found
         raise InvalidArgument(
             "A pickle of Hyperopt's trials must hold plain data and NumPy's only; it refers to "
             f"{module}.{name}. Hint: allow=[{name}] lets it in, if it is safe; if you trust all "
             "of the file, call install_as_hyperopt() and read it with pickle.load."
         )
 
+    def reconstruct(cls: Any, base: Any, state: Any) -> Any:
+        if cls in user:
+            return copyreg._reconstructor(cls, base, state)  # type: ignore[attr-defined]
+        return classes[cls]()
 
-def _numpy(name: str) -> Any:
-    """Return NumPy's function or scalar type of a name, wherever this NumPy keeps it."""
-    if name in _NUMPY_FUNCTIONS:
-        # From objects that were pickled here, since the modules differ between versions.
-        pickled: list[Any] = [np.float64(0).__reduce__(), np.zeros(1).__reduce__()]
-        pickled.append(np.zeros(1).__reduce_ex__(5))
-        return {function.__name__: function for function, *_ in pickled}.get(name)
-    kind = getattr(np, name, None)
-    return kind if isinstance(kind, type) and issubclass(kind, np.generic) else None
+    calls = {**CALLS, **NUMPY_CALLS, _Document: dict, _Reconstructor: reconstruct}
+    classes = {**CLASSES, _Pickled: _Pickled, _Document: dict}
+    states: dict[type, Any] = {_Pickled: _set_attributes, dict: _ignore_state}
+    calls.update({each: each for each in allowed.values()})
+    classes.update({each: functools.partial(each.__new__, each) for each in user})
+    states.update(dict.fromkeys(user, _set_state))
+    return Vocabulary(find, calls, classes, states)
+
+
+def _set_attributes(trials: _Pickled, state: Any) -> None:
+    if type(state) is not dict:
+        raise NotPlain("the state of Trials must be a dict")
+    trials.attributes.update(state)
+
+
+def _ignore_state(doc: dict[Any, Any], state: Any) -> None:
+    """Do nothing: a dict keeps the order of its keys itself."""
+
+
+def _set_state(user: Any, state: Any) -> None:
+    """Set the state of an object whose class the caller allows, as `pickle` does."""
+    if hasattr(user, "__setstate__"):
+        user.__setstate__(state)
+        return
+    attributes, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
+    vars(user).update(attributes or {})
+    for name, value in (slots or {}).items():
+        setattr(user, name, value)
 
 
 def load_hyperopt_trials(
@@ -101,8 +112,9 @@ def load_hyperopt_trials(
     source : path, bytes or binary file
         The pickle.
     allow : iterable of class, optional
-        Classes (or functions) of your own that results hold. By default only plain data and NumPy's
-        scalars and arrays are let in, so that a pickle cannot run code.
+        Classes (or functions) of your own that results hold; what they do when they are unpickled
+        is theirs. By default only plain data and NumPy's scalars and arrays are let in, and nothing
+        that the file names is called.
 
     Returns
     -------
@@ -124,20 +136,34 @@ def load_hyperopt_trials(
 
     >>> theirs = hyperopt.trials_from_docs(trials.trials)  # doctest: +SKIP
     """
+    data = _bytes(source)
+    vocabulary = _vocabulary(allow)
     try:
-        loaded = _read(source, allow)
-    except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError) as error:
+        loaded = read(data, vocabulary)
+    except InvalidArgument:
+        raise
+    except Exception as error:  # a damaged pickle may fail in any way
         raise InvalidArgument(
-            f"`source` must be a whole pickle of Hyperopt's Trials; got {_shown(source)} ({error})."
+            f"`source` must be a whole pickle of Hyperopt's Trials; got {_shown(source)} "
+            f"({type(error).__name__}: {error!s:.200})."
         ) from error
-    state = loaded.__dict__ if isinstance(loaded, _Pickled) else {}
+    state = loaded.attributes if isinstance(loaded, _Pickled) else {}
     docs = state.get("_dynamic_trials")
     if not isinstance(docs, list):
         raise InvalidArgument(
             "`source` must be a pickle of Hyperopt's Trials; "
-            f"{_shown(source)} holds {type(loaded).__name__}."
+            f"{_shown(source)} holds {type(loaded).__name__.lstrip('_')}."
         )
-    docs = [_plain(doc) for doc in docs]
+    try:
+        return _trials(docs, state)
+    except Exception as error:
+        raise InvalidArgument(
+            f"`source` must hold whole trials; those of {_shown(source)} are damaged "
+            f"({type(error).__name__}: {error!s:.200})."
+        ) from error
+
+
+def _trials(docs: list[Any], state: dict[str, Any]) -> Trials:
     trials = trials_from_docs(docs, exp_key=state.get("_exp_key"))
     trials._ids.update(state.get("_ids", ()))
     attachments = dict(state.get("attachments") or {})
@@ -146,24 +172,17 @@ def load_hyperopt_trials(
     return trials
 
 
-def _read(source: Any, allow: Iterable[Any]) -> Any:
+def _bytes(source: Any) -> bytes:
     if isinstance(source, (bytes, bytearray)):
-        return _Unpickler(io.BytesIO(source), allow).load()
+        return bytes(source)
     if isinstance(source, (str, os.PathLike)):
-        with Path(source).open("rb") as file:
-            return _Unpickler(file, allow).load()
-    if hasattr(source, "read"):
-        return _Unpickler(source, allow).load()
-    raise InvalidArgumentType(
-        f"`source` must be a path, bytes or a binary file; got {type(source).__name__}."
-    )
-
-
-def _plain(doc: Any) -> Any:
-    """Return a document without `_Document`, the same objects otherwise."""
-    if type(doc) in (dict, _Document):
-        return {key: _plain(value) for key, value in doc.items()}
-    return [_plain(item) for item in doc] if type(doc) is list else doc
+        return Path(source).read_bytes()
+    found = source.read() if hasattr(source, "read") else None
+    if not isinstance(found, bytes):
+        raise InvalidArgumentType(
+            f"`source` must be a path, bytes or a binary file; got {type(source).__name__}."
+        )
+    return found
 
 
 def _shown(source: Any) -> str:
