@@ -322,3 +322,36 @@ def test_a_table_of_the_trials(runs):
     assert (table["params.C"].isna() != table["params.n"].isna()).all()
     assert (table["end_time"] >= table["start_time"]).all()
     assert pd.api.types.is_datetime64_any_dtype(table["start_time"])
+
+
+WRITTEN = (
+    '{"state":"done","vals":{%s},"types":{%s},"version":0,"misc":{%s},"result":{%s},'
+    '"book_time":null,"refresh_time":null,"owner":null}'
+)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "1000000000|{",
+        "\u00b2|{",
+        "[]",
+        '{"state":"done"}',
+        "[" * 2000,
+        WRITTEN % ('"x":1' + "0" * 400, "", "", '"status":"ok"'),
+        WRITTEN % ('"x":1', '"x":"S2000000000"', "", '"status":"ok"'),
+        WRITTEN % ("", "", '"tid":5', '"status":"ok"'),
+    ],
+    ids=range(8),
+)
+def test_a_tag_that_cannot_be_read_costs_its_trial_only(bad, runs, client, caplog):
+    trials = Trials()
+    search(trials, 6, mlflow=True)
+    (parent,), children = runs()
+    client.set_tag(children[2].info.run_id, "sparktune.trial", bad)
+    client.set_tag(children[3].info.run_id, "tid", "\u00b2")
+    found = Trials.from_mlflow(parent.info.run_id)
+    assert sorted(doc["tid"] for doc in found._dynamic_trials) == [0, 1, 4, 5]
+    assert "2 runs under run" in caplog.text
+    search(found, 8)
+    assert len(found._dynamic_trials) >= 8

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
@@ -16,7 +18,7 @@ import numpy as np
 from sparktune._trials.documents import Misc, Trial, new_trial_doc
 from sparktune._trials.table import STATE_NAMES
 
-__all__ = ["TAG", "decode_trial", "encode_trial", "from_tags", "to_tags"]
+__all__ = ["TAG", "Unreadable", "decode_trial", "encode_trial", "from_tags", "to_tags"]
 
 TAG = "sparktune.trial"
 # Servers before 2.15 accept 5,000 characters per tag. Of a document that exceeds the second limit,
@@ -25,11 +27,22 @@ _TAG_CHARACTERS = 5000
 _MAX_CHARACTERS = 60_000
 _MAX_TEXT = 10_000
 _MAX_ITEMS = 5_000
+_MAX_DEPTH = 50
+_MAX_BITS = 1_000  # so that a float can hold it
+# The dtypes that are written by name; no other is made of a name that is read.
+_DTYPES: Final = frozenset(
+    ["bool", "float16", "float32", "float64"]
+    + [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
+)
 
 _STATE_OF = {name: state for state, name in STATE_NAMES.items()}
 _TIMES_AND_OWNER: Final = ("book_time", "refresh_time", "owner")
 # Keys of `misc` that are written separately, or that the reader can reconstruct.
 _KNOWN_MISC = frozenset({"tid", "cmd", "workdir", "idxs", "vals", "error", "traceback", "run_id"})
+
+
+class Unreadable(ValueError):
+    """A text that `encode_trial` has not written."""
 
 
 class _Inexpressible(Exception):
@@ -76,15 +89,31 @@ def encode_trial(trial: Trial, clean: Callable[[str], str] = str) -> str:
 
 
 def decode_trial(text: str, tid: int) -> Trial:
-    """Return the document that `encode_trial` was given, without what it left out."""
+    """Return the document that `encode_trial` was given, without what it left out.
+
+    Anyone who may write to the store may have changed the text, so nothing in it is trusted.
+
+    Raises
+    ------
+    Unreadable
+        If the text is not such a document.
+    """
+    try:
+        return _read_trial(text, tid)
+    except Exception as error:  # whatever json, NumPy and datetime raise for what they do not take
+        raise Unreadable(f"{type(error).__name__}: {error!s:.200}") from error
+
+
+def _read_trial(text: str, tid: int) -> Trial:
     found = json.loads(text)
     types = found["types"]
-    vals: dict[str, list[Any]] = {
-        label: []
-        if value is None and label not in types
-        else [_decode_value(value, types.get(label))]
-        for label, value in found["vals"].items()
-    }
+    vals: dict[str, list[Any]] = {}
+    for label, value in found["vals"].items():
+        label.encode()  # not a half of a surrogate pair
+        kind = types.get(label)
+        _expect(kind is None or kind in ("python", "other") or kind in _DTYPES)
+        missing = value is None and label not in types
+        vals[label] = [] if missing else [_checked(_decode_value(_scalar(value, kind), kind))]
     misc: Misc = {
         "tid": tid,
         "cmd": ("domain_attachment", "FMinIter_Domain"),
@@ -92,17 +121,52 @@ def decode_trial(text: str, tid: int) -> Trial:
         "idxs": {label: [tid] if values else [] for label, values in vals.items()},
         "vals": vals,
     }
-    misc.update(cast("Misc", _decode(found["misc"])))
+    result, more = _decode(found["result"]), _decode(found["misc"])
+    _expect(type(result) is dict and type(more) is dict and _KNOWN_MISC.isdisjoint(more))
+    _expect(isinstance(result.get("status", ""), str))
+    _expect(_is_id(more.get("from_tid", tid)))
+    misc.update(cast("Misc", more))
     if "error" in found:
-        misc["error"] = tuple(found["error"])
+        kind, message = found["error"]
+        _expect(isinstance(kind, str) and isinstance(message, str))
+        misc["error"] = (kind, message)
     if "traceback" in found:
+        _expect(isinstance(found["traceback"], str))
         misc["traceback"] = found["traceback"]
-    doc = new_trial_doc(tid, None, _decode(found["result"]), misc)
+    doc = new_trial_doc(tid, None, result, misc)
     doc["state"] = _STATE_OF[found["state"]]
+    _expect(_is_id(found["version"]))
     doc["version"] = found["version"]
     for key in _TIMES_AND_OWNER:
         doc[key] = _decode(found[key])
+    for moment in (doc["book_time"], doc["refresh_time"]):
+        _expect(moment is None or isinstance(moment, datetime.datetime))
     return doc
+
+
+def _expect(holds: bool) -> None:
+    if not holds:
+        raise Unreadable("a part of the document is not what is written there")
+
+
+def _is_id(value: Any) -> bool:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return whole and 0 <= value < 2**63
+
+
+def _scalar(value: Any, kind: str | None) -> Any:
+    """Return what was written for the value of a hyperparameter."""
+    if kind == "other":
+        return value
+    _expect(isinstance(value, (bool, int, float)) or (kind == "python" and isinstance(value, str)))
+    return value
+
+
+def _checked(value: Any) -> Any:
+    """Return the value of a hyperparameter, which must be finite and fit into 64 bits."""
+    if isinstance(value, (int, float, np.number)):
+        _expect(math.isfinite(value) and (not isinstance(value, int) or abs(value) < 2**63))
+    return value
 
 
 def to_tags(text: str) -> dict[str, str]:
@@ -122,6 +186,8 @@ def from_tags(tags: Mapping[str, str]) -> str | None:
     if first is None or first.startswith("{"):
         return first
     count, _, start = first.partition("|")
+    if not re.fullmatch("[0-9]{1,9}", count) or int(count) > len(tags):
+        return None
     names = [f"{TAG}.{number}" for number in range(2, int(count) + 1)]
     if not all(name in tags for name in names):
         return None
@@ -174,29 +240,34 @@ def _encode_entries(entries: Mapping[Any, Any]) -> Any:
     return _encode(kept, [len(kept) * _MAX_ITEMS + 1])
 
 
-def _encode(value: Any, left: list[int]) -> Any:
+def _encode(value: Any, left: list[int], depth: int = 0) -> Any:
     left[0] -= 1
-    if left[0] < 0:
+    if left[0] < 0 or depth > _MAX_DEPTH:
         raise _Inexpressible
+
+    def inner(item: Any) -> Any:
+        return _encode(item, left, depth + 1)
+
     kind = type(value)
-    if value is None or kind in (bool, int, float):
+    if value is None or kind in (bool, float):
+        return value
+    if kind is int and value.bit_length() <= _MAX_BITS:
         return value
     if kind is str and len(value) <= _MAX_TEXT:
         return value
     if kind is list:
-        return [_encode(item, left) for item in value]
+        return [inner(item) for item in value]
     if kind is tuple:
-        return {"$tuple": [_encode(item, left) for item in value]}
+        return {"$tuple": [inner(item) for item in value]}
     if kind is dict:
         if all(type(key) is str and not key.startswith("$") for key in value):
-            return {key: _encode(item, left) for key, item in value.items()}
-        pairs = [[_encode(key, left), _encode(item, left)] for key, item in value.items()]
-        return {"$dict": pairs}
+            return {key: inner(item) for key, item in value.items()}
+        return {"$dict": [[inner(key), inner(item)] for key, item in value.items()]}
     if kind is datetime.datetime and value.tzinfo is None:
         return {"$time": value.isoformat()}
-    if isinstance(value, np.generic) and value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
+    if isinstance(value, np.generic) and value.dtype.name in _DTYPES:
         return {"$numpy": value.dtype.name, "value": value.item()}
-    if kind is np.ndarray and value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
+    if kind is np.ndarray and value.dtype.name in _DTYPES:
         left[0] -= value.size
         if left[0] >= 0:
             return {"$array": value.dtype.name, "shape": list(value.shape),
@@ -204,19 +275,33 @@ def _encode(value: Any, left: list[int]) -> Any:
     raise _Inexpressible
 
 
-def _decode(value: Any) -> Any:
+def _decode(value: Any, depth: int = 0) -> Any:
+    _expect(depth <= _MAX_DEPTH)
     if isinstance(value, list):
-        return [_decode(item) for item in value]
+        return [_decode(item, depth + 1) for item in value]
     if not isinstance(value, dict):
+        _expect(type(value) is not int or value.bit_length() <= _MAX_BITS)
         return value
     if "$tuple" in value:
-        return tuple(_decode(item) for item in value["$tuple"])
+        return tuple(_decode(item, depth + 1) for item in value["$tuple"])
     if "$dict" in value:
-        return {_decode(key): _decode(item) for key, item in value["$dict"]}
+        pairs = value["$dict"]
+        return {_decode(key, depth + 1): _decode(item, depth + 1) for key, item in pairs}
     if "$time" in value:
-        return datetime.datetime.fromisoformat(value["$time"])
+        moment = datetime.datetime.fromisoformat(value["$time"])
+        _expect(moment.tzinfo is None)
+        return moment
     if "$numpy" in value:
-        return np.dtype(value["$numpy"]).type(value["value"])
+        return _of_dtype(value["$numpy"], [value["value"]])[0]
     if "$array" in value:
-        return np.array(value["value"], dtype=value["$array"]).reshape(value["shape"])
-    return {key: _decode(item) for key, item in value.items()}
+        items, shape = value["value"], value["shape"]
+        _expect(all(type(side) is int and side >= 0 for side in shape))
+        _expect(math.prod(shape) == len(items))
+        return _of_dtype(value["$array"], items).reshape(shape)
+    return {key: _decode(item, depth + 1) for key, item in value.items()}
+
+
+def _of_dtype(name: Any, items: Any) -> np.ndarray[Any, Any]:
+    _expect(isinstance(name, str) and name in _DTYPES and isinstance(items, list))
+    _expect(all(isinstance(item, (bool, int, float)) for item in items))
+    return np.array(items, dtype=name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from sparktune._space.reader import SpaceReader
 from sparktune._tracking.base import ResumedSearch
-from sparktune._tracking.exact import decode_trial, from_tags
+from sparktune._tracking.exact import Unreadable, decode_trial, from_tags
 from sparktune._tracking.store import RunWriter, absolute_uri
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
@@ -115,11 +116,12 @@ def _which_search(parent: Any, wanted: str | None) -> str:
 def _read_trial(run: Any) -> Trial | None:
     """Return the document of a trial, None if its run has none."""
     tid, text = run.data.tags.get("tid", ""), from_tags(run.data.tags)
-    if not tid.isdigit() or text is None:
+    if not re.fullmatch("[0-9]{1,18}", tid) or text is None:
         return None
     try:
         trial = decode_trial(text, int(tid))
-    except (KeyError, TypeError, ValueError):
+    except Unreadable as error:
+        logger.debug("The trial of run %s cannot be read: %s", run.info.run_id, error)
         return None
     trial["misc"]["run_id"] = run.info.run_id
     if trial["state"] == JOB_STATE_RUNNING:

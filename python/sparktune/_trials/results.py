@@ -20,7 +20,7 @@ def finite_loss(result: Mapping[str, Any]) -> float | None:
         return None
     try:
         loss = float(result["loss"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         return None
     return loss if math.isfinite(loss) else None
 
