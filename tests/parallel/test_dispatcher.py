@@ -43,7 +43,7 @@ class FakeBackend:
         return body
 
     def submit(self, tag, payload, description):
-        values, _ = pickle.loads(payload)
+        values, *_ = pickle.loads(payload)
         with self.lock:
             self.submitted.append(tag)
             self.running += 1
@@ -435,7 +435,7 @@ def test_what_the_tracked_run_gives_reaches_the_task(make):
     dispatcher.wait(None)
     dispatcher.close()
     ((payload, description),) = seen
-    assert payload == ({"x": 0.123456789, "kind": "svm"}, {"run_id": "abc"})
+    assert payload == ({"x": 0.123456789, "kind": "svm"}, {"run_id": "abc"}, None)
     assert description == "sparktune trial 7: x=0.1235, kind=svm"
 
 

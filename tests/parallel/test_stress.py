@@ -58,7 +58,7 @@ class RoughBackend:
                     raise RuntimeError("cancelled")
             else:
                 cancelled.wait(pause)
-            values, _ = pickle.loads(payload)
+            values, *_ = pickle.loads(payload)
             meta = {"seconds": 0.0, "pid": 1, "host": "here", "attempt": 0, "python": ""}
             return pickle.dumps(("ok", pickle.dumps(float(values["x"])), meta))
         finally:

@@ -56,16 +56,16 @@ def test_reads_its_input_to_the_end():
     assert read == [True]
 
 
-def test_the_objective_is_loaded_once_and_few_are_kept():
+def test_the_objective_is_read_once_and_few_are_kept():
     sys.modules.pop("_sparktune_worker", None)
     cargos = [pack(lambda x, n=n: n, BARE) for n in range(3)]
     for cargo in cargos * 2:
         run_task(cargo.data, cargo.key, [encode_payload({"x": 0.0}, None)])
-    loaded = sys.modules["_sparktune_worker"].loaded
-    assert list(loaded) == [cargos[1].key, cargos[2].key]
-    before = loaded[cargos[2].key]
+    kept = sys.modules["_sparktune_worker"].objectives
+    assert list(kept) == [cargos[1].key, cargos[2].key]
+    before = kept[cargos[2].key]
     run_task(b"not read", cargos[2].key, [encode_payload({"x": 0.0}, None)])
-    assert loaded[cargos[2].key] is before
+    assert kept[cargos[2].key] is before
 
 
 def test_a_result_above_the_limit_names_sizes_and_the_way_out():

@@ -12,12 +12,13 @@ import hashlib
 import importlib
 import io
 import logging
+import operator
 import pickle
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from types import ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from sparktune import _worker
@@ -26,7 +27,8 @@ from sparktune._parallel.parcels import Parcel
 from sparktune._parallel.spark_compat import forget_pickled
 from sparktune._search.data import ObjectiveWithData
 from sparktune._space.expr import Apply
-from sparktune._worker import task
+from sparktune._worker import home, task
+from sparktune._worker.objective import Objective, attach
 from sparktune._worker.program import Program, call_with_keywords
 
 __all__ = ["ByValue", "Cargo", "by_value", "pack"]
@@ -35,12 +37,16 @@ logger = logging.getLogger("sparktune.dispatch")
 
 _registry_lock = threading.Lock()
 
+# What a space may hold that trials cannot change.
+_ATOMS = (int, float, complex, str, bytes, bool, type(None))
+_CASTS: tuple[Any, ...] = (int, float)
+
 
 @dataclass(frozen=True)
 class Cargo:
     """What is shipped once per search; a back end decides how."""
 
-    data: bytes  # unpickles to a `sparktune._worker.task.Evaluator`
+    data: bytes  # unpickles to a `sparktune._worker.objective.Objective`
     key: str  # hash of `data`; workers keep what they have unpickled under it
     parcels: tuple[Parcel, ...] = ()
     pickler: str = "cloudpickle"  # the module that pickled all this; workers must have it
@@ -92,10 +98,12 @@ def pack(
     *,
     pickler: str = "cloudpickle",
     result_limit: int | None = None,
+    reuse: bool = False,
 ) -> Cargo:
     """Pickle an objective and its space for the workers.
 
     `pickler` is a cloudpickle that workers have: ``"cloudpickle"`` or ``"pyspark.cloudpickle"``.
+    `reuse` is for `sparktune._worker.objective.Objective`.
 
     Raises
     ------
@@ -104,10 +112,18 @@ def pack(
     SparkObjectInObjective
         If the objective holds a SparkSession, a DataFrame or the like; names the variable.
     """
-    packing = _Packing(pickler, _annotated_space(fn))
+    parts: dict[str, Any] = {}
+    packing = _Packing(pickler, _annotated_space(fn), parts)
     try:
         with _by_value(pickler):
-            data = packing.dumps(task.make_evaluator(fn, program))
+            fixed = program if _is_fixed((program.steps, program.constants)) else None
+            pickled = packing.dumps((fn, None if fixed else program))
+            pickles = (pickled, *(parcel.pieces[0] for parcel in packing.parcels.values()))
+            classes = any(b"_make_skeleton_" in bytes(each) for each in pickles)
+            classes = classes and not packing.broadcasts  # they outlive the trial
+            tracker = f"{pickler}.cloudpickle" if classes else ""
+            objective = Objective(pickled, fixed, parts, tracker, reuse)
+            data = _Packing(pickler).dumps(objective)
     except _SparkObjectMet as met:
         raise checks.spark_object_error(_blamed(fn, program, pickler), met.obj) from None
     except Exception as error:
@@ -127,6 +143,41 @@ def pack(
     )
 
 
+class _Reference:
+    """Pickles as an attribute of the module that `sparktune._worker.home` makes on a worker."""
+
+    def __init__(self, name: str = "") -> None:
+        self._name = name
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        if self._name:
+            return getattr, (_Reference(), self._name)
+        return importlib.import_module, (home.NAME,)
+
+
+_PARTS = _Reference("parts")
+
+
+def _is_of_worker(obj: Any) -> bool:
+    """Return whether an object is a function or class of `_worker`."""
+    if not isinstance(obj, (FunctionType, type)):
+        return False
+    module = str(obj.__module__)
+    return module.startswith(f"{_worker.__name__}.") and (
+        getattr(sys.modules.get(module), obj.__qualname__, None) is obj
+    )
+
+
+def _is_fixed(value: Any) -> bool:
+    """Return whether a trial cannot change a part of a space."""
+    if isinstance(value, tuple):
+        return all(map(_is_fixed, value))
+    if type(value) is dict:  # of a `Program`, which only copies it
+        return all(map(_is_fixed, value)) and all(map(_is_fixed, value.values()))
+    function = isinstance(value, BuiltinFunctionType) and type(value.__self__) is ModuleType
+    return function or type(value) in _ATOMS or value in _CASTS or _is_of_worker(value)
+
+
 class _SparkObjectMet(Exception):
     def __init__(self, obj: Any) -> None:
         super().__init__()
@@ -136,9 +187,15 @@ class _SparkObjectMet(Exception):
 class _Packing:
     """Pickles the parts of one cargo, and collects what has to travel beside it."""
 
-    def __init__(self, pickler: str, dropped: Set[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        pickler: str,
+        dropped: Set[int] = frozenset(),
+        parts: dict[str, Any] | None = None,
+    ) -> None:
         self.pickler = pickler
         self.dropped = dropped  # ids of objects that arrive as None
+        self.parts = parts  # collects what trials cannot change, which is only referred to
         self.broadcasts: list[Any] = []
         self.parcels: dict[str, Parcel] = {}
 
@@ -163,7 +220,11 @@ class _Packing:
             buffers: list[pickle.PickleBuffer] = []
             parcel = Parcel.of(self.dumps(obj.data, buffers), buffers)
             self.parcels[parcel.key] = parcel
-            return task.attach, (obj.fn, parcel.key)
+            return attach, (obj.fn, parcel.key)
+        if self.parts is not None and (isinstance(obj, CodeType) or _is_of_worker(obj)):
+            name = str(len(self.parts))
+            self.parts[name] = obj
+            return operator.getitem, (_PARTS, name)
         if checks.is_spark_object(obj):
             raise _SparkObjectMet(obj)
         if checks.is_broadcast(obj):

@@ -52,11 +52,16 @@ class Dispatcher:
     """
 
     def __init__(
-        self, backend: Backend, parallelism: int, trial_timeout: float | None = None
+        self,
+        backend: Backend,
+        parallelism: int,
+        trial_timeout: float | None = None,
+        seed: int | None = None,
     ) -> None:
         self._backend = backend
         self._parallelism = parallelism
         self._trial_timeout = trial_timeout
+        self._seed = seed
         self._search = uuid.uuid4().hex[:12]
         self._flights: dict[str, Flight] = {}  # by tag: neither reported nor cancelled
         self._ghosts: dict[str, Flight] = {}  # by tag: cancelled, but still with a thread
@@ -90,7 +95,7 @@ class Dispatcher:
         """Hand a trial to a thread."""
         if self._closed:
             raise RuntimeError("This Dispatcher is closed.")
-        flight = Flight(trial, tracked, f"sparktune-{self._search}-{trial['tid']}")
+        flight = Flight(trial, tracked, f"sparktune-{self._search}-{trial['tid']}", self._seed)
         with self._lock:
             self._airborne[flight.tag] = flight
         if self._trial_timeout is not None:

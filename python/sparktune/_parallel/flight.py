@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ class Flight:
     trial: Trial  # only read
     tracked: TrackedRun | None
     tag: str  # of its job
+    search_seed: int | None = None
     cancelled: bool = False
     submitted: float | None = None  # when; written by the thread
     deadline: float = float("inf")  # when the trial times out
@@ -38,12 +40,19 @@ class Flight:
             return None
         tracked = None if self.tracked is None else self.tracked.payload()
         values = spec_from_misc(self.trial["misc"])
-        payload = encode_payload(values, tracked)
+        payload = encode_payload(values, tracked, self._seed())
         self.submitted = time.monotonic()
         if self.cancelled:
             return None
         answer = backend.submit(self.tag, payload, _description(self.trial, values))
         return None if self.cancelled else answers.finished(self.trial, answer, self.tracked)
+
+    def _seed(self) -> int | None:
+        """Return what the random generators of the trial start from, wherever it runs."""
+        if self.search_seed is None:
+            return None
+        text = f"{self.search_seed} {self.trial['tid']}"
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little")
 
 
 def _description(trial: Trial, values: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from sparktune._search.arguments import (
 from sparktune._search.trials import Trials
 from sparktune._trials.documents import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR
 from sparktune._worker.task import RESULT_LIMIT
-from sparktune.exceptions import InvalidArgument
+from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 if TYPE_CHECKING:
     from sparktune._parallel.backend import Backend
@@ -34,6 +34,8 @@ class ParallelTrials(Trials):
     ----------
     timeout, loss_threshold, trial_timeout : float or None
         See the attributes.
+    reuse_objective : bool
+        See the attributes.
 
     Attributes
     ----------
@@ -43,6 +45,8 @@ class ParallelTrials(Trials):
         The search ends when a loss is below it; takes precedence over the argument of `fmin`.
     trial_timeout : float or None
         Seconds that a trial may take.
+    reuse_objective : bool
+        Whether the trials of a worker share one objective instead of getting a fresh one each.
     parallelism : int
         The most trials at once.
     user_specified_parallelism : int or None
@@ -59,6 +63,7 @@ class ParallelTrials(Trials):
     timeout: float | None = None
     loss_threshold: float | None = None
     trial_timeout: float | None = None
+    reuse_objective: bool = False
     user_specified_parallelism: int | None = None
     parallelism: int = 1
     result_limit: int | None = RESULT_LIMIT
@@ -71,14 +76,21 @@ class ParallelTrials(Trials):
         timeout: float | None = None,
         loss_threshold: float | None = None,
         trial_timeout: float | None = None,
+        reuse_objective: bool = False,
     ) -> None:
         super().__init__(exp_key=None, refresh=False)
         validate_timeout(timeout)
         validate_loss_threshold(loss_threshold)
         validate_trial_timeout(trial_timeout)
+        if not isinstance(reuse_objective, bool):
+            raise InvalidArgumentType(
+                f"`reuse_objective` of {type(self).__name__} must be True or False; "
+                f"got {reuse_objective!r}."
+            )
         self.timeout = timeout
         self.loss_threshold = loss_threshold
         self.trial_timeout = trial_timeout
+        self.reuse_objective = reuse_objective
 
     def __str__(self) -> str:
         return f"{type(self).__name__}(trials={self.trials})"
@@ -150,7 +162,8 @@ class ParallelTrials(Trials):
         backend = self._make_backend(domain)
         if self.user_specified_parallelism is not None:
             warn_if_idle(self.parallelism, options.max_evals)
-        return Dispatcher(backend, self._most_at_once(backend), self.trial_timeout)
+        most = self._most_at_once(backend)
+        return Dispatcher(backend, most, self.trial_timeout, options.seed)
 
     def fmin(
         self,

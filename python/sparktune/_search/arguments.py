@@ -6,6 +6,7 @@ import inspect
 import numbers
 import operator
 import os
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ __all__ = [
     "checked_max_failures",
     "checked_rstate",
     "checked_verdict",
+    "seed_of_workers",
     "validate_loss_threshold",
     "validate_timeout",
     "validate_trial_timeout",
@@ -147,6 +149,26 @@ def checked_rstate(rstate: Any) -> Any:
         "`rstate` must be a numpy Generator, a RandomState, an int or None; "
         f"got {rstate!r}. Hint: numpy.random.default_rng(42)."
     )
+
+
+def seed_of_workers(rstate: Any) -> int | None:
+    """Return a number that depends on the state of `rstate`, which stays as it is.
+
+    None for a generator that has neither NumPy's `bit_generator` nor its `get_state`.
+    """
+    try:
+        found = getattr(rstate, "bit_generator", None)
+        state = rstate.get_state(legacy=False) if found is None else found.state
+    except (AttributeError, TypeError):
+        return None
+    # By `repr` of lists: that of a long array leaves items out.
+    return zlib.crc32(repr(_listed(state)).encode())
+
+
+def _listed(state: Any) -> Any:
+    if isinstance(state, dict):
+        return {key: _listed(value) for key, value in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray) else state
 
 
 def check_trials(trials: Any) -> None:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import cloudpickle
 
 from sparktune._search import ending as endings
-from sparktune._search.arguments import check_suggestions, checked_verdict
+from sparktune._search.arguments import check_suggestions, checked_verdict, seed_of_workers
 from sparktune._search.board import Board
 from sparktune._search.ending import Ending, best_trial, insist
 from sparktune._search.options import SearchOptions
@@ -199,6 +199,7 @@ class SearchLoop:
                 poll_interval_secs=self.poll_interval_secs,
                 max_evals=None if limit >= sys.maxsize else limit,
                 tracker=self._tracker,
+                seed=seed_of_workers(self.options.rstate),
             )
             self._runner = self._make_runner(self.trials, self.domain, options)
         return self._runner

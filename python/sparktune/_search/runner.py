@@ -94,12 +94,15 @@ class RunnerOptions:
         The most trials the search will have, None if there is no bound.
     tracker : Tracker
         The search's tracker, for a runner that evaluates trials in this thread.
+    seed : int or None
+        What a runner of worker processes seeds their random generators from; None: it does not.
     """
 
     asynchronous: bool = False
     poll_interval_secs: float = 1.0
     max_evals: int | None = None
     tracker: Tracker = field(default_factory=NullTracker)
+    seed: int | None = None
 
 
 class Runner(Protocol):

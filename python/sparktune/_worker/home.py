@@ -10,23 +10,24 @@ import sys
 from types import ModuleType
 from typing import Any
 
-__all__ = ["home", "leave_note", "take_notes"]
+__all__ = ["NAME", "home", "leave_note", "take_notes"]
 
-_NAME = "_sparktune_worker"
+NAME = "_sparktune_worker"
 
 
 def home() -> Any:
     """Return the module that lasts as long as the process.
 
-    Its attributes: `loaded` (evaluators by the hash of their cargo), `parcels` (those of the cargo
-    that is being unpickled), `refusals` (why an MLflow server refuses us, by its URI) and `notes`
-    (messages for the driver).
+    Its attributes: `objectives` (by the hash of their cargo), `parts` and `blocks` (what the
+    objective that is being unpickled refers to), `garbage` (bytes of objectives that may wait for
+    the garbage collector), `refusals` (why an MLflow server refuses us, by its URI) and `notes`
+    (messages for the driver). `isolation` adds what it asks the system for once.
     """
-    if _NAME not in sys.modules:
-        module = ModuleType(_NAME)
-        vars(module).update(loaded={}, parcels={}, refusals={}, notes=[])
-        sys.modules.setdefault(_NAME, module)
-    return sys.modules[_NAME]
+    if NAME not in sys.modules:
+        module = ModuleType(NAME)
+        vars(module).update(objectives={}, parts={}, blocks={}, garbage=0, refusals={}, notes=[])
+        sys.modules.setdefault(NAME, module)
+    return sys.modules[NAME]
 
 
 def leave_note(text: str) -> None:

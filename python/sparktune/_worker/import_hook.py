@@ -13,9 +13,9 @@ __all__ = ["ImportHook"]
 
 
 class ImportHook:
-    """Calls `ready` once a top-level module was imported; an entry of ``sys.meta_path``."""
+    """Calls `ready` when a module is imported; an entry of ``sys.meta_path``."""
 
-    def __init__(self, name: str, ready: Callable[[], None]) -> None:
+    def __init__(self, name: str, ready: Callable[[], object]) -> None:
         self.name = name
         self.ready = ready
         self.searching = False

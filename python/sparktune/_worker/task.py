@@ -1,8 +1,8 @@
 """What runs on a worker: one trial.
 
 A cargo is the bytes that all trials of a search share: the objective, the space and the functions
-that evaluate them. It is unpickled once per worker process and kept there by its hash. Parcels are
-the data of `sparktune.with_data`; the objective gets them when it is unpickled.
+that evaluate them. It unpickles to an `Objective`, which is kept in the worker process by its hash.
+Parcels are the data of `sparktune.with_data`; the objective gets them when it is unpickled.
 
 Cargo and parcels are shipped once per search, and reach this module as one of
 
@@ -15,30 +15,23 @@ Cargo and parcels are shipped once per search, and reach this module as one of
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import mmap
 import os
 import pickle
 import platform
 import socket
-import struct
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sparktune._worker.home import home, take_notes
-from sparktune._worker.mlflow_run import worker_run
-from sparktune._worker.program import Program, run_program
 
 __all__ = [
     "RESULT_LIMIT",
-    "Evaluator",
-    "attach",
     "encode_payload",
-    "make_evaluator",
     "mapped",
     "run_task",
 ]
@@ -46,32 +39,19 @@ __all__ = [
 RESULT_LIMIT = 64 * 1024 * 1024
 """The largest pickled result in bytes: the driver keeps the results of all trials."""
 
-Evaluator = Callable[[Mapping[str, Any], Any], Any]
-"""What a cargo unpickles to: takes the values of a trial by label and its tracked run; returns what
-the objective returned."""
-
 Answer = tuple[Any, ...]
 """``("ok", pickled result, meta)`` or
 ``("error", type name, message, traceback, pickled exception or None, meta)`` or, where the
 objective could not be loaded, ``("not loaded", what went wrong, traceback, meta)``."""
 
 
-def encode_payload(values: Mapping[str, Any], tracked: Any) -> bytes:
+def encode_payload(values: Mapping[str, Any], tracked: Any, seed: int | None = None) -> bytes:
     """Return the bytes that tell a task which trial to run.
 
-    `values` has the active hyperparameters by label; `tracked` is the payload of `worker_run`.
+    `values` has the active hyperparameters by label; `tracked` is the payload of `worker_run`, and
+    `seed` is what `isolated` takes.
     """
-    return pickle.dumps((dict(values), tracked))
-
-
-def make_evaluator(fn: Callable[[Any], Any], program: Program) -> Evaluator:
-    """Return what a cargo holds."""
-
-    def evaluate(values: Mapping[str, Any], tracked: Any) -> Any:
-        with worker_run(tracked):
-            return fn(run_program(program, values))
-
-    return evaluate
+    return pickle.dumps((dict(values), tracked, seed))
 
 
 def run_task(
@@ -112,38 +92,30 @@ def run_task(
     try:
         (payload,) = payloads  # to the end, see above
         try:
-            values, tracked = pickle.loads(payload)
-            evaluate = _loaded(cargo, key, parcels or {})
+            values, tracked, seed = pickle.loads(payload)
+            objective = _objective(cargo, key)
+            loaded = objective.load(parcels or {})
         except Exception as error:
             what = f"{type(error).__name__}: {error}"
             return [pickle.dumps(("not loaded", what, _traceback_text(error), _meta(started)))]
-        result = evaluate(values, tracked)
+        result = objective.run(loaded, values, tracked, seed)
         answer = ("ok", _pickled_result(result, pickler, result_limit), _meta(started))
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the objective's too
         answer = _failure(error, pickler, started)
     return [pickle.dumps(answer)]
 
 
-def _loaded(cargo: Any, key: str, parcels: Mapping[str, Any]) -> Any:
-    """Return the evaluator of this cargo, unpickled at most once in this process."""
-    loaded: dict[str, Any] = home().loaded
-    if key not in loaded:
+def _objective(cargo: Any, key: str) -> Any:
+    """Return the `Objective` of this cargo, which this process reads once."""
+    kept: dict[str, Any] = home().objectives
+    if key not in kept:
         # Searches follow one another; an objective may hold much data, so few are kept.
-        while len(loaded) >= 2:
-            del loaded[next(iter(loaded))]
-        home().parcels = parcels  # for `attach`, which unpickling calls
-        try:
-            loaded[key] = pickle.loads(_contents(cargo))
-        finally:
-            home().parcels = {}
-    return loaded[key]
-
-
-def _contents(shipped: Any) -> Any:
-    """Return the bytes of a cargo or parcel."""
-    if isinstance(shipped, (bytes, memoryview)):
-        return shipped
-    return shipped() if callable(shipped) else shipped.value
+        while len(kept) >= 2:
+            del kept[next(iter(kept))]
+        if not isinstance(cargo, (bytes, memoryview)):
+            cargo = cargo() if callable(cargo) else cargo.value
+        kept[key] = pickle.loads(cargo)
+    return kept[key]
 
 
 def mapped(file: int | str) -> memoryview:
@@ -154,20 +126,6 @@ def mapped(file: int | str) -> memoryview:
     finally:
         if isinstance(file, str):
             os.close(descriptor)
-
-
-def attach(fn: Callable[..., Any], key: str) -> Callable[..., Any]:
-    """Return an objective with the data of a parcel; what an `ObjectiveWithData` unpickles to."""
-    block = memoryview(_contents(home().parcels[key])).cast("B")
-    (count,) = struct.unpack_from("<Q", block)
-    lengths = struct.unpack_from(f"<{count}Q", block, 8)
-    start, pieces = 8 * (count + 1), []
-    for length in lengths:
-        start += -start % 64
-        # Read-only, also if the block is not: trials share it.
-        pieces.append(block[start : start + length].toreadonly())
-        start += length
-    return functools.partial(fn, **pickle.loads(pieces[0], buffers=pieces[1:]))
 
 
 def _dumps(value: Any, pickler: str) -> bytes:
@@ -232,11 +190,11 @@ def _failure(error: BaseException, pickler: str, started: float) -> Answer:
 
 
 def _traceback_text(error: BaseException) -> str:
-    """Format the traceback without the frames of this file, which every trial has."""
+    """Format the traceback without our own frames above the objective, which every trial has."""
     try:
-        own = run_task.__code__.co_filename
+        own = os.path.dirname(run_task.__code__.co_filename)  # noqa: PTH120 - of the driver
         frames = error.__traceback__
-        while frames is not None and frames.tb_frame.f_code.co_filename == own:
+        while frames and os.path.dirname(frames.tb_frame.f_code.co_filename) == own:  # noqa: PTH120
             frames = frames.tb_next
         frames = frames or error.__traceback__
         return "".join(traceback.format_exception(type(error), error, frames))

@@ -14,6 +14,9 @@ import threading
 import time
 import traceback
 import warnings
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1]))  # for `footprints`
 
 import scenarios
 from ports import with_own_port

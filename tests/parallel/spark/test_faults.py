@@ -61,6 +61,32 @@ def test_a_trial_that_ends_its_process_is_tried_again_by_spark_and_then_fails(ru
 
 
 @in_all_modes
+def test_a_trial_sees_nothing_of_the_trials_before_it(run):
+    report = run("footprints_of", kind="grower")
+    assert report["error"] is None
+    assert report["facts"] == report["expected"] * 5
+
+
+@in_all_modes
+def test_the_state_of_a_worker_is_put_back_after_a_trial(run):
+    report = run("footprints_of", kind="litterer")
+    assert report["error"] is None
+    # By worker, as their folders and environments differ.
+    assert len(report["facts"]) == 5
+    by_worker = {str(facts["pid"]): facts for facts in report["facts"]}
+    assert len(by_worker) < 5
+    assert [by_worker[str(facts["pid"])] == facts for facts in report["facts"]] == [True] * 5
+
+
+@in_all_modes
+def test_random_numbers_depend_on_the_seed_and_the_trial_only(run):
+    report = run("footprints_of", kind="gambler")
+    assert report["error"] is None
+    assert len({tuple(drawn) for drawn in report["facts"]}) == 5
+    assert report["facts"] == run("footprints_of", kind="gambler")["facts"]
+
+
+@in_all_modes
 @pytest.mark.parametrize("how", ["threads", "thread that stays"])
 def test_threads_that_an_objective_leaves_behind_do_no_harm(run, how):
     report = run("bad_trials", how=how)

@@ -43,6 +43,10 @@ class ProcessTrials(ParallelTrials):
     trial_timeout : float or None, default None
         Time limit for one trial in seconds. Then its process is killed; the trial fails with
         `sparktune.exceptions.TrialTimeout`, and the search goes on.
+    reuse_objective : bool, default False
+        Whether each worker unpickles the objective once, instead of once per trial. This saves time
+        if trials are short and the objective refers to much data, but a trial then sees what the
+        trials before it have changed there.
 
     Attributes
     ----------
@@ -77,8 +81,9 @@ class ProcessTrials(ParallelTrials):
         loss_threshold: float | None = None,
         *,
         trial_timeout: float | None = None,
+        reuse_objective: bool = False,
     ) -> None:
-        super().__init__(timeout, loss_threshold, trial_timeout)
+        super().__init__(timeout, loss_threshold, trial_timeout, reuse_objective)
         requested = check_parallelism(parallelism, "ProcessTrials")
         if os.name != "posix":
             raise InvalidArgument(
@@ -99,7 +104,12 @@ class ProcessTrials(ParallelTrials):
                 "as in a program that embeds Python. Set sys.executable to the path of a Python."
             )
         assert domain.fn is not None
-        cargo = pack(domain.fn, domain.space.program, result_limit=self.result_limit)
+        cargo = pack(
+            domain.fn,
+            domain.space.program,
+            result_limit=self.result_limit,
+            reuse=self.reuse_objective,
+        )
         return ProcessBackend(cargo, self.parallelism)
 
 

@@ -80,7 +80,11 @@ def check_resource_profile(session: Session, resource_profile: Any) -> None:
 
 
 def make_backend(
-    session: Session, domain: Domain, resource_profile: Any, result_limit: int | None
+    session: Session,
+    domain: Domain,
+    resource_profile: Any,
+    result_limit: int | None,
+    reuse_objective: bool = False,
 ) -> Backend:
     """Return what runs the trials of a search."""
     assert domain.fn is not None
@@ -90,5 +94,6 @@ def make_backend(
         domain.space.program,
         pickler="pyspark.cloudpickle",  # which every executor has
         result_limit=min(limits, default=None),
+        reuse=reuse_objective,
     )
     return session.make_backend(cargo, resource_profile)

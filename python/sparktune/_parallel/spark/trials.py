@@ -53,6 +53,10 @@ class SparkTrials(ParallelTrials):
     trial_timeout : float or None, default None
         Time limit for one trial in seconds, from the start of its task. Then the job is cancelled;
         the trial fails with `sparktune.exceptions.TrialTimeout`, and the search goes on.
+    reuse_objective : bool, default False
+        Whether each worker unpickles the objective once, instead of once per trial. This saves time
+        if trials are short and the objective refers to much data, but a trial then sees what the
+        trials before it have changed there.
 
     Attributes
     ----------
@@ -86,8 +90,9 @@ class SparkTrials(ParallelTrials):
         resource_profile: Any = None,
         *,
         trial_timeout: float | None = None,
+        reuse_objective: bool = False,
     ) -> None:
-        super().__init__(timeout, loss_threshold, trial_timeout)
+        super().__init__(timeout, loss_threshold, trial_timeout, reuse_objective)
         requested = check_parallelism(parallelism)
         self.user_specified_parallelism = parallelism
         self._set_up(find_session(spark_session), requested, resource_profile)
@@ -130,7 +135,9 @@ class SparkTrials(ParallelTrials):
                 "SparkTrials with it; to go on with these trials, pickle and unpickle them."
             )
         try:
-            return make_backend(session, domain, self._resource_profile, self.result_limit)
+            return make_backend(
+                session, domain, self._resource_profile, self.result_limit, self.reuse_objective
+            )
         except Exception as error:
             if not session.is_stopped():
                 raise
