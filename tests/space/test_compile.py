@@ -53,6 +53,40 @@ def test_parameters_of_all_kinds():
     )
 
 
+@pytest.mark.parametrize(
+    "around", [lambda s: {"a": s}, lambda s: [s], lambda s: (s, 1), lambda s: {1: s}]
+)
+def test_containers_may_be_nested_deeper_than_python_has_frames(around):
+    space = hp.uniform("x", 0, 1)
+    for _ in range(3_000):
+        space = around(space)
+    point = compile_space(space).evaluate({"x": 0.5})
+    for _ in range(3_000):
+        point = point["a"] if isinstance(point, dict) and "a" in point else point
+        point = point[1] if isinstance(point, dict) and 1 in point else point
+        point = point[0] if isinstance(point, tuple) else point
+    assert point == 0.5
+
+
+def test_the_same_list_may_occur_twice():
+    pair = [hp.uniform("x", 0, 1), 2]
+    assert compile_space({"a": pair, "b": [pair]}).evaluate({"x": 0.5}) == {
+        "a": (0.5, 2),
+        "b": ((0.5, 2),),
+    }
+
+
+def test_choices_may_be_nested_a_thousand_deep():
+    # With cubic work this takes minutes, and meets the time limit.
+    space = 0
+    for i in range(1_000):
+        space = hp.choice(f"c{i}", [i, space])
+    compiled = compile_space(space)
+    assert compiled.labels == tuple(f"c{i}" for i in reversed(range(1_000)))
+    assert compiled.params[-1].conditions == (tuple((i, 1) for i in range(999)),)
+    assert not compiled.opaque
+
+
 def test_nested_choices():
     space = hp.choice("a", [hp.choice("b", [1, hp.uniform("x", 0, 1)]), hp.uniform("y", 0, 1)])
     assert conditions(space) == {

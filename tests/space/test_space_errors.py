@@ -52,6 +52,11 @@ WRONG = [
     (lambda: hp.lognormal("n", 0, -1), BadSearchSpace, "got sigma=-1"),
     (lambda: hp.qnormal("n", 0, -1, 1), BadSearchSpace, "got sigma=-1"),
     (lambda: hp.normal("n", inf, 1), BadSearchSpace, "`mu` .* finite"),
+    (lambda: hp.normal("n", 0, 1e308), BadSearchSpace,
+     r"`sigma` .* mu \+ 4 \* sigma is finite; got mu=0, sigma=1e\+308\. Use a smaller scale"),
+    (lambda: hp.lognormal("n", 0, 1e308), BadSearchSpace, "`sigma` .* finite"),
+    (lambda: hp.uniform("\ud800", 0, 1), BadSearchSpace,
+     r"label of hp\.uniform must be text that UTF-8 can encode; got '\\ud800'\. Hint: "),
     (lambda: hp.lognormal("n", 1000, 1), BadSearchSpace, "`mu` .* at most 709.78.*logarithm"),
     (lambda: hp.loguniform("lr", 1, 1000), BadSearchSpace,
      r"at most 709\.78; got high=1000\. The bounds are logarithms .* math\.log\(1e-5\)"),
@@ -215,3 +220,23 @@ def test_a_result_whose_repr_fails():
             raise RuntimeError
 
     assert "Rude" in str(errors.InvalidResult(Rude()))
+
+
+def holding_itself(empty):
+    """Return a list or dict that is among its own items."""
+    outer = empty
+    inner = [empty, hp.uniform("x", 0, 1)]
+    if isinstance(outer, dict):
+        outer["inner"] = inner
+    else:
+        outer.append(inner)
+    return outer
+
+
+@pytest.mark.parametrize("empty", [[], {}], ids=["list", "dict"])
+@pytest.mark.parametrize("use", [compile_space, lambda space: hp.choice("c", [space, 1])])
+def test_a_space_that_holds_itself_is_refused(empty, use):
+    with pytest.raises(
+        BadSearchSpace, match=r"not hold itself; got a (list|dict) that does\. Hint: "
+    ):
+        use(holding_itself(empty))

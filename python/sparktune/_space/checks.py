@@ -44,6 +44,8 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
 _P_TOLERANCE = 1e-6
 # Integers are float64 in the sampler; beyond this they would not be exact.
 _INT_LIMIT = 2**53
+# The core's rule: a normal distribution is finite so many standard deviations from its mean.
+_REACHED = 4
 _LOG_MAX = math.log(sys.float_info.max)
 
 
@@ -79,6 +81,13 @@ class HpCall:
             )
         if not label:
             raise BadSearchSpace(f"The label of hp.{name} must not be empty; got ''.")
+        try:
+            label.encode()
+        except UnicodeEncodeError:
+            raise BadSearchSpace(
+                f"The label of hp.{name} must be text that UTF-8 can encode; got {label!r}. "
+                "Hint: remove the lone surrogates."
+            ) from None
         self.label = label
 
     def fail(self, rule: str, got: str, hint: str = "", wrong_type: bool = False) -> BadSearchSpace:
@@ -175,6 +184,12 @@ class HpCall:
     def _check_spread(self, mu: float, sigma: float, log: bool) -> None:
         if sigma <= 0:
             raise self.fail("`sigma` must be greater than 0", f"sigma={sigma:g}")
+        if not math.isfinite(abs(mu) + _REACHED * sigma):
+            raise self.fail(
+                f"`sigma` must be so small that mu + {_REACHED} * sigma is finite",
+                f"mu={mu:g}, sigma={sigma:g}",
+                "Use a smaller scale, and multiply the hyperparameter by a constant.",
+            )
         if log and mu > _LOG_MAX:
             raise self.fail(
                 f"`mu` must be at most {_LOG_MAX:.2f}",

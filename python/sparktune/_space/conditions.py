@@ -122,11 +122,17 @@ def _ordered(
     """
     conditions = dict(conditions)
     parents = {label: {name for part in conditions[label] for name, _ in part} for label in labels}
+    children: dict[str, list[str]] = {label: [] for label in labels}
+    for label, names in parents.items():
+        for name in names:
+            children[name].append(label)
+    position = {label: i for i, label in enumerate(labels)}
+    waits_for = {label: len(names) for label, names in parents.items()}
+    left = dict.fromkeys(labels)
+    ready = [label for label in labels if not waits_for[label]]
     order: list[str] = []
     acyclic = True
-    left = dict.fromkeys(labels)
     while left:
-        ready = [label for label in left if not parents[label] & left.keys()]
         if not ready:
             ready = [next(iter(left))]
             conditions[ready[0]] = ALWAYS
@@ -134,6 +140,12 @@ def _ordered(
         for label in ready:
             order.append(label)
             del left[label]
+        freed = []
+        for child in (child for label in ready for child in children[label]):
+            waits_for[child] -= 1
+            if not waits_for[child] and child in left:
+                freed.append(child)
+        ready = sorted(freed, key=position.__getitem__)
     return order, conditions, acyclic
 
 
@@ -156,7 +168,10 @@ def _simplified(
     In the result no alternative implies another, and none cover all values of a choice one by one.
     `domains` has all values of each choice, `active` when each is known to be active.
     """
-    parts = _absorbed(set(condition))
+    parts = set(condition)
+    if len(parts) == 1 and not any(len(domains[label]) == 1 for label, _ in next(iter(parts))):
+        return frozenset(parts)  # as in a deep tree, where conditions are long
+    parts = _absorbed(parts)
     while (merged := _merge_one(parts, domains, active)) is not None:
         parts = _absorbed(merged)
     return frozenset(parts)
@@ -180,6 +195,8 @@ def _merge_one(
     groups: dict[tuple[str, Conjunction], set[int]] = {}
     for part in parts:
         for label, value in part:
+            if len(domains[label]) > len(parts):
+                continue  # too few alternatives to cover all its values
             groups.setdefault((label, part - {(label, value)}), set()).add(value)
     for (label, rest), values in groups.items():
         # The values cover everything only where the choice exists at all.

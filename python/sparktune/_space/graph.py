@@ -18,7 +18,7 @@ import numpy as np
 from sparktune._space.evaluate import Evaluation
 from sparktune._space.functions import FunctionTable
 from sparktune._space.walks import dfs
-from sparktune.exceptions import BadSearchSpaceType
+from sparktune.exceptions import BadSearchSpace, BadSearchSpaceType
 
 __all__ = ["Apply", "Literal", "MissingArgument", "Space", "SymbolTable", "as_apply", "scope"]
 
@@ -64,20 +64,68 @@ def as_apply(obj: Any) -> Apply:
 
     Raises
     ------
+    BadSearchSpace
+        If a container holds itself.
     BadSearchSpaceType
         If the object is a node that Hyperopt made.
     """
+    if not isinstance(obj, (tuple, list, dict)):
+        return _leaf(obj)
+    # A stack, not recursion: containers may be nested deeper than Python has frames.
+    stack = [_Container(obj)]
+    around = {id(obj)}
+    while True:
+        container = stack[-1]
+        child = next(container.items, _NOTHING)
+        if child is _NOTHING:
+            stack.pop()
+            around.discard(id(container.obj))
+            node = container.node()
+            if not stack:
+                return node
+            stack[-1].nodes.append(node)
+        elif not isinstance(child, (tuple, list, dict)):
+            container.nodes.append(_leaf(child))
+        elif id(child) in around:
+            kind = type(child).__name__
+            raise BadSearchSpace(
+                f"A space must not hold itself; got a {kind} that does. Hint: put a copy inside."
+            )
+        else:
+            around.add(id(child))
+            stack.append(_Container(child))
+
+
+_NOTHING = object()
+
+
+class _Container:
+    """A container on its way to become a node: its items one by one, and the nodes of those."""
+
+    def __init__(self, obj: Any) -> None:
+        self.obj = obj
+        self.nodes: list[Apply] = []
+        self.keys: list[str] | None = None
+        if isinstance(obj, dict):
+            pairs = _sorted_items(obj)
+            obj = [[list(pair) for pair in pairs]]
+            if all(isinstance(k, str) for k, _ in pairs):
+                self.keys = [k for k, _ in pairs]
+                obj = [v for _, v in pairs]
+        self.items = iter(obj)
+
+    def node(self) -> Apply:
+        name = "dict" if isinstance(self.obj, dict) else "pos_args"
+        if self.keys is None:
+            length = len(self.nodes) if isinstance(self.obj, tuple) else None
+            return Apply(name, self.nodes, [], length, pure=True)
+        named = zip(self.keys, self.nodes, strict=True)
+        return Apply(name, [], named, len(self.keys), pure=True)
+
+
+def _leaf(obj: Any) -> Apply:
     if isinstance(obj, Apply):
         return obj
-    if isinstance(obj, tuple):
-        return Apply("pos_args", [as_apply(a) for a in obj], [], len(obj), pure=True)
-    if isinstance(obj, list):
-        return Apply("pos_args", [as_apply(a) for a in obj], [], None, pure=True)
-    if isinstance(obj, dict):
-        items = _sorted_items(obj)
-        if all(isinstance(k, str) for k in obj):
-            return Apply("dict", [], [(k, as_apply(v)) for k, v in items], len(items), pure=True)
-        return Apply("dict", [as_apply([list(item) for item in items])], [], None, pure=True)
     if type(obj).__module__.startswith("hyperopt.pyll"):
         # As a constant it would silently take its hyperparameters out of the search.
         raise BadSearchSpaceType(
