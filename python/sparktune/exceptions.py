@@ -28,6 +28,7 @@ __all__ = [
     "SearchFailed",
     "SparkObjectInObjective",
     "SparktuneError",
+    "TrialLost",
     "TrialTimeout",
     "UnknownParameter",
     "UnpicklableObjective",
@@ -203,6 +204,13 @@ class SparkObjectInObjective(SparktuneError, TypeError):
 
 class JobFailed(SparktuneError, RuntimeError):
     """A trial failed outside its objective, for example because its process died."""
+
+
+class TrialLost(JobFailed):
+    """A trial ended through no fault of its objective, for example because its executor was lost.
+
+    Suggesters learn nothing from such a trial; all other failed trials count as bad ones.
+    """
 
 
 class TrialTimeout(JobFailed, TimeoutError):

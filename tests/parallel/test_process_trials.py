@@ -313,6 +313,8 @@ def test_a_bad_end_costs_its_trial_only(system, monkeypatch):
         assert text in found[x][1], found[x]
     assert trials.count_failed_trials() == 9
     assert trials.count_cancelled_trials() == 0
+    known = trials._history_for(trials._space).sync()
+    assert (len(known), known.finished) == (12, 3)  # the sampler learns from all of them
 
 
 def test_a_worker_killed_from_outside_while_idle_costs_no_trial():

@@ -8,7 +8,7 @@ import mlflow
 import numpy as np
 import pytest
 
-from sparktune import STATUS_OK, Trials, fmin, hp, rand, tpe
+from sparktune import STATUS_OK, Domain, Trials, fmin, hp, rand, tpe
 from sparktune._space.expr import scope
 from sparktune._tracking.base import SearchInfo
 from sparktune._tracking.switch import make_tracker
@@ -18,7 +18,7 @@ from sparktune._trials.documents import (
     JOB_STATE_ERROR,
     JOB_STATE_NEW,
 )
-from sparktune.exceptions import BadSearchSpace, InvalidArgument, InvalidArgumentType
+from sparktune.exceptions import BadSearchSpace, InvalidArgument, InvalidArgumentType, TrialLost
 
 SPACE = {
     "x": hp.uniform("x", -10, 10),
@@ -76,16 +76,41 @@ def test_a_suggester_goes_on_as_if_nothing_had_happened(runs):
     whole = Trials()
     search(whole, 31, algo=tpe.suggest, mlflow=False)
     trials = Trials()
-    search(trials, 30, algo=tpe.suggest, mlflow=True)
+
+    def often_too_big(point):
+        return objective({**point, "x": point["x"] + 6})
+
+    search(trials, 30, fn=often_too_big, algo=tpe.suggest, mlflow=True)
     (parent,), _ = runs()
     back = Trials.from_mlflow(parent.info.run_id)
     # The suggestion depends on the history, the seed and the id alone.
-    from sparktune import Domain
-
+    failed = [doc for doc in back._dynamic_trials if doc["state"] == JOB_STATE_ERROR]
+    assert failed
     domain = Domain(objective, SPACE)
+    known = back._history_for(domain.space).sync()
+    assert all(doc["tid"] in known for doc in failed)
     (one,) = tpe.suggest([99], domain, back, 11)
     (other,) = tpe.suggest([99], domain, trials, 11)
     assert one["misc"]["vals"] == other["misc"]["vals"]
+
+
+def test_a_lost_trial_still_says_nothing(runs):
+    trials = Trials()
+
+    def lose_some(point):
+        if point["x"] > 0:
+            raise TrialLost("its executor died")
+        return objective(point)
+
+    search(trials, 20, fn=lose_some, mlflow=True)
+    (parent,), _ = runs()
+    back = Trials.from_mlflow(parent.info.run_id)
+    lost = {doc["tid"] for doc in back._dynamic_trials if doc["misc"]["vals"]["x"][0] > 0}
+    known = back._history_for(Domain(None, SPACE).space).sync()
+    assert lost
+    assert [doc["tid"] in known for doc in back._dynamic_trials] == [
+        doc["tid"] not in lost for doc in back._dynamic_trials
+    ]
 
 
 def test_fmin_goes_on_to_max_evals_in_the_same_run(runs, client):

@@ -25,7 +25,7 @@ from sparktune import (
 from sparktune._core import History, Sampler, Space
 from sparktune._search.domain import Domain
 from sparktune._trials.history import HistoryFeeder
-from sparktune._trials.ledger import WINDOW_AFTER_REFRESH, Ledger
+from sparktune._trials.ledger import WINDOW_AFTER_REFRESH
 
 SPACE = {
     "x": hp.uniform("x", -1, 1),
@@ -195,7 +195,7 @@ def in_step(trials):
     """Return whether the incremental feeder equals one made from scratch."""
     feeder = trials._history_for(DOMAIN.space)
     history = feeder.sync()
-    fresh = HistoryFeeder(Ledger.of(trials.trials), DOMAIN.space)
+    fresh = HistoryFeeder(trials.view(trials._exp_key)._ledger, DOMAIN.space)
     made = fresh.sync()
     assert (len(history), history.finished) == (len(made), made.finished)
     assert feeder.best_loss == fresh.best_loss

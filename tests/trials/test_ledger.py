@@ -85,7 +85,7 @@ class TestNews:
         ledger.changed(doc)
         ((entry,), _) = subscription.news()
         assert entry.doc is doc
-        assert not entry.counts
+        assert (entry.shows, entry.teaches) == (False, True)
         assert [each["tid"] for each in ledger.trials] == [0, 2]
 
     def test_a_document_that_went(self):
@@ -94,7 +94,9 @@ class TestNews:
         ledger.refresh()
         ledger.check()
         ((entry,), _) = subscription.news()
-        assert (entry.doc["tid"], entry.state, entry.counts) == (2, None, False)
+        assert (entry.doc["tid"], entry.state) == (2, None)
+        assert not entry.shows
+        assert not entry.teaches
 
     def test_a_document_that_took_the_place_of_another(self):
         ledger, subscription = followed(docs_of(5))

@@ -23,7 +23,7 @@ from sparktune import (
 )
 from sparktune._core import Sampler
 from sparktune._trials.history import HistoryFeeder
-from sparktune._trials.ledger import WINDOW, Ledger
+from sparktune._trials.ledger import WINDOW
 from sparktune.exceptions import AllTrialsFailed, InvalidTrial, SparktuneError
 
 SPACE = {"x": hp.uniform("x", -1, 1), "c": hp.choice("c", [0, hp.normal("y", 0, 1)])}
@@ -223,7 +223,7 @@ class TestCopies:
 
 
 def rebuilt(trials, domain=DOMAIN):
-    feeder = HistoryFeeder(Ledger.of(trials.trials), domain.space)
+    feeder = HistoryFeeder(trials.view(trials._exp_key)._ledger, domain.space)
     return feeder.sync(), len(feeder), feeder.best_loss
 
 
@@ -277,7 +277,7 @@ class TestHistory:
         assert_in_step(trials)
 
     def test_a_changed_state_is_seen_after_refresh(self, trials):
-        trials.trials[3]["state"] = JOB_STATE_ERROR
+        trials.trials[3]["state"], trials.trials[4]["state"] = JOB_STATE_CANCEL, JOB_STATE_ERROR
         trials.refresh()
         assert len(trials._history_for(DOMAIN.space)) == 40
         assert_in_step(trials)

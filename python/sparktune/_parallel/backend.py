@@ -30,8 +30,10 @@ class Backend(Protocol):
         ------
         BackendLost
             If nothing can run any more.
+        TrialLost
+            If the trial ended through no fault of its objective.
         Exception
-            Anything else fails this trial only.
+            Anything else fails this trial only, and counts as the objective's failure.
         """
         ...
 

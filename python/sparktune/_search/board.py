@@ -85,10 +85,10 @@ class Board:
                 self._ended.discard(key)
                 self.queue = deque(other for other in self.queue if other is not doc)
                 self.finished[:] = [other for other in self.finished if other is not doc]
-        elif entry.counts and entry.state == JOB_STATE_NEW and key not in self._waiting:
+        elif entry.shows and entry.state == JOB_STATE_NEW and key not in self._waiting:
             self._waiting.add(key)
             self.queue.append(doc)
-        elif entry.counts and entry.state == JOB_STATE_DONE and key not in self._ended:
+        elif entry.shows and entry.state == JOB_STATE_DONE and key not in self._ended:
             self._ended.add(key)
             self.finished.append(doc)
         if self._polled and entry.state == JOB_STATE_RUNNING:

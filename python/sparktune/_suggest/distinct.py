@@ -11,7 +11,7 @@ import numpy as np
 
 from sparktune._space.compile import CompiledSpace, Param
 from sparktune._suggest.suggestion import documents_of, draw, space_of
-from sparktune._trials.documents import JOB_STATE_CANCEL, Trial
+from sparktune._trials.documents import Trial
 from sparktune._trials.following import SupportsTrials, ledger_of
 from sparktune._trials.ledger import Ledger, Subscription
 
@@ -42,9 +42,9 @@ class DistinctSuggester:
     """A suggest function that leaves out the points that the trials have already.
 
     Where `algo` suggests a known point it is asked again with other seeds, then random search is;
-    finally a point is picked from the list of those left, if the space is finite. Cancelled trials
-    do not count, since their points were not evaluated. Use one instance per search: it remembers
-    which documents it has read.
+    finally a point is picked from the list of those left, if the space is finite. Trials that were
+    cancelled or lost do not count, since their points were not evaluated. Use one instance per
+    search: it remembers which documents it has read.
     """
 
     def __init__(self, algo: Callable[..., list[Trial]]) -> None:
@@ -78,7 +78,7 @@ class DistinctSuggester:
         self._ledger.update()
         news, _ = self._subscription.news()
         for entry in news:
-            if entry.state not in (JOB_STATE_CANCEL, None):
+            if entry.teaches:
                 self._known.add(_key(entry.doc["misc"]["vals"]))
 
     def _is_new(self, doc: Trial) -> bool:

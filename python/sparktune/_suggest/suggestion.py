@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sparktune._core import suggest_random
 from sparktune._space.compile import CompiledSpace, compile_space
 from sparktune._trials.collection import TrialCollection
-from sparktune._trials.documents import Misc, Trial
+from sparktune._trials.documents import JOB_STATE_ERROR, Misc, Trial
 from sparktune._trials.following import SupportsTrials
 from sparktune._trials.history import HistoryFeeder
 from sparktune._trials.ledger import Ledger
@@ -41,9 +41,19 @@ def history_of(trials: SupportsTrials, space: CompiledSpace) -> HistoryFeeder:
     if isinstance(trials, TrialCollection):
         feeder = trials._history_for(space)
     else:
-        feeder = HistoryFeeder(Ledger.of(trials.trials), space)
+        feeder = HistoryFeeder(Ledger.of([*trials.trials, *_failed(trials)]), space)
     feeder.sync()
     return feeder
+
+
+def _failed(trials: SupportsTrials) -> list[Trial]:
+    """Return the failed trials, which are not in `trials.trials`."""
+    key = getattr(trials, "_exp_key", None)
+    return [
+        doc
+        for doc in getattr(trials, "_dynamic_trials", ())
+        if doc["state"] == JOB_STATE_ERROR and (key is None or doc["exp_key"] == key)
+    ]
 
 
 def checked_ids(new_ids: Any) -> list[int]:

@@ -136,6 +136,7 @@ class TrialCollection:
         for name, value in state.items():
             if name not in ("_listed", "_listed_of"):  # from pickles older than the ledger
                 setattr(self, name, value)
+        self._ledger.restore()
 
     def __iter__(self) -> Iterator[Trial]:
         return iter(self._trials)

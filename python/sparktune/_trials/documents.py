@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypedDict, cast
 
 import numpy as np
 
-from sparktune.exceptions import InvalidTrial
+from sparktune.exceptions import InvalidTrial, ObjectiveNotLoaded, TrialLost
 
 __all__ = [
     "JOB_STATES",
@@ -38,6 +38,7 @@ __all__ = [
     "check_trial",
     "coarse_utcnow",
     "derived_trial_doc",
+    "is_lost",
     "miscs_to_idxs_vals",
     "miscs_update_idxs_vals",
     "new_trial_doc",
@@ -99,8 +100,11 @@ JOB_STATE_ERROR = 3
 JOB_STATE_CANCEL = 4
 JOB_STATES = [JOB_STATE_NEW, JOB_STATE_RUNNING, JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_CANCEL]
 UNFINISHED = (JOB_STATE_NEW, JOB_STATE_RUNNING)
-# Trials in these states are in `Trials.trials` and are seen by the sampler.
+# Trials in these states are in `Trials.trials`.
 JOB_VALID_STATES = {JOB_STATE_NEW, JOB_STATE_RUNNING, JOB_STATE_DONE}
+
+# Errors, as `misc["error"]` names them, that say nothing about the point of the trial.
+_NO_FAULT = (str(TrialLost), str(ObjectiveNotLoaded))
 
 TRIAL_KEYS = list(_TrialKeys.__annotations__)
 TRIAL_MISC_KEYS = list(_MiscKeys.__annotations__)
@@ -132,6 +136,12 @@ def new_trial_doc(tid: int, spec: Any, result: Result, misc: Misc, exp_key: Any 
         "book_time": None,
         "refresh_time": None,
     }
+
+
+def is_lost(trial: Trial) -> bool:
+    """Return whether a failed trial ended through no fault of its objective."""
+    error = trial["misc"].get("error")
+    return isinstance(error, (tuple, list)) and bool(error) and error[0] in _NO_FAULT
 
 
 def check_trial(trial: Trial | dict[str, Any], exp_key: Any = None) -> Trial:

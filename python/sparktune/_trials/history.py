@@ -1,7 +1,8 @@
 """`HistoryFeeder`: keeps the Rust `History` in step with a ledger, at the cost of what changed.
 
 The documents are the truth, and the history is a cache of them in columns that can be rebuilt.
-The ledger knows which documents changed.
+The ledger knows which documents changed, and which teach. Trials that failed, whatever the state of
+their documents, are finished trials without a loss.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparktune._core import History
-from sparktune._trials.documents import UNFINISHED, Trial
+from sparktune._trials.documents import JOB_STATE_ERROR, STATUS_FAIL, UNFINISHED, Trial
 from sparktune._trials.ledger import Entry, Ledger, same_values, values_of
 from sparktune.exceptions import InvalidTrial
 
@@ -87,7 +88,7 @@ class HistoryFeeder:
         """Note which key a trial stands for, and that the key has to be fed."""
         before = self._keys.get(entry)
         # A trial that was derived from another replaces it if it is better.
-        key = int(entry.source) if entry.counts else None
+        key = int(entry.source) if entry.teaches else None
         if before is not None:
             self._open[before] = None
             if key == before:
@@ -114,7 +115,15 @@ class HistoryFeeder:
             if made is not None and same_values(made, values) and self.history.accept(key, loss):
                 fed = loss, values
         if fed is None or fed[1] is not values:
-            self._observe(key, loss, entry.doc)
+            try:
+                self._observe(key, loss, entry.doc)
+            except InvalidTrial:
+                if entry.state != JOB_STATE_ERROR:
+                    raise
+                # That is why it failed. It does not show, so nobody can be asked to correct it.
+                if self._fed.pop(key, None) is not None:
+                    self.history.remove(key)
+                return
         elif not _same(fed[0], loss):
             self.history.tell(key, loss)
         self._fed[key] = loss, values
@@ -178,7 +187,9 @@ class HistoryFeeder:
 
 
 def _loss_as_fed(entry: Entry) -> float:
-    """Return a loss as the history takes it: infinite while a trial runs, NaN if it has none."""
+    """Return a loss as the history takes it: infinite while a trial runs, NaN if it failed."""
+    if entry.state == JOB_STATE_ERROR or entry.status == STATUS_FAIL:
+        return nan
     try:
         loss = float(entry.loss)
     except (TypeError, ValueError):
@@ -194,8 +205,13 @@ def _same(one: float, other: float) -> bool:
 
 def _winner(rivals: list[Entry]) -> Entry:
     """Return the trial with the lowest loss, of several the one with the highest id."""
+
+    def loss(entry: Entry) -> float:
+        fed = _loss_as_fed(entry)
+        return inf if isnan(fed) else fed
+
     best, *others = sorted(rivals, key=lambda entry: entry.doc["tid"])
     for rival in others:
-        if _loss_as_fed(rival) <= _loss_as_fed(best):
+        if loss(rival) <= loss(best):
             best = rival
     return best

@@ -1,4 +1,4 @@
-"""`Ledger`: the documents of a search, which of them count, and how they changed.
+"""`Ledger`: the documents of a search, which of them show and teach, and how they changed.
 
 Documents are plain dicts that users may change, and what is derived from them (the sampler's
 history, the points that were tried, the queue of a search) has to follow. The ledger compares
@@ -7,6 +7,10 @@ removed; each subscriber continues to read the journal where it stopped.
 
 The ledger compares objects: first the list, then the documents in it, then the state, the loss and
 the values of each document.
+
+A document *shows* if it is in `Trials.trials`, and *teaches* if the sampler's history has it.
+Trials that failed (state ERROR) do not show, as in Hyperopt, but teach unless they were lost
+through no fault of their objective. Cancelled trials do neither.
 
 - When a search begins, it compares everything.
 - After `Ledger.refresh` (that is, `Trials.refresh`), it compares lists, documents, states and
@@ -24,7 +28,14 @@ from itertools import chain
 from math import inf
 from typing import Any
 
-from sparktune._trials.documents import JOB_STATE_DONE, JOB_VALID_STATES, Trial
+from sparktune._trials.documents import (
+    JOB_STATE_CANCEL,
+    JOB_STATE_DONE,
+    JOB_STATE_ERROR,
+    JOB_VALID_STATES,
+    Trial,
+    is_lost,
+)
 from sparktune._trials.results import finite_loss
 
 __all__ = ["Entry", "Ledger", "Subscription", "same_values", "values_of"]
@@ -57,25 +68,31 @@ class Entry:
 
     Attributes
     ----------
-    counts : bool
-        Whether suggesters see the trial.
+    shows : bool
+        Whether the trial is in `Ledger.trials`.
+    teaches : bool
+        Whether the sampler's history has the trial.
     state : int or None
         One of `JOB_STATES`; None if the document is no longer in the list.
     loss : Any
         The `loss` of its result, None if there is none.
+    status : Any
+        The `status` of its result.
     source : Any
         The id of the trial that this one was derived from, by default its own.
     rank : float
         The loss if the trial may be the best one, otherwise infinity.
     """
 
-    __slots__ = ("_values", "counts", "doc", "loss", "rank", "source", "state")
+    __slots__ = ("_values", "doc", "loss", "rank", "shows", "source", "state", "status", "teaches")
 
     def __init__(self, doc: Trial) -> None:
         self.doc = doc
-        self.counts = False
+        self.shows = False
+        self.teaches = False
         self.state: int | None = None
         self.loss: Any = None
+        self.status: Any = None
         self.source: Any = None
         self.rank = inf
         self._values: tuple[Any, ...] | None = None  # None until they are asked for
@@ -87,13 +104,18 @@ class Entry:
             self._values = values
         return self._values
 
+    def has_outcome(self) -> bool:
+        """Whether state, loss and status of the document are what was read from it."""
+        result = self.doc["result"]
+        same = self.doc["state"] == self.state and result.get("loss") is self.loss
+        return same and bool(result.get("status") == self.status)
+
     def is_current(self) -> bool:
         """Whether the document still has what was read from it."""
         doc = self.doc
         misc = doc["misc"]
         return (
-            doc["state"] == self.state
-            and doc["result"].get("loss") is self.loss
+            self.has_outcome()
             and bool(misc.get("from_tid", doc["tid"]) == self.source)
             and (self._values is None or same_values(values_of(doc), self._values))
         )
@@ -107,14 +129,14 @@ class Ledger:
     docs : list of Trial, optional
         The documents in any state; shared, so the caller may change the list.
     exp_key : Any, optional
-        Only documents with this key count; None takes all.
+        Only documents with this key show and teach; None takes all.
     ids : set, optional
         The ids that were given so far, if several ledgers share them.
 
     Attributes
     ----------
     trials : list of Trial
-        The documents that count (new, running or done) as of the last `refresh` or `take_in`.
+        The documents that show (new, running or done) as of the last `refresh` or `take_in`.
     """
 
     def __init__(
@@ -133,7 +155,7 @@ class Ledger:
         self._order: list[Entry] = []
         self._unfinished: dict[int, Entry] = {}
         self._best: float | None = inf  # None if it has to be searched
-        self._rule = (False, exp_key)  # what decided on `Entry.counts`
+        self._rule = (False, exp_key)  # what decided on `Entry.shows`
         # What to compare at the next check.
         self._all_states = False
         self._depth = WINDOW
@@ -144,20 +166,27 @@ class Ledger:
 
     # -- reported changes ----------------------------------------------------------------------
 
+    def _belongs(self, doc: Trial) -> bool:
+        return self.exp_key is None or doc["exp_key"] == self.exp_key
+
     def _shows(self, doc: Trial) -> bool:
-        return doc["state"] in JOB_VALID_STATES and (
-            self.exp_key is None or doc["exp_key"] == self.exp_key
+        return doc["state"] in JOB_VALID_STATES and self._belongs(doc)
+
+    def _teaches(self, doc: Trial) -> bool:
+        """Return whether a document that does not show teaches."""
+        return (
+            self._taken_from is not None and doc["state"] == JOB_STATE_ERROR and self._belongs(doc)
         )
 
     @classmethod
     def of(cls, trials: Iterable[Trial]) -> Ledger:
-        """Return a ledger of documents that all count, whatever their states."""
+        """Return a ledger of documents that all show, whatever their states."""
         ledger = cls()
         ledger.show(list(trials))
         return ledger
 
     def refresh(self) -> None:
-        """Decide again which documents count, and compare them at the next check."""
+        """Decide again which documents show, and compare them at the next check."""
         docs, key = self.docs, self.exp_key
         # Reads all documents, and calling `_shows` for each would be most of the cost.
         if key is None:
@@ -188,7 +217,7 @@ class Ledger:
             self.refresh()
             return
         self._read(entry)
-        if not entry.counts:
+        if not entry.shows:
             # From the end: what changes is nearly always recent.
             for at in range(len(self.trials) - 1, -1, -1):
                 if self.trials[at] is doc:
@@ -196,9 +225,16 @@ class Ledger:
                     break
 
     def show(self, trials: list[Trial]) -> None:
-        """Let the caller decide which trials count, until the next `refresh`."""
+        """Let the caller decide which trials show, until the next `refresh`."""
         self.trials, self._taken_from = trials, None
         self._compare_more(WINDOW_AFTER_REFRESH)
+
+    def restore(self) -> None:
+        """Follow `docs` again if they decide on `trials`, as they did before both were pickled."""
+        shown = self.trials
+        self.refresh()
+        if list(map(id, shown)) != list(map(id, self.trials)):
+            self.show(shown)
 
     def expect_any_change(self) -> None:
         """Compare everything at the next check, as when a search begins."""
@@ -255,11 +291,17 @@ class Ledger:
             if moved or entry.doc is not doc:
                 moved = True
                 break
-            if entry.state != doc["state"] or entry.loss is not doc["result"].get("loss"):
+            result = doc["result"]
+            # `has_outcome`, written out: after each `refresh` all documents come here.
+            if (
+                entry.state != doc["state"]
+                or entry.loss is not result.get("loss")
+                or entry.status != result.get("status")
+            ):
                 self._read(entry)
         if not moved:
             return
-        # If the rule of what counts has changed, everything is read again.
+        # If the rule of what shows has changed, everything is read again.
         staying = set(map(id, docs)) if rule == self._rule else ()
         self._rule = rule
         for key in [key for key in self._entries if key not in staying]:
@@ -273,7 +315,7 @@ class Ledger:
         if entry is None:
             entry = self._entries[id(doc)] = Entry(doc)
             self._read(entry)
-        elif entry.state != doc["state"] or entry.loss is not doc["result"].get("loss"):
+        elif not entry.has_outcome():
             self._read(entry)
         self._order.append(entry)
 
@@ -284,10 +326,14 @@ class Ledger:
         entry.state = state = doc["state"]
         entry.loss = result.get("loss")
         entry.source = doc["misc"].get("from_tid", doc["tid"])
-        entry.counts = counts = self._taken_from is None or self._shows(doc)
-        loss = finite_loss(result) if counts and state == JOB_STATE_DONE else None
+        entry.status = result.get("status")
+        entry.shows = shows = self._taken_from is None or self._shows(doc)
+        entry.teaches = (shows or self._teaches(doc)) and not (
+            state == JOB_STATE_CANCEL or (state == JOB_STATE_ERROR and is_lost(doc))
+        )
+        loss = finite_loss(result) if shows and state == JOB_STATE_DONE else None
         entry.rank = inf if loss is None else loss
-        if counts and state != JOB_STATE_DONE:
+        if shows and state != JOB_STATE_DONE:
             self._unfinished[id(doc)] = entry
         else:
             self._unfinished.pop(id(doc), None)
@@ -299,7 +345,7 @@ class Ledger:
 
     def _drop(self, entry: Entry) -> None:
         before = entry.rank
-        entry.counts, entry.state, entry.rank = False, None, inf
+        entry.shows, entry.teaches, entry.state, entry.rank = False, False, None, inf
         self._unfinished.pop(id(entry.doc), None)
         self._note(entry, before)
 

@@ -33,7 +33,10 @@ def search(fn, trials, space=SPACE, **arguments):
     except (Exception, KeyboardInterrupt) as raised:
         error = [type(raised).__name__, str(raised)]
     documents = trials._dynamic_trials
+    known = trials._history_for(trials._space).sync()
     return {
+        "taught": [trial["tid"] in known for trial in documents],
+        "losses": known.finished,
         "best": best and {label: float(value) for label, value in best.items()},
         "error": error,
         "took": time.monotonic() - begin,

@@ -47,6 +47,7 @@ def test_a_trial_that_fails_in_python_runs_once(run, how, said):
     assert report["states"] == [JOB_STATE_ERROR, JOB_STATE_DONE] * 2
     assert said in report["errors"][0]
     assert report["runs"] == 4
+    assert (report["taught"], report["losses"]) == ([True] * 4, 2)
 
 
 @in_all_modes
@@ -57,6 +58,7 @@ def test_a_trial_that_ends_its_process_is_tried_again_by_spark_and_then_fails(ru
     assert report["states"] == [JOB_STATE_ERROR, JOB_STATE_DONE] * 2
     assert "The Spark job of the trial failed" in report["errors"][0]
     assert "Python worker exited unexpectedly" in report["errors"][0]
+    assert (report["taught"], report["losses"]) == ([True] * 4, 2)
     assert report["good_runs"] == 2
 
 
@@ -117,6 +119,7 @@ def test_a_trial_that_takes_too_long_fails_alone(run):
     assert report["error"] is None
     assert report["states"] == [JOB_STATE_ERROR, JOB_STATE_DONE] * 2
     assert "trial_timeout" in report["errors"][0]
+    assert (report["taught"], report["losses"]) == ([True] * 4, 2)
     assert report["took"] < 40
 
 
@@ -156,6 +159,7 @@ def test_a_trial_that_always_takes_its_executor_with_it_fails_alone(run):
     assert report["states"][0] == JOB_STATE_ERROR
     assert "The Spark job of the trial failed" in report["errors"][0]
     assert report["states"][1:] == [JOB_STATE_DONE] * 3, report["errors"]
+    assert report["taught"] == [False, True, True, True]
 
 
 @on_executors
@@ -164,6 +168,7 @@ def test_without_any_executor_the_time_out_still_ends_the_search(run):
     assert report["took"] < 8 + 12
     assert report["states"].count(JOB_STATE_DONE) >= 2
     assert report["states"][-1] == JOB_STATE_CANCEL
+    assert report["taught"] == [state == JOB_STATE_DONE for state in report["states"]]
     assert report["reason"] == "fmin run timeout"
 
 

@@ -347,6 +347,8 @@ def test_a_trial_that_ends_badly_fails_alone(spark, how, message):
     assert states(trials) == [JOB_STATE_ERROR, JOB_STATE_DONE] * 2
     misc = trials._dynamic_trials[0]["misc"]
     assert message in misc["error"][1]
+    known = trials._history_for(trials._space).sync()
+    assert (len(known), known.finished) == (4, 2)  # the sampler learns from both kinds
     assert len(misc["traceback"]) < 3000  # no stack of the JVM
 
 

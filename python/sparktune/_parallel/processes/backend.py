@@ -17,7 +17,7 @@ from sparktune._parallel.cargo import Cargo, by_value
 from sparktune._parallel.parallelism import cpus
 from sparktune._parallel.processes.pool import Guard, Worker
 from sparktune._worker.task import mapped
-from sparktune.exceptions import JobFailed
+from sparktune.exceptions import TrialLost
 
 __all__ = ["ProcessBackend"]
 
@@ -105,12 +105,12 @@ class ProcessBackend:
         try:
             worker = Worker(self._guard, self._task, files, self._environment)
         except OSError as error:
-            raise JobFailed(f"A worker process could not be started: {error}.") from error
+            raise TrialLost(f"A worker process could not be started: {error}.") from error
         try:
             with self._lock:
                 self._check_wanted(tag)
                 self._running[tag] = worker
-        except JobFailed:
+        except TrialLost:
             worker.end()
             raise
         return worker
@@ -118,7 +118,7 @@ class ProcessBackend:
     def _check_wanted(self, tag: str) -> None:
         if self._closed or tag in self._cancelled:
             self._cancelled.discard(tag)
-            raise JobFailed("The trial was cancelled.")
+            raise TrialLost("The trial was cancelled.")
 
     def cancel(self, tag: str) -> None:
         """Kill the worker of a trial, or make sure that the trial never runs."""

@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from sparktune import _worker
-from sparktune.exceptions import JobFailed
+from sparktune.exceptions import JobFailed, TrialLost
 
 __all__ = ["Guard", "Worker"]
 
@@ -44,7 +44,7 @@ class Guard:
         """Watch over a process group."""
         with self._lock:
             if self._closed:
-                raise JobFailed("The search has ended.")
+                raise TrialLost("The search has ended.")
             if self._process is None:
                 self._process = subprocess.Popen(
                     [sys.executable, "-IS", str(_SCRIPTS / "guard.py"), str(os.getpid())],
@@ -119,6 +119,8 @@ class Worker:
         ------
         JobFailed
             If the process ends meanwhile.
+        TrialLost
+            If it had ended before.
         """
         self._send(payload)
         if not self._has_answer():
@@ -131,8 +133,8 @@ class Worker:
     def _send(self, data: bytes) -> None:
         try:
             self._connection.send_bytes(data)
-        except OSError:
-            raise self._died() from None
+        except OSError:  # before the objective ran
+            raise self._died(TrialLost) from None
 
     def _has_answer(self) -> bool:
         """Wait until there is an answer or the process has ended.
@@ -165,7 +167,7 @@ class Worker:
         poll.register(self._sentinel, select.POLLIN)
         return bool(poll.poll(seconds * 1000))
 
-    def _died(self) -> JobFailed:
+    def _died(self, kind: type[JobFailed] = JobFailed) -> JobFailed:
         self.end()
         code = self._process.returncode
         if code < 0:
@@ -174,7 +176,7 @@ class Worker:
         else:
             how = f"ended with exit code {code}"
             hint = " The objective, or a library that it uses, has ended it."
-        return JobFailed(f"The worker process {how} before the trial was done.{hint}")
+        return kind(f"The worker process {how} before the trial was done.{hint}")
 
     def kill(self) -> None:
         """Kill the process and all that it has started."""

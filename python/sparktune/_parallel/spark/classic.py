@@ -12,8 +12,8 @@ from typing import Any
 from sparktune._parallel import spark_compat as compat
 from sparktune._parallel.cargo import Cargo
 from sparktune._parallel.spark.cluster import Cluster, is_local
-from sparktune._parallel.spark.reasons import reason
-from sparktune.exceptions import BackendLost, JobFailed
+from sparktune._parallel.spark.reasons import failure
+from sparktune.exceptions import BackendLost
 
 __all__ = ["ClassicBackend", "ClassicSession"]
 
@@ -126,7 +126,7 @@ class ClassicBackend:
                 ) from error
             logger.debug("The job of a trial failed.", exc_info=True)
             # Not `from error`: its stack is Java's, hundreds of lines in each failed trial.
-            raise JobFailed(f"The Spark job of the trial failed: {reason(error)}") from None
+            raise failure(error) from None
 
     def cancel(self, tag: str) -> None:
         """Cancel the job of a trial."""

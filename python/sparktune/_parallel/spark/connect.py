@@ -17,9 +17,9 @@ from typing import IO, Any
 from sparktune._parallel.cargo import Cargo, by_value
 from sparktune._parallel.spark.cluster import Cluster, is_local
 from sparktune._parallel.spark.interrupter import Interrupter
-from sparktune._parallel.spark.reasons import reason
+from sparktune._parallel.spark.reasons import failure, reason
 from sparktune._worker.arrow import read_artifact, run_arrow_task
-from sparktune.exceptions import BackendLost, InvalidArgument, JobFailed
+from sparktune.exceptions import BackendLost, InvalidArgument
 
 __all__ = ["ConnectBackend", "ConnectSession"]
 
@@ -148,7 +148,7 @@ class ConnectBackend:
                     "trials that had finished are kept."
                 ) from error
             logger.debug("The job of a trial failed.", exc_info=True)
-            raise JobFailed(f"The Spark job of the trial failed: {reason(error)}") from None
+            raise failure(error) from None
 
     def _on_progress(
         self, stages: Any, inflight_tasks: int, operation_id: str | None, done: bool

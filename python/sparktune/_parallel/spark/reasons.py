@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-__all__ = ["reason"]
+from sparktune.exceptions import JobFailed, TrialLost
+
+__all__ = ["failure", "reason"]
+
+# What Spark says when the process that ran the objective ended: the objective, or a library that it
+# uses, crashed it or took too much memory. All else that makes a job fail (a lost executor, a
+# cancelled stage) is not the objective's doing.
+_CRASHED = "Python worker exited unexpectedly"
 
 # Where the stack of the JVM begins.
 _STACK = ("at ", "Driver stacktrace", "JVM stacktrace")
+
+
+def failure(error: BaseException) -> JobFailed:
+    """Return the error of a trial whose job failed; `TrialLost` unless its worker crashed."""
+    why = reason(error)
+    kind = JobFailed if _CRASHED in why else TrialLost
+    return kind(f"The Spark job of the trial failed: {why}")
 
 
 def reason(error: BaseException) -> str:
