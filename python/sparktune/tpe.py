@@ -73,9 +73,11 @@ def suggest(
     domain : Domain
         The space.
     trials : Trials
-        The trials so far; not changed. Failed and running trials count as bad ones; the Gaussian
+        The trials so far; not changed. Failed and running trials count as bad ones. The Gaussian
         process assumes that running trials get the loss that it predicts for them (kriging
-        believer; Ginsbourger et al., 2010).
+        believer; Ginsbourger et al., 2010), and learns from failed trials where points fail. A
+        trial has failed if it raised, timed out, crashed its worker or returned ``'fail'``; trials
+        that were cancelled or lost (`sparktune.exceptions.TrialLost`) are left out.
     seed : int
         At least 0. The same seed, id and trials give the same suggestion.
     prior_weight : float, default 0.3
@@ -98,7 +100,8 @@ def suggest(
         Gaussian process and `avoid_duplicates` are off as well then.
     gp_share : float, default 0.75
         Share of the suggestions, 0 to 1, that a Gaussian process takes part in (Matern 5/2 kernel,
-        fitted to the 32 best and the 32 newest trials; Rasmussen and Williams, 2006). Beyond 100
+        fitted to the 32 best, the 32 newest and the 32 newest failed trials; Rasmussen and
+        Williams, 2006). Beyond 100
         finished trials the share decays as ``1/sqrt(n)``. The candidate that maximises the product
         of both expected improvements wins, and is then moved by a short local search. Turn it to 0
         where suggestions must be quicker, or where losses are so noisy that there is no shape to

@@ -9,8 +9,8 @@ use crate::history::History;
 const BEST: usize = 32;
 const NEWEST: usize = 32;
 
-/// The newest failed trials count as bad ones.
-const FAILED: usize = 16;
+/// The newest failed trials, which tell where points fail.
+const FAILED: usize = 32;
 
 /// The newest of the running trials.
 const RUNNING: usize = 64;
@@ -20,10 +20,11 @@ const REACH: f64 = 2.0;
 
 /// What is known, in rows.
 pub(crate) struct Evidence {
-    /// Best first, failed ones last.
+    /// Of finished trials, best first.
     rows: Vec<Vec<f64>>,
     /// Standardised.
     losses: Vec<f64>,
+    failed: Vec<Vec<f64>>,
     running: Vec<Vec<f64>>,
 }
 
@@ -55,15 +56,15 @@ impl Evidence {
             .collect();
         known.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let sorted: Vec<f64> = known.iter().map(|k| k.0).collect();
-        let mut losses = standardised(&sorted)?;
-        losses.resize(losses.len() + failed.len(), losses[losses.len() - 1]);
+        let losses = standardised(&sorted)?;
         let rows_of = |tids: &mut dyn Iterator<Item = i64>| -> Vec<Vec<f64>> {
             tids.filter_map(|tid| history.row_of(tid)).collect()
         };
         let mut running = history.running().rev().take(RUNNING);
         Some(Self {
-            rows: rows_of(&mut known.iter().map(|k| k.1).chain(failed)),
+            rows: rows_of(&mut known.iter().map(|k| k.1)),
             losses,
+            failed: rows_of(&mut failed.into_iter()),
             running: rows_of(&mut running),
         })
     }
@@ -75,6 +76,7 @@ impl Evidence {
         let results = Results {
             places: places(self.rows),
             losses: self.losses,
+            failed: places(self.failed),
         };
         let running = places(self.running);
         GaussianProcess::fit(coordinates, results, running)
@@ -138,13 +140,10 @@ mod tests {
     #[test]
     fn few_trials_are_all_there_best_first() {
         let got = evidence(&[3.0, f64::NAN, 1.0, f64::INFINITY, 2.0]).expect("losses differ");
-        assert_eq!(tids(&got.rows), [2.0, 4.0, 0.0, 1.0]);
+        assert_eq!(tids(&got.rows), [2.0, 4.0, 0.0]);
+        assert_eq!(tids(&got.failed), [1.0]);
         assert_eq!(tids(&got.running), [3.0]);
-        assert_eq!(
-            got.losses[3], got.losses[2],
-            "a failed trial is as bad as the worst"
-        );
-        assert!(got.losses[..3].iter().sum::<f64>().abs() < 1e-12);
+        assert!(got.losses.iter().sum::<f64>().abs() < 1e-12);
     }
 
     #[test]

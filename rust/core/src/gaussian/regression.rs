@@ -6,6 +6,7 @@
 
 use crate::gaussian::cholesky::Cholesky;
 use crate::gaussian::coordinates::Coordinates;
+use crate::gaussian::feasibility::Feasibility;
 use crate::gaussian::improvement::log_expected;
 use crate::gaussian::matern::{covariances, decays, radii};
 use crate::gaussian::scales::Radii;
@@ -17,6 +18,8 @@ pub(crate) struct Results {
     pub(crate) places: Vec<Vec<f64>>,
     /// Standardised.
     pub(crate) losses: Vec<f64>,
+    /// Places that have no result, since their trials failed.
+    pub(crate) failed: Vec<Vec<f64>>,
 }
 
 /// A Gaussian process that has seen results.
@@ -30,8 +33,10 @@ pub(crate) struct GaussianProcess<'a> {
     factor: Cholesky,
     /// `L^-1 y`.
     residuals: Vec<f64>,
+    /// Nothing where no trial failed.
+    feasibility: Option<Feasibility>,
     best: f64,
-    /// Room for the covariances of a block with all places.
+    /// Room for the covariances of a block with all places, and for `L^-1` times them.
     near: Vec<Lanes>,
 }
 
@@ -39,14 +44,19 @@ impl<'a> GaussianProcess<'a> {
     /// Fits the process to results, best first, and to `running` points: each is assumed to have
     /// the result that the process predicts for it (the kriging believer; Ginsbourger et al.,
     /// *Kriging is well-suited to parallelize optimization*, 2010), so that the next point is sought
-    /// elsewhere.
+    /// elsewhere. So are those that failed, of which a [`Feasibility`] is fitted as well.
     pub(crate) fn fit(
         coordinates: &'a Coordinates<'a>,
         results: Results,
         running: Vec<Vec<f64>>,
     ) -> Self {
-        let Results { mut places, losses } = results;
-        let finished = places.len();
+        let Results {
+            mut places,
+            losses,
+            failed,
+        } = results;
+        let (finished, n_failed) = (places.len(), failed.len());
+        places.extend(failed);
         places.extend(running);
         let radii = Radii::new(coordinates, &places);
         let inverse = radii.likeliest_inverse(&losses, coordinates.axes.len());
@@ -57,6 +67,7 @@ impl<'a> GaussianProcess<'a> {
         factor.solve_lower(&mut residuals);
         // A result that is as predicted leaves nothing to explain.
         residuals[finished..].fill(0.0);
+        let feasibility = Feasibility::fit(&factor, finished, n_failed, residuals.len());
         Self {
             coordinates,
             inverse,
@@ -64,6 +75,7 @@ impl<'a> GaussianProcess<'a> {
             factor,
             near: vec![Lanes::ZERO; residuals.len()],
             residuals,
+            feasibility,
             best,
         }
     }
@@ -89,7 +101,8 @@ impl<'a> GaussianProcess<'a> {
     }
 
     /// The logarithm of the improvement over the best result that is expected at each row
-    /// (Jones, Schonlau, Welch, *Efficient global optimization*, 1998, equation 15).
+    /// (Jones, Schonlau, Welch, *Efficient global optimization*, 1998, equation 15); times the
+    /// probability that the row does not fail, where some did.
     pub(crate) fn log_improvement(&mut self, rows: &[Vec<f64>]) -> Vec<f64> {
         let best = self.best;
         let log = |mean: f64, variance: f64| {
@@ -100,7 +113,14 @@ impl<'a> GaussianProcess<'a> {
         for chunk in rows.chunks(LANES) {
             let (means, variances) = self.predict(&self.coordinates.block(chunk));
             let pairs = means.iter().zip(*variances).take(chunk.len());
+            let at = out.len();
             out.extend(pairs.map(|(&mean, variance)| log(mean, variance)));
+            if let Some(feasibility) = &self.feasibility {
+                let feasible = feasibility.log_probability(&self.near, &variances);
+                for (promise, feasible) in out[at..].iter_mut().zip(*feasible) {
+                    *promise += feasible;
+                }
+            }
         }
         out
     }
@@ -135,6 +155,7 @@ mod tests {
                 .iter()
                 .map(|r| (r[0] - 1.0).abs() - 1.0 + 0.3 * r[2])
                 .collect(),
+            failed: vec![],
         }
     }
 
@@ -228,6 +249,58 @@ mod tests {
             let got = process.log_improvement(&[row.to_vec()])[0];
             assert!((got - want).abs() < 1e-6, "{got} {want}");
         }
+    }
+
+    #[test]
+    fn failed_places_change_what_is_promised_but_not_what_is_predicted() {
+        let space = mixed();
+        let coordinates = Coordinates::new(&space);
+        let rows: Vec<Vec<f64>> = (0..8)
+            .map(|i| vec![0.9, 0.05 + 0.25 * f64::from(i), 0.0])
+            .collect();
+        let mut known = results(&coordinates, 30);
+        let mut free = GaussianProcess::fit(&coordinates, known.clone(), vec![]);
+        known.failed = vec![coordinates.place(vec![0.9, 1.9, 0.0])];
+        let mut taken = GaussianProcess::fit(&coordinates, known, vec![]);
+        let block = coordinates.block(&rows);
+        for (one, other) in free.predict(&block).0.iter().zip(*taken.predict(&block).0) {
+            assert!((one - other).abs() < 1e-6);
+        }
+        let gap: Vec<f64> = free
+            .log_improvement(&rows)
+            .iter()
+            .zip(taken.log_improvement(&rows))
+            .map(|(free, taken)| free - taken)
+            .collect();
+        assert!(gap[7] > 3.0, "where it failed: {gap:?}");
+        assert!(gap[0] < 0.2 * gap[7], "far from there: {gap:?}");
+    }
+
+    #[test]
+    fn feasibility_is_the_probit_of_the_regression_of_outcomes() {
+        // Regressing the outcomes as losses predicts what the probability is made from.
+        let space = mixed();
+        let coordinates = Coordinates::new(&space);
+        let mut known = results(&coordinates, 23);
+        known.failed = known.places.split_off(17);
+        known.losses.truncate(17);
+        let mut process = GaussianProcess::fit(&coordinates, known.clone(), vec![]);
+        let inverse = process.inverse;
+        let radii = Radii::new(&coordinates, &process.places);
+        let mut outcomes = vec![1.0; 17];
+        outcomes.resize(23, -1.0);
+        let mut residuals = outcomes;
+        residuals.resize(24, 0.0);
+        let factor = radii.factor(inverse);
+        factor.solve_lower(&mut residuals);
+        process.residuals = residuals;
+        let block = coordinates.block(&[vec![0.3, 0.4, 1.0]]);
+        let (means, variances) = process.predict(&block);
+        let feasibility = process.feasibility.as_ref().expect("some failed");
+        let got = feasibility.log_probability(&process.near, &variances)[0];
+        let z = means[0] / (variances[0] + 0.1).sqrt();
+        let want = libm::log(0.5 * libm::erfc(-z / 2.0_f64.sqrt()));
+        assert!((got - want).abs() < 1e-9, "{got} {want}");
     }
 
     #[test]
