@@ -192,7 +192,7 @@ class UnpicklableObjective(SparktuneError, TypeError):
 
 
 class ObjectiveNotLoaded(SparktuneError, RuntimeError):
-    """A worker cannot load the objective, because a module that it needs is not installed there."""
+    """Workers cannot run the objective: their Python lacks a module, or is another version."""
 
 
 class SparkObjectInObjective(SparktuneError, TypeError):

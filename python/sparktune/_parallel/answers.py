@@ -7,6 +7,7 @@ import logging
 import pickle
 import platform
 import sys
+from dataclasses import replace
 
 from sparktune._search.runner import Finished, TrialError
 from sparktune._tracking.base import TrackedRun
@@ -22,13 +23,12 @@ logger = logging.getLogger("sparktune.dispatch")
 def failed(trial: Trial, error: BaseException) -> Finished:
     """Return the outcome of a trial that failed outside its objective.
 
-    The traceback of a `JobFailed` is left out: it shows our own frames only.
+    The traceback of our own errors is left out: it shows our own frames only.
     """
     described = TrialError.from_exception(error)
-    if isinstance(error, JobFailed):
+    if isinstance(error, (JobFailed, ObjectiveNotLoaded)):
         name = f"{type(error).__module__}.{type(error).__qualname__}"
-        text = f"{name}: {error}\n"
-        described = TrialError(described.type_name, described.message, text, error)
+        described = replace(described, traceback=f"{name}: {error}\n")
     return Finished(trial, error=described)
 
 
@@ -58,7 +58,7 @@ def finished(trial: Trial, answer: bytes, tracked: TrackedRun | None = None) -> 
             f"The objective cannot be loaded on the workers, which run {meta['python']}: {what}. "
             f"The driver runs {sys.executable} (Python {platform.python_version()}). Hint: install "
             "there what the objective imports, or have the workers run the driver's Python (Spark: "
-            "set PYSPARK_PYTHON before the session is made)."
+            "set PYSPARK_PYTHON or spark.pyspark.python before the session or its server is made)."
         )
         described = TrialError(str(type(error)), str(error), traceback, error, fatal=True)
         return Finished(trial, error=described)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from sparktune._worker.task import mapped
 
-__all__ = ["read_artifact", "run_arrow_task"]
+__all__ = ["interpreter", "read_artifact", "run_arrow_task"]
+
+
+def interpreter(_: Any) -> str:
+    """Return which Python runs this."""
+    return f"{sys.executable} (Python {platform.python_version()})"
 
 
 def read_artifact(name: str) -> memoryview:

@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1]))  # for `footprints`
 
 import scenarios
+import workers
 from ports import with_own_port
 from pyspark.sql import SparkSession
 from relay import Relay
@@ -62,7 +63,8 @@ def main():
         request = json.loads(line)
         begin = time.monotonic()
         try:
-            report = getattr(scenarios, request["scenario"])(spark, **request["arguments"])
+            room = scenarios if hasattr(scenarios, request["scenario"]) else workers
+            report = getattr(room, request["scenario"])(spark, **request["arguments"])
         except BaseException:
             answer({"crashed": traceback.format_exc()})
         else:

@@ -12,8 +12,6 @@ import threading
 import time
 from pathlib import Path
 
-import footprints
-
 from sparktune import SparkTrials, fmin, hp, rand, space_eval, with_data
 from sparktune._parallel.dispatcher import Dispatcher
 
@@ -77,15 +75,6 @@ def basics(spark):
         "at_once": max(sum(a <= start < b for *_, a, b in facts) for *_, start, _ in facts),
         "session": spark.range(3).count(),
     }
-
-
-def footprints_of(spark, kind):
-    """What trials see of the traces that earlier trials have left in their worker."""
-    fn, space, *expected = getattr(footprints, kind)()
-    trials = SparkTrials(parallelism=1, spark_session=spark)
-    report = search(fn, trials, space=space, max_evals=5)
-    facts = [result["facts"] for result in report.pop("results")]
-    return {**report, "facts": facts, "expected": expected}
 
 
 def nested_space(spark):

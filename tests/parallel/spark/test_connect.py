@@ -1,7 +1,9 @@
 """`SparkTrials` on Spark Connect, with a server started by Spark's own script."""
 
+import sys
 import threading
 import time
+import venv
 
 import pyspark
 import pytest
@@ -49,6 +51,31 @@ def test_a_nested_space_and_data(connect):
     assert report["states"] == [JOB_STATE_DONE] * 10
     assert 499500 < report["loss"] < 499510
     assert report["point"] == ["c"]
+
+
+@pytest.mark.parametrize("kind", ["bare", "without pyspark", "missing"])
+def test_workers_whose_python_cannot_run_trials_end_the_search(connect, tmp_path, kind):
+    python = tmp_path / "python"
+    if kind == "bare":
+        venv.create(tmp_path / "bare", with_pip=False)
+        python = tmp_path / "bare" / "bin" / "python"
+    elif kind == "without pyspark":
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} -SE "$@"\n')
+        python.chmod(0o755)
+    report = connect("workers_of_another_python", python=str(python))
+    name, message = report["error"]
+    assert name == "ObjectiveNotLoaded"
+    assert {
+        "bare": "No module named 'pyarrow'",
+        "without pyspark": "No module named 'pyspark'",
+        "missing": "Cannot run program",
+    }[kind] in message
+    assert f"The workers run {python}" in message
+    assert f"the driver runs {sys.executable}" in message
+    for setting in ("PYSPARK_PYTHON", "spark.pyspark.python", "spark.sql.execution.pyspark.python"):
+        assert setting in message
+    assert JOB_STATE_DONE not in report["states"]
+    assert report["after"] == [JOB_STATE_DONE] * 2
 
 
 def test_each_search_has_its_own_objective(connect):

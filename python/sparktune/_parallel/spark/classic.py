@@ -12,6 +12,7 @@ from typing import Any
 from sparktune._parallel import spark_compat as compat
 from sparktune._parallel.cargo import Cargo
 from sparktune._parallel.spark.cluster import Cluster, is_local
+from sparktune._parallel.spark.pythons import refusal
 from sparktune._parallel.spark.reasons import failure
 from sparktune.exceptions import BackendLost
 
@@ -125,8 +126,14 @@ class ClassicBackend:
                     "trials that had finished are kept."
                 ) from error
             logger.debug("The job of a trial failed.", exc_info=True)
+            if (refused := refusal(error, self._interpreter)) is not None:
+                raise refused from None
             # Not `from error`: its stack is Java's, hundreds of lines in each failed trial.
             raise failure(error) from None
+
+    def _interpreter(self) -> str | None:
+        """Return which Python the workers run."""
+        return self._python or getattr(self._sc, "pythonExec", None)
 
     def cancel(self, tag: str) -> None:
         """Cancel the job of a trial."""

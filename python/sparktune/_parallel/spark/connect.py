@@ -17,8 +17,9 @@ from typing import IO, Any
 from sparktune._parallel.cargo import Cargo, by_value
 from sparktune._parallel.spark.cluster import Cluster, is_local
 from sparktune._parallel.spark.interrupter import Interrupter
+from sparktune._parallel.spark.pythons import refusal
 from sparktune._parallel.spark.reasons import failure, reason
-from sparktune._worker.arrow import read_artifact, run_arrow_task
+from sparktune._worker.arrow import interpreter, read_artifact, run_arrow_task
 from sparktune.exceptions import BackendLost, InvalidArgument
 
 __all__ = ["ConnectBackend", "ConnectSession"]
@@ -148,7 +149,21 @@ class ConnectBackend:
                     "trials that had finished are kept."
                 ) from error
             logger.debug("The job of a trial failed.", exc_info=True)
+            if (refused := refusal(error, self._interpreter)) is not None:
+                raise refused from None
             raise failure(error) from None
+
+    def _interpreter(self) -> str | None:
+        """Return which Python the workers run."""
+        from pyspark.sql.functions import udf
+
+        function = by_value(interpreter, "pyspark.cloudpickle")
+        with contextlib.suppress(Exception):
+            # Without Arrow, which may be what is missing.
+            column = udf(function, "string", useArrow=False)("id")
+            return str(self._row.select(column).collect()[0][0])
+        settings = ("spark.sql.execution.pyspark.python", "spark.pyspark.python")
+        return next(filter(None, (_setting(self._spark, name) for name in settings)), None)
 
     def _on_progress(
         self, stages: Any, inflight_tasks: int, operation_id: str | None, done: bool
