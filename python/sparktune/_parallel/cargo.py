@@ -35,6 +35,7 @@ __all__ = ["ByValue", "Cargo", "by_value", "pack"]
 
 logger = logging.getLogger("sparktune.dispatch")
 
+_MP_MAIN = "__mp_main__"
 _registry_lock = threading.Lock()
 
 # What a space may hold that trials cannot change.
@@ -248,7 +249,10 @@ def _by_value(pickler: str) -> Iterator[None]:
         package = sys.modules.get("cloudpickle")
         users: set[str] = getattr(package, "list_registry_pickle_by_value", set)()
         registered = cloudpickle.list_registry_pickle_by_value()
-        for name in {_worker.__name__, *users} - registered:  # a package stands for its modules
+        # The user's script, in a process that multiprocessing has started by spawn or forkserver.
+        script = getattr(sys.modules.get(_MP_MAIN), "__name__", None) == _MP_MAIN
+        names = {_worker.__name__, *users, *([_MP_MAIN] if script else [])}
+        for name in names - registered:  # a package stands for its modules
             if name in sys.modules:
                 cloudpickle.register_pickle_by_value(sys.modules[name])
                 added.append(sys.modules[name])

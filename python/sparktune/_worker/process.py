@@ -5,10 +5,14 @@ therefore does not need ``if __name__ == "__main__"``, nor sparktune, so that it
 """
 
 import contextlib
+import errno
 import os
 import pickle
 import sys
 from multiprocessing.connection import Connection
+
+UNREACHABLE = 76
+"""The exit code of a worker whose connection to the driver its objective has closed."""
 
 
 def main(descriptor: int) -> None:
@@ -30,6 +34,10 @@ def main(descriptor: int) -> None:
             del answer  # may be large, and the next trial may be far off
     except (EOFError, ConnectionError):
         pass  # the driver has closed the search, or is gone
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise
+        os._exit(UNREACHABLE)  # the objective has closed our descriptor
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ WORKER = """An exception was thrown from the Python worker. Please see the stack
             'Cannot run program "/nowhere/python"',
         ),
         (
-            "Error from python worker:\n  /bin/python: (ModuleNotFoundError: No module named 'pyspark')",
+            "Error from python worker:\n  python: (ModuleNotFoundError: No module named 'pyspark')",
             "No module named 'pyspark'. The workers",
         ),
     ],

@@ -22,12 +22,23 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from sparktune import _worker
+from sparktune._worker.process import UNREACHABLE
 from sparktune.exceptions import JobFailed, TrialLost
 
 __all__ = ["Guard", "Worker"]
 
 # The scripts that the processes run; read as files, since a worker starts without sparktune.
 _SCRIPTS = Path(_worker.__file__).parent
+# How long a process that has closed its connection may take to end: it may be about to.
+_END_SECONDS = 2.0
+# How long the guard may take to end.
+_GUARD_SECONDS = 2.0
+# What to look for when a signal has ended a worker.
+_SIGNAL_HINTS: dict[int, str] = {
+    signal.SIGKILL: " The search has not done that; too little memory is a common reason.",
+    signal.SIGINT: " Something other than the search has interrupted it.",
+    signal.SIGSEGV: " An extension module that the objective uses has crashed.",
+}
 # How often to check that a worker is running, where the system cannot notify us.
 _LOOK_SECONDS = 0.5
 
@@ -37,6 +48,7 @@ class Guard:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._groups: set[int] = set()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -54,11 +66,15 @@ class Guard:
                     start_new_session=True,
                     bufsize=0,
                 )
+                assert self._process.stdin is not None
+                os.set_blocking(self._process.stdin.fileno(), False)  # it may have been stopped
+            self._groups.add(group)
             self._write(f"+{group}\n")
 
     def remove(self, group: int) -> None:
         """Forget a process group that is gone."""
         with self._lock:
+            self._groups.discard(group)
             self._write(f"-{group}\n")
 
     def _write(self, line: str) -> None:
@@ -71,9 +87,18 @@ class Guard:
         """End the guard, which kills the groups that were not removed."""
         with self._lock:
             self._closed = True
-        if self._process is not None:
-            with contextlib.suppress(OSError):
-                self._process.communicate()
+        if self._process is None:
+            return
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(_GUARD_SECONDS)
+        except subprocess.TimeoutExpired:  # something has stopped it
+            for group in list(self._groups):
+                _kill_group(group)
+            self._process.kill()
+            self._process.wait()
 
 
 class Worker:
@@ -125,10 +150,9 @@ class Worker:
         self._send(payload)
         if not self._has_answer():
             raise self._died()
-        try:
+        with contextlib.suppress(EOFError, OSError):
             return self._connection.recv_bytes()
-        except (EOFError, OSError):
-            raise self._died() from None
+        raise self._died()
 
     def _send(self, data: bytes) -> None:
         try:
@@ -168,11 +192,19 @@ class Worker:
         return bool(poll.poll(seconds * 1000))
 
     def _died(self, kind: type[JobFailed] = JobFailed) -> JobFailed:
+        """End the process, and return why it did not answer."""
+        by_itself = self._ends_within(_END_SECONDS)
         self.end()
         code = self._process.returncode
-        if code < 0:
+        if not by_itself or code == UNREACHABLE:
+            how = "closed its connection to the driver"
+            hint = (
+                " The objective, or a library that it uses, has closed descriptors that it did not "
+                "open, as os.closerange does."
+            )
+        elif code < 0:
             how = f"was killed by {_signal_name(-code)}"
-            hint = " Too little memory is a common reason." if code == -signal.SIGKILL else ""
+            hint = _SIGNAL_HINTS.get(-code, "")
         else:
             how = f"ended with exit code {code}"
             hint = " The objective, or a library that it uses, has ended it."
@@ -182,8 +214,7 @@ class Worker:
         """Kill the process and all that it has started."""
         with self._lock:
             if not self._reaped:
-                with contextlib.suppress(OSError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
+                _kill_group(self._process.pid)
 
     def hang_up(self) -> None:
         """Let an idle process end by itself."""
@@ -203,6 +234,12 @@ class Worker:
             if sentinel is not None:
                 os.close(sentinel)
             self._reaped = True  # at last: a call that Ctrl-C interrupts can be repeated
+
+
+def _kill_group(group: int) -> None:
+    """Kill a process group; one that is gone is fine."""
+    with contextlib.suppress(OSError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _signal_name(number: int) -> str:
