@@ -118,7 +118,7 @@ coverage-python: setup
 
 .PHONY: fuzz
 fuzz: setup  ## run the property tests at depth (minutes to an hour); `make test` runs them for seconds
-	PROPTEST_CASES=$${PROPTEST_CASES:-5000} cargo test --locked --package sparktune-core --test incremental
+	PROPTEST_CASES=$${PROPTEST_CASES:-5000} cargo test --locked --package sparktune-core --test incremental --test extremes
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 0 -m hypothesis $(ARGS)
 
 .PHONY: lint

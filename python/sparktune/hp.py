@@ -65,7 +65,8 @@ def pchoice(label: str, p_options: Iterable[tuple[float, Space]]) -> Apply:
     label : str
         Name of the hyperparameter.
     p_options : iterable of (float, Space)
-        Pairs of probability and option. The probabilities must sum to 1 (to within 1e-6).
+        Pairs of probability and option. The probabilities must sum to 1 (to within 1e-6). An
+        option of probability 0 is never suggested.
 
     Returns
     -------
@@ -156,7 +157,9 @@ def uniformint(label: str, low: float, high: float, q: float = 1.0) -> Apply:
 
 @constructor
 def uniform(label: str, low: float, high: float) -> Apply:
-    """Draw a number between `low` and `high`.
+    """Draw a number between `low` and `high`, both excluded.
+
+    Suggested values stay a millionth of the range away from both ends.
 
     Parameters
     ----------
@@ -207,7 +210,7 @@ def quniform(label: str, low: float, high: float, q: float) -> Apply:
 
 @constructor
 def loguniform(label: str, low: float, high: float) -> Apply:
-    """Draw a positive number: ``exp(uniform(low, high))``.
+    """Draw a positive number: ``exp(uniform(low, high))``, both ends excluded.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 //! One dimension of product kernels: its prior, and where and how wide kernels are in it.
 
-use crate::numeric::normal::{WHOLE, kernel_mass};
+use crate::numeric::normal::{WHOLE, exact_kernel_mass};
 use crate::numeric::rng::Stream;
 use crate::space::distribution::{Discrete, Distribution, Numeric};
 use crate::space::draw;
@@ -29,18 +29,20 @@ impl Axis {
             q: Some(q),
             log: false,
             bounds: Some((low, high)),
+            ends,
             ..
         }) = &mut prior
         {
-            *low = ((*low / *q).round_ties_even() - 0.5) * *q;
-            *high = ((*high / *q).round_ties_even() + 0.5) * *q;
+            *low = edge_of_cell(*low, *q, -0.5);
+            *high = edge_of_cell(*high, *q, 0.5);
+            *ends = (*low, high.next_down());
         }
         let log_scale = match &prior {
             Distribution::Numeric(prior) => {
                 let (mu, sigma) = (prior.prior_mu, prior.prior_sigma);
                 let mass = prior
                     .bounds
-                    .map_or(1.0, |(low, high)| kernel_mass(low, high, mu, sigma));
+                    .map_or(1.0, |(low, high)| exact_kernel_mass(low, high, mu, sigma));
                 libm::log(sigma * (2.0 * std::f64::consts::PI).sqrt() * mass)
             }
             Distribution::Discrete(_) => 0.0,
@@ -53,11 +55,20 @@ impl Axis {
     }
 }
 
+/// The edge of the cell that a bound lies in, `side` steps from its middle; the bound itself where
+/// a float cannot tell.
+fn edge_of_cell(bound: f64, q: f64, side: f64) -> f64 {
+    let edge = ((bound / q).round_ties_even() + side) * q;
+    if edge.is_finite() { edge } else { bound }
+}
+
 impl Axis {
     /// Location over the bandwidth, or category.
     pub(crate) fn place(&self, value: f64) -> f64 {
         match &self.prior {
-            Distribution::Numeric(prior) => prior.to_kernel_space(value) / self.sigma,
+            Distribution::Numeric(prior) => {
+                (prior.to_kernel_space(value) / self.sigma).clamp(f64::MIN, f64::MAX)
+            }
             // An unknown category matches nothing.
             Distribution::Discrete(prior) => prior.category_of(value).map_or(-1.0, |c| c as f64),
         }
@@ -90,7 +101,7 @@ impl Axis {
                 if *low <= mu - reach && mu + reach <= *high {
                     return 0.0;
                 }
-                libm::log(kernel_mass(*low, *high, mu, sigma).max(LEAST_MASS))
+                libm::log(exact_kernel_mass(*low, *high, mu, sigma).max(LEAST_MASS))
             }
             _ => 0.0,
         }
@@ -119,9 +130,8 @@ pub(crate) fn sample_prior_axis(axis: &Axis, stream: &mut Stream) -> f64 {
 pub(crate) fn sample_normal(prior: &Numeric, mu: f64, sigma: f64, stream: &mut Stream) -> f64 {
     for _ in 0..DRAWS {
         let x = mu + sigma * stream.normal();
-        match prior.bounds {
-            Some((low, high)) if !(low <= x && x < high) => {}
-            _ => return prior.to_value(x),
+        if prior.admits(x) {
+            return prior.to_value(x);
         }
     }
     // The kernel lies outside the bounds.

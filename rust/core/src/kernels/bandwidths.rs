@@ -51,7 +51,7 @@ pub(crate) fn by_spread(places: &[f64], unit: f64, prior: &Numeric, dimension: u
 
 /// A bandwidth with the variance of rounding to a grid added.
 pub(crate) fn on_grid(bandwidth: f64, prior: &Numeric) -> f64 {
-    (bandwidth * bandwidth + prior.rounding()).sqrt()
+    prior.with_rounding(bandwidth).max(f64::MIN_POSITIVE)
 }
 
 #[cfg(test)]

@@ -64,9 +64,10 @@ impl<'a> ProductDensity<'a> {
                 sample_normal(prior, place * axis.sigma, axis.sigma, stream)
             }
             Distribution::Discrete(prior) => {
-                let size = prior.size() as f64;
+                let size = prior.possible() as f64;
                 if place < 0.0 || stream.unit() * (1.0 + size * self.spread) >= 1.0 {
-                    return prior.value_of(stream.below(prior.size()));
+                    let category = prior.nth_possible(stream.below(prior.possible()));
+                    return prior.value_of(category);
                 }
                 prior.low() as f64 + place
             }
@@ -134,7 +135,7 @@ impl<'a> ProductDensity<'a> {
                     constant -= libm::log(axis.sigma * (2.0 * std::f64::consts::PI).sqrt());
                 }
                 Distribution::Discrete(prior) => {
-                    let whole = 1.0 + prior.size() as f64 * self.spread;
+                    let whole = 1.0 + prior.possible() as f64 * self.spread;
                     categories.push(Categories {
                         column,
                         matching: libm::log((1.0 + self.spread) / whole),

@@ -140,6 +140,6 @@ impl ProductKernels {
 fn rescale(axis: &mut Axis, column: &mut [f64], sigma: f64) {
     let old = std::mem::replace(&mut axis.sigma, sigma);
     for place in column {
-        *place *= old / sigma;
+        *place = (*place * (old / sigma)).clamp(f64::MIN, f64::MAX);
     }
 }

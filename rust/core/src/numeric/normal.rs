@@ -25,12 +25,21 @@ pub(crate) fn normal_mass(a: f64, b: f64) -> f64 {
 pub(crate) const WHOLE: f64 = 8.3;
 
 /// Mass that a kernel at `mu` of width `sigma` has in `[lower, upper]`; zero for an empty interval.
+/// Narrower kernels than [`EPS`] count as that wide, as in Hyperopt.
 pub(crate) fn kernel_mass(lower: f64, upper: f64, mu: f64, sigma: f64) -> f64 {
+    mass_at_least_as_wide(EPS, lower, upper, mu, sigma)
+}
+
+/// As [`kernel_mass`], at every scale.
+pub(crate) fn exact_kernel_mass(lower: f64, upper: f64, mu: f64, sigma: f64) -> f64 {
+    mass_at_least_as_wide(f64::MIN_POSITIVE, lower, upper, mu, sigma)
+}
+
+fn mass_at_least_as_wide(least: f64, lower: f64, upper: f64, mu: f64, sigma: f64) -> f64 {
     if upper <= lower {
         return 0.0;
     }
-    // Hyperopt guards its quotient the same way.
-    let scale = SQRT_2 / (SQRT_2 * sigma).max(EPS);
+    let scale = SQRT_2 / (SQRT_2 * sigma).max(least);
     if (lower - mu) * scale < -WHOLE && (upper - mu) * scale > WHOLE {
         return 1.0;
     }

@@ -136,12 +136,12 @@ fn ranked(history: &History, column: &[f64], rank: usize) -> usize {
 /// Draws from the prior, made narrower by `share`, around a value.
 fn near(prior: &Distribution, value: f64, share: f64, stream: &mut Stream) -> f64 {
     match prior {
-        Distribution::Numeric(prior) => {
-            let x = near_numeric(prior, prior.to_kernel_space(value), share, stream);
-            // Steps from trial to trial may leave what a float holds; infinite values have no
-            // place in a history.
-            prior.to_value(x).clamp(f64::MIN, f64::MAX)
-        }
+        Distribution::Numeric(prior) => prior.to_value(near_numeric(
+            prior,
+            prior.to_kernel_space(value),
+            share,
+            stream,
+        )),
         // The value itself, ever more often; else the prior.
         Distribution::Discrete(discrete) => {
             let foreign = discrete.category_of(value).is_none();

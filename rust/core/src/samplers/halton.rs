@@ -159,7 +159,7 @@ fn quantile(prior: &Distribution, u: f64) -> f64 {
 
 fn numeric_quantile(prior: &Numeric, u: f64) -> f64 {
     prior.to_value(match prior.bounds {
-        Some((low, high)) => (low + (high - low) * u).clamp(low, high.next_down()),
+        Some((low, high)) => (low + (high - low) * u).clamp(prior.ends.0, prior.ends.1),
         None => prior.prior_mu + prior.prior_sigma * normal_quantile(u),
     })
 }

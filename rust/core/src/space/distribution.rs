@@ -1,8 +1,13 @@
 //! Prior distributions of single parameters.
 
+mod discrete;
+
+pub use crate::space::distribution::discrete::Discrete;
+
 use crate::error::{Error, Result};
 use crate::numeric::normal::EPS;
 use crate::numeric::simd::ln_all;
+use crate::space::inside::inside;
 
 /// A numeric prior: uniform or normal, perhaps of the logarithm, perhaps on a grid.
 ///
@@ -19,69 +24,8 @@ pub struct Numeric {
     pub prior_sigma: f64,
     /// Grid step in value space.
     pub q: Option<f64>,
-}
-
-/// A prior over whole numbers `low .. low + weights.len()` or `low .. high`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Discrete {
-    /// Each of `low .. high` is equally likely (`choice`, `randint`).
-    Range {
-        /// Smallest value.
-        low: i64,
-        /// One past the largest value.
-        high: i64,
-    },
-    /// Value `i` has probability `p[i]` (`pchoice`).
-    Weighted {
-        /// Probabilities; they sum to one.
-        p: Vec<f64>,
-    },
-}
-
-impl Discrete {
-    /// Number of categories.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        match self {
-            Self::Range { low, high } => high.abs_diff(*low),
-            Self::Weighted { p } => p.len() as u64,
-        }
-    }
-
-    /// Smallest value.
-    #[must_use]
-    pub fn low(&self) -> i64 {
-        match self {
-            Self::Range { low, .. } => *low,
-            Self::Weighted { .. } => 0,
-        }
-    }
-
-    /// The pseudo-count the prior adds to `category`: `prior_weight` for each of a range, and
-    /// `n * prior_weight * p` where the probabilities differ.
-    #[must_use]
-    pub fn pseudo_count(&self, category: usize, prior_weight: f64) -> f64 {
-        match self {
-            Self::Range { .. } => prior_weight,
-            Self::Weighted { p } => p.len() as f64 * (prior_weight * p[category]),
-        }
-    }
-
-    /// The value of a category.
-    pub(crate) fn value_of(&self, category: u64) -> f64 {
-        // Both are below 2^53 (checked when the distribution was built).
-        self.low() as f64 + category as f64
-    }
-
-    /// The category of a value, if it is in range.
-    pub(crate) fn category_of(&self, value: f64) -> Option<u64> {
-        let offset = value - self.low() as f64;
-        if offset >= 0.0 && offset < self.size() as f64 && offset.fract() == 0.0 {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            return Some(offset as u64);
-        }
-        None
-    }
+    /// What draws are kept between in kernel space: off a grid, a margin inside the bounds.
+    pub(crate) ends: (f64, f64),
 }
 
 /// The prior of one parameter.
@@ -95,6 +39,13 @@ pub enum Distribution {
 
 /// Largest whole number that a column of `f64` holds exactly.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Logarithm of the largest float.
+const LOG_LARGEST: f64 = 709.782_712_893_384;
+
+/// A normal prior must be finite as far as this many standard deviations; one draw in 16,000 is
+/// farther out.
+const REACHED: f64 = 4.0;
 
 impl Distribution {
     /// Builds a distribution from its name and arguments.
@@ -181,35 +132,79 @@ impl Distribution {
         if q.is_some_and(|q| q <= 0.0) {
             return Err(format!("q of {name} must be positive; got {q:?}"));
         }
-        Ok(Self::Numeric(if uniform {
-            if a >= b {
-                return Err(format!(
-                    "high of {name} must be greater than low; got {a}, {b}"
-                ));
-            }
-            Numeric {
-                log,
-                bounds: Some((a, b)),
-                prior_mu: 0.5 * (b + a),
-                prior_sigma: b - a,
-                q,
-            }
+        let log_of_values = if uniform { b } else { a };
+        if log && log_of_values > LOG_LARGEST {
+            let which = if uniform { "high" } else { "mu" };
+            return Err(format!(
+                "{which} of {name} must be at most {LOG_LARGEST}, the logarithm of the largest \
+                 float; got {log_of_values}"
+            ));
+        }
+        let numeric = if uniform {
+            Numeric::uniform(name, log, (a, b), q)
         } else {
-            if b <= 0.0 {
-                return Err(format!("sigma of {name} must be positive; got {b}"));
-            }
-            Numeric {
-                log,
-                bounds: None,
-                prior_mu: a,
-                prior_sigma: b,
-                q,
-            }
-        }))
+            Numeric::normal(name, log, (a, b), q)
+        };
+        numeric.map(Self::Numeric)
     }
 }
 
 impl Numeric {
+    fn uniform(
+        name: &str,
+        log: bool,
+        (low, high): (f64, f64),
+        q: Option<f64>,
+    ) -> std::result::Result<Self, String> {
+        if low >= high {
+            return Err(format!(
+                "high of {name} must be greater than low; got {low}, {high}"
+            ));
+        }
+        if !(high - low).is_finite() {
+            return Err(format!(
+                "high of {name} must be a finite distance from low; got {low}, {high}"
+            ));
+        }
+        Ok(Self {
+            log,
+            bounds: Some((low, high)),
+            prior_mu: middle(low, high),
+            prior_sigma: high - low,
+            q,
+            ends: if q.is_some() {
+                (low, high.next_down())
+            } else {
+                inside(log, low, high)
+            },
+        })
+    }
+
+    fn normal(
+        name: &str,
+        log: bool,
+        (mu, sigma): (f64, f64),
+        q: Option<f64>,
+    ) -> std::result::Result<Self, String> {
+        if sigma <= 0.0 {
+            return Err(format!("sigma of {name} must be positive; got {sigma}"));
+        }
+        if !(mu.abs() + REACHED * sigma).is_finite() {
+            return Err(format!(
+                "mu of {name} must be {REACHED} sigma or more from the largest float; got mu {mu}, \
+                 sigma {sigma}"
+            ));
+        }
+        Ok(Self {
+            log,
+            bounds: None,
+            prior_mu: mu,
+            prior_sigma: sigma,
+            q,
+            ends: (f64::NEG_INFINITY, f64::INFINITY),
+        })
+    }
+
     /// From a value to kernel space.
     ///
     /// Grid points of a logarithmic prior may be zero or lie under the lower bound; they are
@@ -239,15 +234,22 @@ impl Numeric {
         values.iter().map(|&v| self.to_kernel_space(v)).collect()
     }
 
-    /// From kernel space to the value the trial gets, rounded to the grid where there is one
-    /// (ties to even, as numpy rounds).
+    /// From kernel space to the value the trial gets: rounded to the grid where there is one (ties
+    /// to even, as numpy rounds), else strictly inside the bounds. It is always finite.
     #[must_use]
     pub fn to_value(&self, x: f64) -> f64 {
-        let value = if self.log { libm::exp(x) } else { x };
-        match self.q {
-            Some(q) => (value / q).round_ties_even() * q,
-            None => value,
+        let exp = |x| if self.log { libm::exp(x) } else { x };
+        if let Some(q) = self.q {
+            return rounded(exp(x).clamp(f64::MIN, f64::MAX), q);
         }
+        let value = exp(x.clamp(self.ends.0, self.ends.1));
+        let least = if self.log { SMALLEST } else { f64::MIN };
+        value.clamp(least, f64::MAX)
+    }
+
+    /// Whether a place in kernel space is one that draws may have.
+    pub(crate) fn admits(&self, x: f64) -> bool {
+        self.ends.0 <= x && x <= self.ends.1
     }
 
     /// The cell of kernel space whose draws are rounded to `value`, cut to the bounds.
@@ -276,18 +278,50 @@ impl Numeric {
     /// The prior's width: of the bounds, or what bounds of a uniform prior as wide would have.
     pub(crate) fn width(&self) -> f64 {
         match self.bounds {
-            Some((low, high)) => high - low,
-            None => self.prior_sigma * 12.0_f64.sqrt(),
+            Some((low, high)) => (high - low).min(f64::MAX),
+            None => (self.prior_sigma * 12.0_f64.sqrt()).min(f64::MAX),
         }
     }
 
-    /// The variance that rounding to a grid has.
-    pub(crate) fn rounding(&self) -> f64 {
-        match self.q {
-            Some(q) if !self.log => q * q / 12.0,
-            _ => 0.0,
+    /// A width with the variance of rounding to a grid, `q^2 / 12`, added.
+    pub(crate) fn with_rounding(&self, width: f64) -> f64 {
+        let Some(q) = self.q.filter(|_| !self.log) else {
+            return width;
+        };
+        let sum = width * width + q * q / 12.0;
+        if sum.is_normal() {
+            sum.sqrt()
+        } else {
+            width.hypot(q / 12.0_f64.sqrt())
         }
     }
+}
+
+fn middle(low: f64, high: f64) -> f64 {
+    let sum = high + low;
+    if sum.is_finite() {
+        0.5 * sum
+    } else {
+        0.5 * low + 0.5 * high
+    }
+}
+
+/// The smallest positive float.
+const SMALLEST: f64 = f64::from_bits(1);
+
+/// The multiple of `q` that is nearest to a value.
+fn rounded(value: f64, q: f64) -> f64 {
+    let steps = (value / q).round_ties_even();
+    let nearest = steps * q;
+    if nearest.is_finite() {
+        return nearest;
+    }
+    if steps.abs() < MAX_EXACT {
+        // Rounded up beyond the largest float.
+        return (steps - steps.signum()) * q;
+    }
+    // Floats there are farther apart than the grid's values.
+    value
 }
 
 #[cfg(test)]

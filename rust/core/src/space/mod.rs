@@ -2,6 +2,7 @@
 
 pub(crate) mod distribution;
 pub(crate) mod draw;
+pub(crate) mod inside;
 
 use crate::error::{Error, Result};
 use crate::space::distribution::Distribution;

@@ -105,9 +105,8 @@ impl ParzenMixture {
             let k = self.cumulative.partition_point(|&sum| sum <= u);
             let k = k.min(self.mus.len() - 1);
             let x = self.mus[k] + self.sigmas[k] * stream.normal();
-            match self.prior.bounds {
-                Some((low, high)) if !(low <= x && x < high) => {}
-                _ => return self.prior.to_value(x),
+            if self.prior.admits(x) {
+                return self.prior.to_value(x);
             }
         }
         let (low, high) = self
@@ -174,7 +173,8 @@ impl ParzenMixture {
     fn log_cell_mass(&self, value: f64) -> f64 {
         let cell = self.prior.cell(value);
         let mass = mass_between(cell, &self.weights, &self.mus, &self.inverses);
-        libm::log(mass) - self.log_accept
+        // Rounding may leave a cell that is narrow for the kernels less than nothing.
+        libm::log(mass.max(0.0)) - self.log_accept
     }
 }
 

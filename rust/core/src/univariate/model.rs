@@ -157,7 +157,9 @@ impl Model {
                     self.sums = Some(Sums::Bins(Bins::build(prior, &self.ranks)));
                 }
             }
-            Distribution::Numeric(prior) if self.ranks.n_rest() >= MIN_OBSERVATIONS => {
+            Distribution::Numeric(prior)
+                if self.ranks.n_rest() >= MIN_OBSERVATIONS && Tables::suit(prior) =>
+            {
                 if self.sums.is_none() {
                     let tables = Tables::build(prior, &self.ranks);
                     self.sums = Some(Sums::Tables(Box::new(tables)));

@@ -5,6 +5,7 @@ use crate::numeric::rng::Stream;
 use crate::space::Space;
 use crate::space::distribution::{Distribution, Numeric};
 use crate::space::draw;
+use crate::space::inside::folded;
 
 // Set by hand for a cost of 48 evaluations; `docs/quality.md` has the search with and without this.
 
@@ -58,14 +59,16 @@ pub(crate) fn refine(
 
 /// Positions of the active parameters that nothing depends on.
 fn movable(space: &Space, row: &[f64]) -> Vec<usize> {
-    let is_parent = |index: usize| {
-        space.parameters()[index + 1..]
-            .iter()
-            .flat_map(|p| p.conditions.iter().flatten())
-            .any(|part| part.parent == index)
-    };
+    let mut is_parent = vec![false; space.len()];
+    for part in space
+        .parameters()
+        .iter()
+        .flat_map(|p| p.conditions.iter().flatten())
+    {
+        is_parent[part.parent] = true;
+    }
     (0..space.len())
-        .filter(|&index| !row[index].is_nan() && !is_parent(index))
+        .filter(|&index| !row[index].is_nan() && !is_parent[index])
         .collect()
 }
 
@@ -101,10 +104,12 @@ fn moved(prior: &Numeric, value: f64, step: f64, stream: &mut Stream) -> f64 {
     {
         width = width.max(GRID_STEP * q);
     }
-    let x = prior.to_kernel_space(value) + width * stream.normal();
-    prior.to_value(match prior.bounds {
-        Some((low, high)) => x.clamp(low, high.next_down()),
-        None => x,
+    let start = prior.to_kernel_space(value);
+    let x = start + width * stream.normal();
+    prior.to_value(if prior.q.is_some() {
+        x.clamp(prior.ends.0, prior.ends.1)
+    } else {
+        folded(start, x, prior.ends)
     })
 }
 

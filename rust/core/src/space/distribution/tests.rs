@@ -73,7 +73,7 @@ fn categories_are_the_whole_numbers_in_range() {
 fn values_round_to_the_grid_with_ties_to_even() {
     let grid = numeric("quniform", &[0.0, 10.0, 2.0]);
     assert_eq!([1.0, 3.0, 4.9].map(|x| grid.to_value(x)), [0.0, 4.0, 4.0]);
-    assert_eq!(grid.rounding(), 4.0 / 12.0);
+    assert_eq!(grid.with_rounding(1.0), (1.0 + 4.0 / 12.0_f64).sqrt());
     let log = numeric("loguniform", &[-1.0, 1.0]);
     assert!((log.to_value(log.to_kernel_space(0.7)) - 0.7).abs() < 1e-15);
     assert_eq!(
@@ -115,4 +115,52 @@ fn widths_are_those_of_a_uniform_prior() {
         numeric("normal", &[0.0, 2.0]).width(),
         2.0 * 12.0_f64.sqrt()
     );
+}
+
+#[test]
+fn categories_of_probability_zero_cannot_be_drawn() {
+    let weighted = discrete("categorical", &[0.0, 0.25, 0.0, 0.75]);
+    assert_eq!((weighted.size(), weighted.possible()), (4, 2));
+    assert_eq!([0, 1].map(|at| weighted.nth_possible(at)), [1, 3]);
+    assert_eq!(
+        [0.0, 1.0, 2.0, 3.0].map(|v| weighted.category_of(v)),
+        [None, Some(1), None, Some(3)]
+    );
+    let range = discrete("randint", &[-2.0, 3.0]);
+    assert_eq!((range.possible(), range.nth_possible(3)), (5, 3));
+}
+
+#[test]
+fn values_are_finite_and_off_a_grid_strictly_inside() {
+    let share = numeric("uniform", &[0.0, 1.0]);
+    assert!(share.to_value(0.0) > 0.0 && share.to_value(1.0) < 1.0);
+    assert!(share.admits(0.5) && !share.admits(0.0) && !share.admits(1.0));
+    let rate = numeric("loguniform", &[-2.0, 0.0]);
+    assert!(rate.to_value(-2.0) > libm::exp(-2.0) && rate.to_value(0.0) < 1.0);
+    let grid = numeric("quniform", &[0.0, 1.0, 0.5]);
+    assert_eq!([0.0, 1.0].map(|x| grid.to_value(x)), [0.0, 1.0]);
+    let wide = numeric("lognormal", &[0.0, 100.0]);
+    assert_eq!(wide.to_value(1e3), f64::MAX);
+    assert_eq!(wide.to_value(-1e3), f64::from_bits(1));
+    // A grid finer than floats, and one whose next value is beyond the largest.
+    assert_eq!(numeric("quniform", &[0.0, 1.0, 5e-324]).to_value(0.3), 0.3);
+    assert_eq!(
+        numeric("quniform", &[0.0, 1.7e308, 1e308]).to_value(1.6e308),
+        1e308
+    );
+}
+
+#[test]
+fn rounding_widens_kernels_at_every_scale() {
+    for (q, width) in [
+        (2.0, 1.0),
+        (1e300, 1e200),
+        (1e-300, 1e-200),
+        (1e-300, 1e-300),
+    ] {
+        let wide = numeric("qnormal", &[0.0, 1.0, q]).with_rounding(width);
+        let exact = width.hypot(q / 12.0_f64.sqrt());
+        assert!((wide / exact - 1.0).abs() < 1e-15, "{q} {width}");
+    }
+    assert_eq!(numeric("normal", &[0.0, 1.0]).with_rounding(0.1), 0.1);
 }

@@ -32,6 +32,12 @@ const UNBOUNDED_SPAN: f64 = 4.0;
 /// No grid has more nodes: what lies outside is summed directly.
 const MAX_NODES: f64 = 65_536.0;
 
+/// Nor more cells: with kernels far outside an unbounded prior there could be any number.
+const MAX_CELLS: usize = 65_536;
+
+/// Largest index of a cell: floats count by one up to here.
+const MAX_INDEX: f64 = 9_007_199_254_740_992.0;
+
 /// Abscissas and weights of the 8-point Gauss-Legendre rule on `[-1, 1]` (positive half).
 const GAUSS: [(f64, f64); 4] = [
     (0.183_434_642_495_649_8, 0.362_683_783_378_362),
@@ -310,8 +316,12 @@ fn wide_cells(prior: &Numeric, floor: f64, low: f64, high: f64) -> (i64, Vec<f64
     };
     let mut edges = Vec::new();
     let mut i = first;
-    // Widths never grow with the index, so the wide cells come first.
-    while i <= last && width(i) > 0.5 * floor {
+    // Widths never grow with the index, so the wide cells come first. Beyond 2^53 indices cannot be
+    // told apart; what lies outside the largest table is summed directly.
+    if first.abs().max(last.abs()) > MAX_INDEX {
+        return (0, edges);
+    }
+    while i <= last && width(i) > 0.5 * floor && edges.len() < MAX_CELLS {
         let (lower, upper) = prior.cell(i * q);
         if edges.is_empty() {
             edges.push(lower);
@@ -319,7 +329,6 @@ fn wide_cells(prior: &Numeric, floor: f64, low: f64, high: f64) -> (i64, Vec<f64
         edges.push(upper.max(lower));
         i += 1.0;
     }
-    // Indices are far below 2^53: a cell is wider than half a floor.
-    #[expect(clippy::cast_possible_truncation)]
+    #[expect(clippy::cast_possible_truncation, reason = "checked above")]
     return (first as i64, edges);
 }

@@ -11,6 +11,7 @@
 //! the good trial came of age: its *snapshot*.
 
 use crate::numeric::forgetting::{LINEAR_FORGETTING, forgetting_line};
+use crate::numeric::normal::EPS;
 use crate::numeric::ordered::Key;
 use crate::numeric::sums::add_scaled;
 use crate::space::distribution::Numeric;
@@ -51,6 +52,12 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
+    /// Whether tables of this prior hold what the direct sum gives. That counts narrower kernels than
+    /// [`EPS`] as that wide, as Hyperopt does, and tables do not.
+    pub(crate) fn suit(prior: &Numeric) -> bool {
+        prior.prior_sigma * FLOOR >= EPS
+    }
+
     /// Builds the tables of the rest of `ranks`.
     pub(crate) fn build(prior: &Numeric, ranks: &Ranks) -> Self {
         let key = |(tid, value)| Key::new(prior.to_kernel_space(value), tid);
