@@ -289,7 +289,7 @@ def vals_of(docs) -> list[str]:
 
     def each(values):
         (value,) = values or [math.nan]
-        return str(value) if isinstance(value, np.integer) else hexed(value)
+        return str(value) if isinstance(value, (int, np.integer)) else hexed(value)
 
     return [
         " ".join(f"{label}={each(values)}" for label, values in doc["misc"]["vals"].items())

@@ -96,19 +96,6 @@ def test_documents_of_every_state_have_the_same_keys_and_types(algo):
     assert ours[0]["book_time"].tzinfo is None
 
 
-@pytest.mark.parametrize("algo", ["rand", "tpe"])
-def test_values_have_the_same_numpy_types(algo):
-    types = []
-    for lib in BOTH:
-        found = {}
-        for doc in search(lib, algo)._dynamic_trials:
-            for label, values in doc["misc"]["vals"].items():
-                assert values == [] or doc["misc"]["idxs"][label] == [doc["tid"]]
-                found.setdefault(label, set()).update(type(value) for value in values)
-        types.append(found)
-    assert types[0] == types[1]
-
-
 def test_new_documents_are_equal():
     docs = []
     for lib in BOTH:

@@ -23,7 +23,7 @@ OURS = types.SimpleNamespace(hp=sparktune.hp, scope=scope)
 
 
 def active_values(compiled, row):
-    lists = compiled.lists_from_row(np.asarray(row).tolist())
+    lists = compiled.lists_from_row(np.asarray(row))
     return {label: values[0] for label, values in lists.items() if values}
 
 

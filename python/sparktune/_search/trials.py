@@ -12,7 +12,7 @@ from sparktune._tracking.base import ResumedSearch
 from sparktune._tracking.resume import read_search
 from sparktune._trials import findings
 from sparktune._trials.collection import TrialCollection
-from sparktune._trials.documents import Misc, Result, Trial, miscs_to_idxs_vals
+from sparktune._trials.documents import Misc, Result, Trial, miscs_to_idxs_vals, plain
 from sparktune._trials.table import trials_table
 from sparktune.exceptions import AllTrialsFailed, SparktuneError
 
@@ -183,13 +183,15 @@ class Trials(TrialCollection):
     def argmin(self) -> dict[str, Any]:
         """Values of the best trial by label, inactive ones absent; of a choice the position.
 
+        They are Python's numbers, also where an old pickle has NumPy's.
+
         Raises
         ------
         AllTrialsFailed
             If there is no best trial.
         """
         vals = self.best_trial["misc"]["vals"]
-        return {label: values[0] for label, values in vals.items() if values}
+        return {label: plain(values[0]) for label, values in vals.items() if values}
 
     @property
     def best_run_id(self) -> str:

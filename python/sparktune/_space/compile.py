@@ -6,13 +6,14 @@ so that a space may hold any expression.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from math import isnan, nan
+from math import nan
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sparktune._core import Space as CoreSpace
 from sparktune._space.checks import INTEGER, read_distribution
@@ -27,18 +28,17 @@ from sparktune.exceptions import InvalidArgument
 __all__ = ["CompiledSpace", "Param", "compile_space", "evaluate_assignment"]
 
 
-class _SharedScalars(dict[float, np.number[Any]]):
-    """NumPy scalars by value, made on first use: equal values share one object to save memory."""
+class _Integers(dict[float, np.int64]):
+    """NumPy integers by value, made on first use: making one takes longer than all else here."""
 
-    def __init__(self, make: Callable[[float], np.number[Any]]) -> None:
-        self._make = make
+    def __missing__(self, value: float) -> np.int64:
+        integer = np.int64(value)
+        if len(self) < 4096:
+            self[value] = integer
+        return integer
 
-    def __missing__(self, value: float) -> np.number[Any]:
-        scalar = self._make(value)
-        # 0.0 and -0.0 are the same key, but not the same scalar: zeros are never kept.
-        if value != 0 and len(self) < 4096:
-            self[value] = scalar
-        return scalar
+
+_INTEGERS = _Integers()
 
 
 @dataclass(frozen=True)
@@ -103,15 +103,9 @@ class CompiledSpace:
         return tuple(p.label for p in self.params)
 
     @cached_property
-    def _makers(self) -> tuple[Callable[[float], np.number[Any]], ...]:
-        def maker(distribution: str) -> Callable[[float], np.number[Any]]:
-            if distribution in INTEGER:
-                return _SharedScalars(np.int64).__getitem__
-            if distribution.startswith("q"):
-                return _SharedScalars(np.float64).__getitem__
-            return np.float64
-
-        return tuple(maker(param.distribution) for param in self.params)
+    def _whole(self) -> tuple[bool, ...]:
+        """Whether the values of each parameter are integers, in the order of `params`."""
+        return tuple(param.distribution in INTEGER for param in self.params)
 
     def evaluate(self, vals: Mapping[str, Any], ctrl: Any = None) -> Any:
         """Build the point that the objective sees; see `run_program`."""
@@ -125,14 +119,16 @@ class CompiledSpace:
         values = _scalars(vals)
         return [float(values.get(label, nan)) for label in self.labels]
 
-    def lists_from_row(self, row: Sequence[float]) -> dict[str, list[Any]]:
-        """Return a row as trials have it: by label a list of one numpy scalar, or of none.
+    def lists_from_row(self, row: npt.NDArray[np.float64]) -> dict[str, list[Any]]:
+        """Return a row as suggested trials have it: by label a list of one NumPy scalar, or none.
 
         Choices and ``randint`` are ``int64``, all others ``float64``, as in Hyperopt.
         """
+        # Iterating over an array makes its scalars; plain floats are faster to compare.
+        columns = zip(self.labels, self._whole, row.tolist(), row, strict=True)
         return {
-            label: [] if isnan(value) else [make(value)]
-            for label, make, value in zip(self.labels, self._makers, row, strict=True)
+            label: [] if value != value else [_INTEGERS[value] if whole else scalar]
+            for label, whole, value, scalar in columns
         }
 
     def active_labels(self, vals: Mapping[str, Any]) -> tuple[str, ...]:

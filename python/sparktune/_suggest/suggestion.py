@@ -90,10 +90,13 @@ def documents_of(
 
     Each row has one value per hyperparameter, NaN where inactive. `feeder` is the one whose history
     suggested the rows, if any.
+
+    The values are NumPy scalars, as those of Hyperopt's suggesters: tools that ask a suggester
+    themselves call ``.item()`` on them. Inserting the documents makes them plain.
     """
     cmd, workdir = domain.cmd, domain.workdir
     miscs: list[Misc] = []
-    for tid, row in zip(new_ids, rows.tolist(), strict=True):
+    for tid, row in zip(new_ids, rows, strict=True):
         vals = space.lists_from_row(row)
         if space.opaque:
             # Which hyperparameters are active depends on an expression that only Python can
@@ -106,7 +109,7 @@ def documents_of(
     results = [domain.new_result() for _ in miscs]
     docs = trials.new_trial_docs(list(new_ids), nothing, results, miscs)
     if feeder is not None and not space.opaque:
-        feeder.expect(docs)
+        feeder.expect(new_ids, rows.tolist())
     return docs
 
 

@@ -198,22 +198,21 @@ def _dump(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=True)
 
 
-# -- values of hyperparameters: float64 and int64 nearly always, so these are written bare ---------
+# -- values of hyperparameters: int and float nearly always, so these are written bare ------------
 
 
 def _encode_value(value: Any) -> tuple[Any, str | None]:
+    if type(value) in (int, float):
+        return value, None
     if isinstance(value, np.generic) and value.dtype.kind in "biuf" and value.dtype.itemsize <= 8:
-        name = value.dtype.name
-        return value.item(), None if name in ("float64", "int64") else name
+        return value.item(), value.dtype.name
     if isinstance(value, (bool, int, float, str)):
         return value, "python"
     return _encode_or_none(value), "other"
 
 
 def _decode_value(value: Any, kind: str | None) -> Any:
-    if kind is None:
-        return np.float64(value) if isinstance(value, float) else np.int64(value)
-    if kind == "python":
+    if kind is None or kind == "python":
         return value
     return _decode(value) if kind == "other" else np.dtype(kind).type(value)
 

@@ -14,6 +14,7 @@ from sparktune._trials.documents import (
     Trial,
     check_trial,
     derived_trial_doc,
+    make_plain,
     new_trial_doc,
 )
 from sparktune._trials.history import HistoryFeeder
@@ -222,7 +223,7 @@ class TrialCollection:
         Parameters
         ----------
         doc : Trial
-            Kept as it is, not copied.
+            Kept, not copied. NumPy scalars among its values become Python numbers.
 
         Returns
         -------
@@ -234,7 +235,7 @@ class TrialCollection:
         InvalidTrial
             See `assert_valid_trial`.
         """
-        return self._insert_trial_docs([self.assert_valid_trial(doc)])[0]
+        return self._insert_trial_docs([make_plain(self.assert_valid_trial(doc))])[0]
 
     def insert_trial_docs(self, docs: Iterable[Trial | dict[str, Any]]) -> list[Any]:
         """Check and append documents; they show in `trials` after the next `refresh`.
@@ -242,7 +243,8 @@ class TrialCollection:
         Parameters
         ----------
         docs : iterable of Trial
-            As `new_trial_docs` returns them; if one is wrong, none is inserted.
+            As `new_trial_docs` returns them; if one is wrong, none is inserted. NumPy scalars
+            among their values become Python numbers.
 
         Returns
         -------
@@ -254,7 +256,8 @@ class TrialCollection:
         InvalidTrial
             See `assert_valid_trial`.
         """
-        return self._insert_trial_docs([self.assert_valid_trial(doc) for doc in docs])
+        checked = [self.assert_valid_trial(doc) for doc in docs]
+        return self._insert_trial_docs([make_plain(doc) for doc in checked])
 
     def new_trial_ids(self, n: int) -> list[int]:
         """Reserve ids.

@@ -39,9 +39,11 @@ __all__ = [
     "coarse_utcnow",
     "derived_trial_doc",
     "is_lost",
+    "make_plain",
     "miscs_to_idxs_vals",
     "miscs_update_idxs_vals",
     "new_trial_doc",
+    "plain",
     "spec_from_misc",
 ]
 
@@ -49,14 +51,14 @@ __all__ = [
 Result: TypeAlias = dict[str, Any]
 
 
-class _MiscKeys(TypedDict):
+class _MiscBase(TypedDict):
     tid: int
     cmd: Any
     idxs: dict[str, list[int]]
     vals: dict[str, list[Any]]
 
 
-class Misc(_MiscKeys, total=False):
+class Misc(_MiscBase, total=False):
     """The `misc` of a trial: its values by label, its error, its MLflow run."""
 
     workdir: str | None
@@ -66,7 +68,7 @@ class Misc(_MiscKeys, total=False):
     from_tid: int
 
 
-class _TrialKeys(TypedDict):
+class _TrialBase(TypedDict):
     tid: int
     spec: Any
     result: Result
@@ -78,7 +80,7 @@ class _TrialKeys(TypedDict):
     exp_key: Any
 
 
-class Trial(_TrialKeys, total=False):
+class Trial(_TrialBase, total=False):
     """A trial, as Hyperopt writes it: a plain dict that code may build and change by hand."""
 
     version: int
@@ -106,8 +108,11 @@ JOB_VALID_STATES = {JOB_STATE_NEW, JOB_STATE_RUNNING, JOB_STATE_DONE}
 # Errors, as `misc["error"]` names them, that say nothing about the point of the trial.
 _NO_FAULT = (str(TrialLost), str(ObjectiveNotLoaded))
 
-TRIAL_KEYS = list(_TrialKeys.__annotations__)
-TRIAL_MISC_KEYS = list(_MiscKeys.__annotations__)
+TRIAL_KEYS = list(_TrialBase.__annotations__)
+TRIAL_MISC_KEYS = list(_MiscBase.__annotations__)
+_TRIAL_KEYS, _MISC_KEYS = frozenset(TRIAL_KEYS), frozenset(TRIAL_MISC_KEYS)
+
+_NUMPY, _FLOAT, _INT = np.generic, np.float64, np.int64
 
 
 def coarse_utcnow() -> datetime.datetime:
@@ -148,12 +153,12 @@ def check_trial(trial: Trial | dict[str, Any], exp_key: Any = None) -> Trial:
     """Check that something is a trial document."""
     if not (hasattr(trial, "keys") and hasattr(trial, "values")):
         raise InvalidTrial("A trial must be a dict; got", trial)
-    for key in TRIAL_KEYS:
-        if key not in trial:
-            raise InvalidTrial(f"A trial must have the key {key!r}; got", trial)
-    for key in TRIAL_MISC_KEYS:
-        if key not in trial["misc"]:
-            raise InvalidTrial(f"The `misc` of a trial must have {key!r}; got", trial["misc"])
+    if not _TRIAL_KEYS.issubset(trial):
+        missing = next(key for key in TRIAL_KEYS if key not in trial)
+        raise InvalidTrial(f"A trial must have the key {missing!r}; got", trial)
+    if not _MISC_KEYS.issubset(trial["misc"]):
+        missing = next(key for key in TRIAL_MISC_KEYS if key not in trial["misc"])
+        raise InvalidTrial(f"The `misc` of a trial must have {missing!r}; got", trial["misc"])
     if trial["tid"] != trial["misc"]["tid"]:
         raise InvalidTrial(
             "A trial must have the same `tid` in itself and in its `misc`; got",
@@ -165,6 +170,33 @@ def check_trial(trial: Trial | dict[str, Any], exp_key: Any = None) -> Trial:
             repr(trial["exp_key"]),
         )
     return cast("Trial", trial)
+
+
+def make_plain(trial: Trial | dict[str, Any]) -> Trial:
+    """Replace the NumPy scalars among the ids and the values of a trial by Python's; return it."""
+    misc = trial["misc"]
+    if type(trial["tid"]) is not int:
+        trial["tid"] = misc["tid"] = plain(trial["tid"])
+    for column in (misc["vals"], misc["idxs"]):
+        if isinstance(column, dict):
+            _make_values_plain(column)
+    return cast("Trial", trial)
+
+
+def plain(value: Any) -> Any:
+    """Return a NumPy scalar as a Python object, anything else as it is."""
+    return value.item() if isinstance(value, _NUMPY) else value
+
+
+def _make_values_plain(column: dict[str, Any]) -> None:
+    for values in column.values():
+        # A trial has one value or none; whatever else a document made by hand has stays.
+        if type(values) is list and values:
+            kind = type(values[0])
+            if kind is _FLOAT:  # float() takes a fraction of the time of item()
+                values[0] = float(values[0])
+            elif kind is not int and isinstance(values[0], _NUMPY):
+                values[0] = int(values[0]) if kind is _INT else values[0].item()
 
 
 def derived_trial_doc(tid: int, spec: Any, result: Result, misc: Misc, source: Trial) -> Trial:

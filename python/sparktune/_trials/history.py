@@ -16,7 +16,7 @@ import numpy as np
 
 from sparktune._core import History
 from sparktune._trials.documents import JOB_STATE_ERROR, STATUS_FAIL, UNFINISHED, Trial
-from sparktune._trials.ledger import Entry, Ledger, same_values, values_of
+from sparktune._trials.ledger import Entry, Ledger, same_values
 from sparktune.exceptions import InvalidTrial
 
 if TYPE_CHECKING:
@@ -39,12 +39,15 @@ class HistoryFeeder:
         self._made: dict[int, tuple[Any, ...]] = {}
         self._begin()
 
-    def expect(self, docs: Iterable[Trial]) -> None:
-        """Note documents of the latest suggestion, whose rows `history` has kept.
+    def expect(self, tids: Iterable[int], rows: Iterable[list[float]]) -> None:
+        """Note the rows of the latest suggestion, which `history` has kept.
 
-        If they come back unchanged, their rows need not be read again.
+        If a trial comes back with these values, its row need not be read again.
         """
-        self._made = {doc["tid"]: values_of(doc) for doc in docs}
+        self._made = {
+            tid: tuple([value for value in row if value == value])
+            for tid, row in zip(tids, rows, strict=True)
+        }
 
     def _begin(self) -> None:
         self.history = History(self.space.core)
