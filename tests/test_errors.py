@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from sparktune import Domain, Trials, exceptions, fmin, hp, rand, tpe
+from sparktune import JOB_STATE_DONE, Domain, Trials, exceptions, fmin, hp, rand, space_eval, tpe
 from sparktune.exceptions import (
     AllTrialsFailed,
     BadSearchSpace,
@@ -18,6 +18,7 @@ from sparktune.exceptions import (
     InvalidLoss,
     InvalidResult,
     InvalidResultStatus,
+    InvalidTrial,
     SearchFailed,
     SparktuneError,
 )
@@ -222,6 +223,60 @@ def test_max_failures_with_caught_exceptions():
     with pytest.raises(SearchFailed, match="10 of 10"):
         fmin(fn, X, algo=rand.suggest, max_evals=50, catch_eval_exceptions=True, max_failures=0.5,
              verbose=False)  # fmt: skip
+
+
+HUGE = 10**400
+DOMAIN = Domain(None, X)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: fmin(abs, X, timeout=HUGE, verbose=False), "timeout argument should be"),
+        (lambda: fmin(abs, X, loss_threshold=HUGE, verbose=False), "loss_threshold argument"),
+        (
+            lambda: tpe.suggest([1], DOMAIN, Trials(), 1, prior_weight=HUGE),
+            "`prior_weight` .* a float can hold; got 1",
+        ),
+        (lambda: tpe.suggest([1], DOMAIN, Trials(), 1, n_startup_jobs=HUGE), "can hold"),
+        (lambda: rand.suggest([2**63], DOMAIN, Trials(), 1), r"`new_ids` .* from -2\*\*63"),
+        (
+            lambda: tpe.suggest([-(2**64)], DOMAIN, Trials(), 1),
+            r"`new_ids` .*Hint: use `trials\.new_trial_ids",
+        ),
+        (lambda: space_eval(X, None), "must be a mapping from labels to values; got None. Hint"),
+    ],
+)
+def test_numbers_that_nothing_holds_and_values_that_are_none(call, said):
+    with pytest.raises(InvalidArgument, match=said):
+        call()
+
+
+@pytest.mark.parametrize("tid", [2**63, -(2**70)])
+def test_a_document_with_an_id_that_nothing_holds(tid):
+    trials = of_one_trial(tid=tid, loss=1.0)
+    with pytest.raises(InvalidTrial, match="must have values of the space"):
+        tpe.suggest([1], DOMAIN, trials, 1)
+
+
+def test_a_document_with_a_loss_or_value_that_no_float_holds_counts_as_none():
+    trials = of_one_trial(tid=0, loss=HUGE)
+    assert len(tpe.suggest([1], DOMAIN, trials, 1)) == 1
+    trials = of_one_trial(tid=0, loss=1.0, value=HUGE)
+    assert len(tpe.suggest([1], DOMAIN, trials, 1)) == 1
+
+
+def of_one_trial(tid, loss, value=0.5):
+    """Return trials with one document, inserted unchecked as code from elsewhere does."""
+    trials = Trials()
+    (doc,) = rand.suggest([0], DOMAIN, trials, 1)
+    doc["tid"] = doc["misc"]["tid"] = tid
+    label = next(iter(doc["misc"]["vals"]))
+    doc["misc"]["idxs"], doc["misc"]["vals"] = {label: [tid]}, {label: [value]}
+    doc["state"], doc["result"] = JOB_STATE_DONE, {"status": "ok", "loss": loss}
+    trials.insert_trial_docs([doc])
+    trials.refresh()
+    return trials
 
 
 @pytest.mark.parametrize(

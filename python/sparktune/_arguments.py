@@ -57,6 +57,8 @@ class Rule:
             value = self._int(subject, value)
         elif not (callable(value) if self.kind == "function" else is_number(value)):
             raise self._error(InvalidArgumentType, subject, self.noun or _KINDS[self.kind], value)
+        if self.kind == "number" and not _fits_a_float(value):
+            raise self._error(InvalidArgument, subject, "a number that a float can hold", value)
         if self.kind != "function" and not self._in_range(value):
             if not self._range():
                 raise InvalidArgument(f"{subject} must not be NaN.{self._hint()}")
@@ -102,6 +104,14 @@ class Rule:
         if self.message:
             return error(self.message.format(value))
         return error(f"{subject} must be {rule}; got {value!r}.{self._hint()}")
+
+
+def _fits_a_float(value: Any) -> bool:
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 def check_all(

@@ -23,7 +23,7 @@ from sparktune._space.parameters import parameters, space_nodes
 from sparktune._space.program_builder import build_program
 from sparktune._worker import program as ops
 from sparktune._worker.program import Program, fill_slot, run_program
-from sparktune.exceptions import InvalidArgument
+from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 __all__ = ["CompiledSpace", "Param", "compile_space", "evaluate_assignment"]
 
@@ -203,11 +203,16 @@ def evaluate_assignment(space: Space | CompiledSpace, assignment: Mapping[str, A
 
     Raises
     ------
-    InvalidArgument
-        If a hyperparameter that the point needs has no value.
+    InvalidArgument, InvalidArgumentType
+        If a hyperparameter that the point needs has no value, or there is no mapping of values.
     BadSearchSpace
         If the space is wrong.
     """
+    if not isinstance(assignment, Mapping):
+        raise InvalidArgumentType(
+            f"The assignment must be a mapping from labels to values; got {assignment!r}. "
+            "Hint: pass what `fmin` returned."
+        )
     if isinstance(space, CompiledSpace):
         program, ctrl = space.program, space.ctrl_type
     else:

@@ -68,7 +68,13 @@ class Setting:
             return str(value)
         if self.kind == "count" and isinstance(value, float) and value.is_integer():
             value = int(value)  # Hyperopt takes 10.0 as well
-        return float(self._rule.check(self.name, value, of))
+        checked = self._rule.check(self.name, value, of)
+        try:
+            return float(checked)
+        except OverflowError:
+            raise InvalidArgument(
+                f"`{self.name}` of {of} must be a number that a float can hold; got {checked!r}."
+            ) from None
 
     @property
     def _rule(self) -> Rule:

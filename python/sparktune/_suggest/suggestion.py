@@ -57,14 +57,18 @@ def _failed(trials: SupportsTrials) -> list[Trial]:
 
 
 def checked_ids(new_ids: Any) -> list[int]:
-    """Return trial ids as a list of int."""
+    """Return trial ids, which must be from -2**63 to 2**63 - 1, as a list of int."""
+    hint = "Hint: use `trials.new_trial_ids(n)`."
     try:
-        return [operator.index(tid) for tid in new_ids]
+        ids = [operator.index(tid) for tid in new_ids]
     except TypeError:
         raise InvalidArgumentType(
-            f"`new_ids` must be ints, one per trial; got {new_ids!r}. "
-            "Hint: use `trials.new_trial_ids(n)`."
+            f"`new_ids` must be ints, one per trial; got {new_ids!r}. {hint}"
         ) from None
+    for tid in ids:
+        if not -(2**63) <= tid < 2**63:
+            raise InvalidArgument(f"`new_ids` must be from -2**63 to 2**63 - 1; got {tid}. {hint}")
+    return ids
 
 
 def checked_seed(seed: Any) -> int:

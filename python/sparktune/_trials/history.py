@@ -134,10 +134,10 @@ class HistoryFeeder:
     def _observe(self, key: int, loss: float, doc: Trial) -> None:
         try:
             self.history.observe(key, loss, self._values(doc))
-        except (KeyError, IndexError, TypeError, ValueError):
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError):
             try:
                 self.history.observe(key, loss, self._row(doc))
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 raise InvalidTrial(
                     f"Trial {doc['tid']} must have values of the space: {error}. "
                     "Hint: correct its `misc['vals']`, or remove the trial and refresh."
@@ -153,7 +153,7 @@ class HistoryFeeder:
         self.history, self._fed = History(self.space.core), {}
         try:
             self.history.extend(list(standing), losses, rows)
-        except ValueError:
+        except (ValueError, OverflowError):
             # One of them cannot be fed; feeding them one by one shows which.
             self.history, self._open = History(self.space.core), dict.fromkeys(self._standing)
             return
@@ -179,7 +179,7 @@ class HistoryFeeder:
         try:
             # A label that the trial does not have is inactive in it.
             return nan if values is None or not len(values) else float(values[0])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             logger.warning(
                 "Trial %s has %r for %r, which is not a number; the sampler takes it as inactive.",
                 doc["tid"],
@@ -195,7 +195,7 @@ def _loss_as_fed(entry: Entry) -> float:
         return nan
     try:
         loss = float(entry.loss)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         loss = inf
     if isnan(loss) or loss == -inf:
         loss = inf
