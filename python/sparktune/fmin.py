@@ -212,6 +212,7 @@ def fmin(
         A file to keep a copy of the trials in; loaded at the beginning if it exists and `trials`
         is None. It is written when the search ends, for whatever reason, and before that at most
         once per second (less often if that takes long). It is a pickle: use only files you wrote.
+        Large values of parallel trials' results are in a folder beside it; see docs/parallel.md.
     max_failures : int or float, optional
         How many trials may raise before the search ends; a float is a share of the trials that
         have ended, once ten have. Used only where the search survives failures: with `SparkTrials`,

@@ -21,7 +21,7 @@ def trial(tid, **vals):
 
 def ok(result):
     meta = {"seconds": 0.0, "pid": 1, "host": "here", "attempt": 0}
-    return pickle.dumps(("ok", pickle.dumps(result), meta))
+    return pickle.dumps(("ok", pickle.dumps(result), {}, meta))
 
 
 class FakeBackend:

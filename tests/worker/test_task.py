@@ -26,19 +26,20 @@ def _fresh_worker():
     sys.modules.pop("_sparktune_worker", None)
 
 
-def run(fn, x=1.0, limit=None):
+def run(fn, x=1.0):
     cargo = pack(fn, BARE)
     payloads = iter([encode_payload({"x": x}, None)])
     parcels = {parcel.key: parcel.to_bytes() for parcel in cargo.parcels}
-    (answer,) = run_task(cargo.data, cargo.key, payloads, parcels=parcels, result_limit=limit)
+    (answer,) = run_task(cargo.data, cargo.key, payloads, parcels=parcels)
     assert list(payloads) == []
     return pickle.loads(answer)
 
 
 def test_returns_what_the_objective_returned():
-    kind, pickled, meta = run(lambda x: {"loss": x * 2, "status": "ok"}, np.float64(4.0))
+    kind, pickled, large, meta = run(lambda x: {"loss": x * 2, "status": "ok"}, np.float64(4.0))
     assert kind == "ok"
     assert pickle.loads(pickled) == {"loss": 8.0, "status": "ok"}
+    assert large == {}
     assert meta["attempt"] == 0
     assert meta["seconds"] >= 0
 
@@ -68,15 +69,32 @@ def test_the_objective_is_read_once_and_few_are_kept():
     assert kept[cargos[2].key] is before
 
 
-def test_a_result_above_the_limit_names_sizes_and_the_way_out():
-    kind, name, message, *_ = run(
-        lambda x: {"loss": 1.0, "status": "ok", "model": b"0" * 3_000_000}, limit=2**20
+def test_large_values_travel_in_pickles_of_their_own():
+    model = b"0" * 3_000_000
+    kind, pickled, large, _ = run(
+        lambda x: {
+            "loss": 1.0,
+            "model": model,
+            "status": "ok",
+            "small": b"0" * 500_000,
+            "attachments": {"log": "text", "model": model},
+        }
     )
-    assert (kind, name) == ("error", "<class 'ValueError'>")
-    assert "at most 1.0 MB when pickled" in message
-    assert "got 2.9 MB, of which its key 'model' has 2.9 MB" in message
-    assert "return its path" in message
-    assert run(lambda x: b"0" * 1_000_000, limit=2**20)[0] == "ok"
+    assert kind == "ok"
+    small = pickle.loads(pickled)
+    assert list(small) == ["loss", "model", "status", "small", "attachments"]
+    assert small["model"] is None
+    assert len(small["small"]) == 500_000
+    assert small["attachments"] == {"log": "text", "model": None}
+    assert large.keys() == {("model",), ("attachments", "model")}
+    assert all(pickle.loads(each) == model for each in large.values())
+
+
+def test_many_small_values_are_not_large():
+    kind, pickled, large, _ = run(lambda x: dict.fromkeys(range(30), b"0" * 100000))
+    assert (kind, large) == ("ok", {})
+    assert len(pickle.loads(pickled)) == 30
+    assert run(lambda x: b"0" * 3_000_000)[2] == {}
 
 
 def test_an_exception_that_holds_much_arrives_as_text():

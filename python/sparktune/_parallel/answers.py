@@ -7,12 +7,16 @@ import logging
 import pickle
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from sparktune._search.runner import Finished, TrialError
 from sparktune._tracking.base import TrackedRun
 from sparktune._trials.documents import Trial
+from sparktune._trials.large import LargeDict
 from sparktune._trials.results import normalize_result
+from sparktune._trials.stored import LargeValues
 from sparktune.exceptions import JobFailed, ObjectiveNotLoaded
 
 __all__ = ["failed", "finished"]
@@ -32,8 +36,13 @@ def failed(trial: Trial, error: BaseException) -> Finished:
     return Finished(trial, error=described)
 
 
-def finished(trial: Trial, answer: bytes, tracked: TrackedRun | None = None) -> Finished:
-    """Return the outcome of a trial from the pickled answer of its task."""
+def finished(
+    trial: Trial, answer: bytes, tracked: TrackedRun | None, store: LargeValues
+) -> Finished:
+    """Return the outcome of a trial from the pickled answer of its task.
+
+    Large values go to `store` as they came.
+    """
     kind, *body, meta = pickle.loads(answer)
     if tracked is not None:
         for note in meta.get("notes", ()):
@@ -51,7 +60,7 @@ def finished(trial: Trial, answer: bytes, tracked: TrackedRun | None = None) -> 
                 f"({type(reason).__name__}: {reason}). Hint: return plain data, or install "
                 "here what the workers have."
             ) from reason
-        return Finished(trial, result=normalize_result(result))
+        return Finished(trial, result=_with_large(normalize_result(result), body[1], store))
     if kind == "not loaded":
         what, traceback = body
         error = ObjectiveNotLoaded(
@@ -64,6 +73,23 @@ def finished(trial: Trial, answer: bytes, tracked: TrackedRun | None = None) -> 
         return Finished(trial, error=described)
     type_name, message, traceback, pickled = body
     return Finished(trial, error=TrialError(type_name, message, traceback, _exception(pickled)))
+
+
+def _with_large(
+    result: dict[str, Any], large: Mapping[tuple[Any, ...], bytes], store: LargeValues
+) -> dict[str, Any]:
+    """Put large values where they belong in a result, which holds None there."""
+    if not large:
+        return result
+    result = LargeDict(result)
+    for path, pickled in large.items():
+        if len(path) == 1:
+            result[path[0]] = store.store(pickled)
+        else:
+            attached = LargeDict(result["attachments"])
+            attached[path[1]] = store.store(pickled)
+            result["attachments"] = attached
+    return result
 
 
 def _exception(pickled: bytes | None) -> BaseException | None:

@@ -52,7 +52,7 @@ class Cargo:
     parcels: tuple[Parcel, ...] = ()
     pickler: str = "cloudpickle"  # the module that pickled all this; workers must have it
     broadcasts: tuple[Any, ...] = ()  # used by the objective; Spark must know them for each job
-    result_limit: int | None = None  # the most bytes of a pickled result
+    result_limit: tuple[int, str] | None = None  # the most bytes of a pickled result, and why
 
     def task(
         self, shipped: Any, parcels: Mapping[str, Any] | None = None
@@ -98,7 +98,7 @@ def pack(
     program: Program,
     *,
     pickler: str = "cloudpickle",
-    result_limit: int | None = None,
+    result_limit: tuple[int, str] | None = None,
     reuse: bool = False,
 ) -> Cargo:
     """Pickle an objective and its space for the workers.

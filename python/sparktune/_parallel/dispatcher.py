@@ -19,6 +19,7 @@ from sparktune._parallel.flight import CANCEL_AGAIN_SECONDS, Flight
 from sparktune._search.runner import Finished
 from sparktune._tracking.base import TrackedRun
 from sparktune._trials.documents import Trial
+from sparktune._trials.stored import LargeValues
 from sparktune.exceptions import BackendLost, TrialTimeout
 
 __all__ = ["Dispatcher"]
@@ -48,7 +49,7 @@ class Dispatcher:
     `start`, `wait`, `cancel` and `close` must be called on one thread, that of the search loop.
     Closing the dispatcher closes the back end. A trial that runs for longer than `trial_timeout`
     seconds is cancelled and fails with `TrialTimeout`; the time counts from its submission where
-    the back end cannot tell when it began to run.
+    the back end cannot tell when it began to run. Large values of results go to `store`.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class Dispatcher:
         parallelism: int,
         trial_timeout: float | None = None,
         seed: int | None = None,
+        store: LargeValues | None = None,
     ) -> None:
         self._backend = backend
         self._parallelism = parallelism
         self._trial_timeout = trial_timeout
         self._seed = seed
+        self._store = store or LargeValues()
         self._search = uuid.uuid4().hex[:12]
         self._flights: dict[str, Flight] = {}  # by tag: neither reported nor cancelled
         self._ghosts: dict[str, Flight] = {}  # by tag: cancelled, but still with a thread
@@ -340,7 +343,7 @@ class Dispatcher:
             flight: Flight = work
             outcome: Finished | BackendLost | None
             try:
-                outcome = flight.run(self._backend)
+                outcome = flight.run(self._backend, self._store)
             except BackendLost as lost:
                 outcome = lost
             except BaseException as error:

@@ -12,6 +12,7 @@ from sparktune._parallel.backend import Backend
 from sparktune._search.runner import Finished
 from sparktune._tracking.base import TrackedRun
 from sparktune._trials.documents import Trial, spec_from_misc
+from sparktune._trials.stored import LargeValues
 from sparktune._worker.task import encode_payload
 
 __all__ = ["CANCEL_AGAIN_SECONDS", "Flight"]
@@ -34,7 +35,7 @@ class Flight:
     cancel_again: float = float("inf")  # when to cancel once more, ...
     patience: float = CANCEL_AGAIN_SECONDS  # ... and how long after the last time
 
-    def run(self, backend: Backend) -> Finished | None:
+    def run(self, backend: Backend, store: LargeValues) -> Finished | None:
         """Submit the trial and wait for its answer; None if it was cancelled."""
         if self.cancelled:
             return None
@@ -45,7 +46,9 @@ class Flight:
         if self.cancelled:
             return None
         answer = backend.submit(self.tag, payload, _description(self.trial, values))
-        return None if self.cancelled else answers.finished(self.trial, answer, self.tracked)
+        if self.cancelled:
+            return None
+        return answers.finished(self.trial, answer, self.tracked, store)
 
     def _seed(self) -> int | None:
         """Return what the random generators of the trial start from, wherever it runs."""

@@ -15,6 +15,7 @@ from typing import Any
 
 __all__ = [
     "current_jvm_thread",
+    "driver_heap",
     "executor_count",
     "forget_pickled",
     "get_local_properties",
@@ -62,6 +63,19 @@ def executor_count(sc: Any) -> int | None:
         logger.debug("The number of executors could not be read.", exc_info=True)
         return None
     return executors if executors > 0 else None
+
+
+def driver_heap(sc: Any) -> int | None:
+    """Return the largest heap of the driver's JVM in bytes, None if it does not say.
+
+    Uses the JVM gateway. Without it: ``spark.driver.memory``, or its default, decides how large a
+    result may be. Public replacement: that setting, which a driver in a notebook may not follow.
+    """
+    try:
+        return int(sc._jvm.java.lang.Runtime.getRuntime().maxMemory())
+    except Exception:
+        logger.debug("The heap of the driver could not be read.", exc_info=True)
+        return None
 
 
 def task_slots(sc: Any, resource_profile: Any = None) -> int | None:

@@ -14,7 +14,6 @@ from sparktune._search.arguments import (
 )
 from sparktune._search.trials import Trials
 from sparktune._trials.documents import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR
-from sparktune._worker.task import RESULT_LIMIT
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 if TYPE_CHECKING:
@@ -51,9 +50,6 @@ class ParallelTrials(Trials):
         The most trials at once.
     user_specified_parallelism : int or None
         The number that was asked for.
-    result_limit : int or None
-        The most bytes that the pickled result of a trial may have. Results stay in the driver's
-        memory; an objective should save large ones and return their paths.
     """
 
     asynchronous = True
@@ -66,7 +62,6 @@ class ParallelTrials(Trials):
     reuse_objective: bool = False
     user_specified_parallelism: int | None = None
     parallelism: int = 1
-    result_limit: int | None = RESULT_LIMIT
     _fmin_cancelled = False
     _fmin_cancelled_reason: str | None = None
     _logger = logging.getLogger("sparktune.dispatch")
@@ -163,7 +158,7 @@ class ParallelTrials(Trials):
         if self.user_specified_parallelism is not None:
             warn_if_idle(self.parallelism, options.max_evals)
         most = self._most_at_once(backend)
-        return Dispatcher(backend, most, self.trial_timeout, options.seed)
+        return Dispatcher(backend, most, self.trial_timeout, options.seed, options.store)
 
     def fmin(
         self,

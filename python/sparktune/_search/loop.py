@@ -33,7 +33,10 @@ from sparktune._trials.documents import (
     Trial,
     coarse_utcnow,
 )
+from sparktune._trials.large import stored_values
+from sparktune._trials.results import finite_loss
 from sparktune._trials.savefile import SaveFile
+from sparktune._trials.stored import LargeValues
 
 __all__ = ["SearchLoop"]
 
@@ -88,6 +91,7 @@ class SearchLoop:
 
         self._tracker: Tracker = NullTracker()
         self._file = SaveFile(options.trials_save_file) if options.trials_save_file else None
+        self._store = LargeValues(self._file.values if self._file else None)
         self._make_runner = getattr(type(trials), "make_runner", make_runner)
         self.polled = bool(self.asynchronous) and self._make_runner is make_runner
         self._board = Board(trials, self.polled)
@@ -200,6 +204,7 @@ class SearchLoop:
                 max_evals=None if limit >= sys.maxsize else limit,
                 tracker=self._tracker,
                 seed=seed_of_workers(self.options.rstate),
+                store=self._store,
             )
             self._runner = self._make_runner(self.trials, self.domain, options)
         return self._runner
@@ -364,6 +369,8 @@ class SearchLoop:
         """Write an outcome into the document; False if the trial has already ended."""
         if not write(finished, self.trials, bool(self.asynchronous)) and not self.polled:
             return False
+        if finished.result is not None:
+            self._store.rank(finite_loss(finished.result), stored_values(finished.result))
         self._board.note_ended(finished.trial)
         self._tracker.trial_finished(finished.trial)
         return True

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from sparktune._search.runner import Finished, TrialError
+from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import JOB_STATE_DONE, JOB_STATE_ERROR, UNFINISHED, coarse_utcnow
 from sparktune._trials.findings import first_failure
+from sparktune._trials.large import LargeDict
 from sparktune._trials.results import split_attachments
 from sparktune.exceptions import SearchFailed
 
@@ -28,8 +32,8 @@ def write(finished: Finished, trials: Any, elsewhere: bool) -> bool:
     if trial["state"] not in UNFINISHED:
         return False
     if error is None and finished.result is not None:
-        result = dict(finished.result)
-        for name, value in split_attachments(result).items():
+        result: dict[str, Any] = copy.copy(finished.result)
+        for name, value in _for_storage(trials, split_attachments(result)):
             trials.trial_attachments(trial)[name] = value
         trial["result"] = result
         trial["state"] = JOB_STATE_DONE
@@ -43,6 +47,14 @@ def write(finished: Finished, trials: Any, elsewhere: bool) -> bool:
             trial["misc"]["traceback"] = error.traceback
     trial["refresh_time"] = coarse_utcnow()
     return True
+
+
+def _for_storage(trials: Any, attachments: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Return attachments as `trials` can keep them: large ones on disk if they are in our dict."""
+    ours = getattr(type(trials), "trial_attachments", None) is TrialCollection.trial_attachments
+    if ours and isinstance(trials.attachments, LargeDict):
+        return dict.items(attachments)
+    return attachments.items()
 
 
 class Failures:

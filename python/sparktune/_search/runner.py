@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sparktune._search.ctrl import Ctrl
 from sparktune._tracking.base import NullTracker, TrackedRun, Tracker
 from sparktune._trials.documents import JOB_STATE_DONE, UNFINISHED, Trial, spec_from_misc
+from sparktune._trials.stored import LargeValues
 from sparktune.exceptions import InvalidResult, ObjectiveNotLoaded
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Finished:
     """
 
     trial: Trial
-    result: Mapping[str, Any] | None = None
+    result: dict[str, Any] | None = None
     error: TrialError | None = None
 
 
@@ -96,6 +96,8 @@ class RunnerOptions:
         The search's tracker, for a runner that evaluates trials in this thread.
     seed : int or None
         What a runner of worker processes seeds their random generators from; None: it does not.
+    store : LargeValues
+        Where large values of results go that come from elsewhere.
     """
 
     asynchronous: bool = False
@@ -103,6 +105,7 @@ class RunnerOptions:
     max_evals: int | None = None
     tracker: Tracker = field(default_factory=NullTracker)
     seed: int | None = None
+    store: LargeValues = field(default_factory=LargeValues)
 
 
 class Runner(Protocol):

@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 import numpy as np
 
 from sparktune._trials.documents import Misc, Trial, new_trial_doc
+from sparktune._trials.large import small_items
 from sparktune._trials.table import STATE_NAMES
 
 __all__ = ["TAG", "Unreadable", "decode_trial", "encode_trial", "from_tags", "to_tags"]
@@ -76,7 +77,7 @@ def encode_trial(trial: Trial, clean: Callable[[str], str] = str) -> str:
     if misc.get("traceback"):
         found["traceback"] = clean(str(misc["traceback"]))[-_MAX_TEXT:]
     found["misc"] = _encode_entries({k: v for k, v in misc.items() if k not in _KNOWN_MISC})
-    result = trial.get("result") or {}
+    result = dict(small_items(trial.get("result") or {}))
     found["result"] = _encode_entries(result)
     text = _dump(found)
     if len(text) > _MAX_CHARACTERS:

@@ -25,6 +25,7 @@ from sparktune._trials.documents import (
     Trial,
     spec_from_misc,
 )
+from sparktune._trials.large import small_items
 
 __all__ = ["KeyNames", "TrialRecord", "clean_key", "cut", "milliseconds"]
 
@@ -164,7 +165,7 @@ def _numbers(result: Mapping[str, Any]) -> dict[str, float]:
     """Return the numeric entries of a result document, `loss` among them."""
     found: dict[str, float] = {}
     names = KeyNames()
-    for key, value in result.items():
+    for key, value in small_items(result):
         # A loss is whatever float() accepts; of the other entries, only numbers are metrics.
         if key != "loss" and not isinstance(value, numbers.Real):
             continue

@@ -18,6 +18,7 @@ from sparktune._trials.documents import (
     new_trial_doc,
 )
 from sparktune._trials.history import HistoryFeeder
+from sparktune._trials.large import LargeDict
 from sparktune._trials.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class TrialCollection:
 
     def __init__(self, exp_key: Any = None, refresh: bool = True) -> None:
         self._exp_key = exp_key
-        self.attachments = {}
+        self.attachments = LargeDict()
         if refresh:
             self.refresh()
 
@@ -137,6 +138,8 @@ class TrialCollection:
         for name, value in state.items():
             if name not in ("_listed", "_listed_of"):  # from pickles older than the ledger
                 setattr(self, name, value)
+        if type(self.attachments) is dict:  # as which a `LargeDict` is pickled
+            self.attachments = LargeDict(self.attachments)
         self._ledger.restore()
 
     def __iter__(self) -> Iterator[Trial]:
@@ -327,7 +330,7 @@ class TrialCollection:
     def delete_all(self) -> None:
         """Forget all trials and attachments; ids that were given are not given again."""
         self._dynamic_trials = []
-        self.attachments = {}
+        self.attachments = LargeDict()
         self.refresh()
 
     def _all_docs(self) -> list[Trial]:

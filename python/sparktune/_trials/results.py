@@ -81,4 +81,4 @@ def normalize_result(rval: Any) -> Result:
 def split_attachments(result: Result) -> dict[str, Any]:
     """Remove the attachments from a result document, and return them by name."""
     attachments: Mapping[str, Any] | None = result.pop("attachments", None)
-    return dict(attachments or {})
+    return attachments if isinstance(attachments, dict) else dict(attachments or {})

@@ -17,6 +17,11 @@ def interpreter(_: Any) -> str:
     return f"{sys.executable} (Python {platform.python_version()})"
 
 
+# The server sends rows in messages of some MB, but never a part of a row: what gRPC lets through
+# (128 MB by default) would limit the answer.
+_PIECE = 1024 * 1024
+
+
 def read_artifact(name: str) -> memoryview:
     """Return the contents of a file artifact of the session."""
     from pyspark import SparkFiles
@@ -27,7 +32,7 @@ def read_artifact(name: str) -> memoryview:
 def run_arrow_task(
     run_task: Callable[[list[bytes]], list[bytes]], payload: bytes, batches: Iterable[Any]
 ) -> Iterator[Any]:
-    """Run one trial and yield its answer as one row; what `DataFrame.mapInArrow` calls.
+    """Run one trial and yield its answer in pieces; what `DataFrame.mapInArrow` calls.
 
     `run_task` is `Cargo.task`. `batches` has one row without information, and is read to its end so
     that Spark reuses the Python worker.
@@ -36,5 +41,7 @@ def run_arrow_task(
 
     for _ in batches:
         pass
-    column = pyarrow.array(run_task([payload]), pyarrow.binary())
-    yield pyarrow.RecordBatch.from_arrays([column], ["answer"])
+    (answer,) = run_task([payload])
+    for start in range(0, len(answer), _PIECE):
+        column = pyarrow.array([answer[start : start + _PIECE]], pyarrow.binary())
+        yield pyarrow.RecordBatch.from_arrays([column], ["answer"])

@@ -15,7 +15,6 @@ Cargo and parcels are shipped once per search, and reach this module as one of
 from __future__ import annotations
 
 import contextlib
-import importlib
 import mmap
 import os
 import pickle
@@ -28,19 +27,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sparktune._worker.home import home, take_notes
+from sparktune._worker.results import dumps, pack_result
 
 __all__ = [
-    "RESULT_LIMIT",
     "encode_payload",
     "mapped",
     "run_task",
 ]
 
-RESULT_LIMIT = 64 * 1024 * 1024
-"""The largest pickled result in bytes: the driver keeps the results of all trials."""
 
 Answer = tuple[Any, ...]
-"""``("ok", pickled result, meta)`` or
+"""``("ok", pickled result, its large values, meta)``, see `pack_result`, or
 ``("error", type name, message, traceback, pickled exception or None, meta)`` or, where the
 objective could not be loaded, ``("not loaded", what went wrong, traceback, meta)``."""
 
@@ -61,7 +58,7 @@ def run_task(
     *,
     parcels: Mapping[str, Any] | None = None,
     pickler: str = "cloudpickle",
-    result_limit: int | None = None,
+    result_limit: tuple[int, str] | None = None,
     keep: Any = (),
 ) -> list[bytes]:
     """Run the one trial in `payloads` and return one pickled `Answer`; the body of a Spark task.
@@ -83,8 +80,8 @@ def run_task(
         The parcels of the cargo by their keys, in one of the same forms.
     pickler : str
         The module that pickles results. The cargo was pickled with it, so it is available here.
-    result_limit : int, optional
-        The most bytes that a pickled result may have.
+    result_limit : tuple of int and str, optional
+        The most bytes that a pickled result may have, and why.
     keep : Any
         Ignored; broadcast variables of the objective, so that Spark delivers them.
     """
@@ -99,7 +96,7 @@ def run_task(
             what = f"{type(error).__name__}: {error}"
             return [pickle.dumps(("not loaded", what, _traceback_text(error), _meta(started)))]
         result = objective.run(loaded, values, tracked, seed)
-        answer = ("ok", _pickled_result(result, pickler, result_limit), _meta(started))
+        answer = ("ok", *pack_result(result, pickler, result_limit), _meta(started))
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the objective's too
         answer = _failure(error, pickler, started)
     return [pickle.dumps(answer)]
@@ -128,58 +125,11 @@ def mapped(file: int | str) -> memoryview:
             os.close(descriptor)
 
 
-def _dumps(value: Any, pickler: str) -> bytes:
-    module = pickle
-    with contextlib.suppress(ImportError):
-        module = importlib.import_module(pickler)
-    return module.dumps(value)
-
-
-def _pickled_result(result: Any, pickler: str, limit: int | None) -> bytes:
-    try:
-        pickled = _dumps(result, pickler)
-    except Exception as error:
-        where = f"a {type(result).__name__}"
-        if isinstance(result, Mapping):
-            for name, value in result.items():
-                if _size(value, pickler) is None:
-                    where = f"its key {name!r} holds a {type(value).__name__}"
-                    break
-        raise TypeError(
-            f"The result of the objective must be picklable, to travel back to the driver; {where}"
-            f" ({error}). Return plain data, or save it and return where it is."
-        ) from None
-    if limit is not None and len(pickled) > limit:
-        largest = ""
-        if isinstance(result, Mapping) and result:
-            sizes = {name: _size(value, pickler) or 0 for name, value in result.items()}
-            name = max(sizes, key=lambda each: sizes[each])
-            largest = f", of which its key {name!r} has {_megabytes(sizes[name])}"
-        raise ValueError(
-            f"The result of the objective must be at most {_megabytes(limit)} when pickled, since "
-            f"the driver keeps those of all trials; got {_megabytes(len(pickled))}{largest}. Save "
-            "what is large and return its path, or log it as an artifact of the trial's MLflow run."
-        )
-    return pickled
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1024 / 1024:.1f} MB"
-
-
-def _size(value: Any, pickler: str) -> int | None:
-    """Return how large a value is when pickled, None if it cannot be."""
-    try:
-        return len(_dumps(value, pickler))
-    except Exception:
-        return None
-
-
 def _failure(error: BaseException, pickler: str, started: float) -> Answer:
     exception = None
     # The text is enough if the exception cannot be pickled, or holds much data.
     with contextlib.suppress(BaseException):
-        pickled = _dumps(error, pickler)
+        pickled = dumps(error, pickler)
         exception = pickled if len(pickled) <= 1024 * 1024 else None
     try:
         message = str(error)

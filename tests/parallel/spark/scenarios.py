@@ -346,14 +346,16 @@ def bad_trials(spark, how):
 
 
 def large_result(spark, megabytes):
-    """A result that is too large to travel; then one that is not."""
+    """A large result, then one that is not."""
 
     def objective(x):
         return {"loss": x, "status": "ok", "blob": bytes(int(x) << 20)}
 
     trials = SparkTrials(parallelism=1, spark_session=spark)
     space = hp.uniform("x", 0, megabytes)
-    return search(objective, trials, space, points_to_evaluate=points(megabytes, 1))
+    report = search(objective, trials, space, points_to_evaluate=points(megabytes, 1))
+    largest = [len(result["blob"]) >> 20 for result in trials.results]
+    return {**report, "largest": largest}
 
 
 def executor_pids(spark):

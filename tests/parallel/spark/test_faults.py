@@ -98,10 +98,19 @@ def test_threads_that_an_objective_leaves_behind_do_no_harm(run, how):
 
 @in_all_modes
 def test_a_result_that_is_too_large_fails_its_trial_and_says_what_to_do(run):
-    report = run("large_result", megabytes=100)
+    report = run("large_result", megabytes=200)
     assert report["states"] == [JOB_STATE_ERROR, JOB_STATE_DONE]
-    assert "got 100.0 MB, of which its key 'blob' has 100.0 MB" in report["errors"][0]
-    assert "artifact" in report["errors"][0]
+    assert "got 200.0 MB, of which its key 'blob' has 200.0 MB" in report["errors"][0]
+    assert "memory` is " in report["errors"][0]
+    assert report["largest"] == [1]
+
+
+@in_all_modes
+def test_a_large_result_arrives_whole(run):
+    """Above 64 MB; in a server's messages there is room for a part of it only."""
+    report = run("large_result", megabytes=70)
+    assert report["states"] == [JOB_STATE_DONE, JOB_STATE_DONE]
+    assert report["largest"] == [70, 1]
 
 
 @pytest.mark.parametrize("run", [RETRYING, CLUSTER], indirect=True)

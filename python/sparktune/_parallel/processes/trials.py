@@ -104,12 +104,7 @@ class ProcessTrials(ParallelTrials):
                 "as in a program that embeds Python. Set sys.executable to the path of a Python."
             )
         assert domain.fn is not None
-        cargo = pack(
-            domain.fn,
-            domain.space.program,
-            result_limit=self.result_limit,
-            reuse=self.reuse_objective,
-        )
+        cargo = pack(domain.fn, domain.space.program, reuse=self.reuse_objective)
         return ProcessBackend(cargo, self.parallelism)
 
 

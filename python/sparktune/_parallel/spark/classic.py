@@ -12,6 +12,7 @@ from typing import Any
 from sparktune._parallel import spark_compat as compat
 from sparktune._parallel.cargo import Cargo
 from sparktune._parallel.spark.cluster import Cluster, is_local
+from sparktune._parallel.spark.limits import result_limit
 from sparktune._parallel.spark.pythons import refusal
 from sparktune._parallel.spark.reasons import failure
 from sparktune.exceptions import BackendLost
@@ -23,8 +24,6 @@ logger = logging.getLogger("sparktune.spark")
 
 class ClassicSession:
     """A classic session; has the methods of `ConnectSession`. It is never stopped here."""
-
-    result_limit: int | None = None  # the most bytes that a trial may send back
 
     def __init__(self, spark: Any) -> None:
         self.spark = spark
@@ -47,6 +46,15 @@ class ClassicSession:
     def register(self, resource_profile: Any) -> None:
         """Register a resource profile with Spark; raise if the cluster does not support it."""
         self.spark.sparkContext.emptyRDD().withResources(resource_profile)  # runs no job
+
+    def result_limit(self) -> tuple[int, str]:
+        """Return the most bytes that a trial may send back, and why."""
+        sc = self.spark.sparkContext
+
+        def setting(name: str) -> str:
+            return str(sc.getConf().get(name, ""))
+
+        return result_limit(setting, is_local(str(sc.master)), compat.driver_heap(sc))
 
     def make_backend(self, cargo: Cargo, resource_profile: Any) -> ClassicBackend:
         """Return what runs trials."""

@@ -17,6 +17,7 @@ from typing import IO, Any
 from sparktune._parallel.cargo import Cargo, by_value
 from sparktune._parallel.spark.cluster import Cluster, is_local
 from sparktune._parallel.spark.interrupter import Interrupter
+from sparktune._parallel.spark.limits import result_limit
 from sparktune._parallel.spark.pythons import refusal
 from sparktune._parallel.spark.reasons import failure, reason
 from sparktune._worker.arrow import interpreter, read_artifact, run_arrow_task
@@ -26,9 +27,6 @@ __all__ = ["ConnectBackend", "ConnectSession"]
 
 logger = logging.getLogger("sparktune.spark")
 
-# The server holds a result several times over, and does not survive running out of memory. With
-# Spark's default of 1 GB, 60 MB pass and 100 MB do not.
-_RESULT_LIMIT = 32 * 1024 * 1024
 _READ_AGAIN_SECONDS = 30.0
 # What Spark says when no job of the session can run any more.
 _LOST = (
@@ -51,8 +49,6 @@ _upload_lock = threading.Lock()
 class ConnectSession:
     """A session of Spark Connect; has the methods of `ClassicSession`. It is never stopped here."""
 
-    result_limit: int | None = _RESULT_LIMIT
-
     def __init__(self, spark: Any) -> None:
         self.spark = spark
 
@@ -74,6 +70,11 @@ class ConnectSession:
                 "session. Make the session of the trials the first that is made."
             )
         resource_profile.id  # noqa: B018  asks the server, and keeps what it says
+
+    def result_limit(self) -> tuple[int, str]:
+        """Return the most bytes that a trial may send back, and why."""
+        setting = functools.partial(_setting, self.spark)
+        return result_limit(setting, is_local(setting("spark.master")))
 
     def make_backend(self, cargo: Cargo, resource_profile: Any) -> ConnectBackend:
         """Return what runs trials."""
@@ -140,7 +141,7 @@ class ConnectBackend:
                 self._since.pop(tag, None)
                 spark.removeTag(tag)
             self._read_cluster_again()
-            return bytes(table.column(0)[0].as_py())
+            return b"".join(piece.as_py() for piece in table.column(0))
         except Exception as error:
             if tag not in self._cancelled and self._is_lost(error):
                 raise BackendLost(

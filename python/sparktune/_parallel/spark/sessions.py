@@ -80,20 +80,15 @@ def check_resource_profile(session: Session, resource_profile: Any) -> None:
 
 
 def make_backend(
-    session: Session,
-    domain: Domain,
-    resource_profile: Any,
-    result_limit: int | None,
-    reuse_objective: bool = False,
+    session: Session, domain: Domain, resource_profile: Any, reuse_objective: bool = False
 ) -> Backend:
     """Return what runs the trials of a search."""
     assert domain.fn is not None
-    limits = [limit for limit in (result_limit, session.result_limit) if limit]
     cargo = pack(
         domain.fn,
         domain.space.program,
         pickler="pyspark.cloudpickle",  # which every executor has
-        result_limit=min(limits, default=None),
+        result_limit=session.result_limit(),
         reuse=reuse_objective,
     )
     return session.make_backend(cargo, resource_profile)

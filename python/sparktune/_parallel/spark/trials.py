@@ -135,9 +135,7 @@ class SparkTrials(ParallelTrials):
                 "SparkTrials with it; to go on with these trials, pickle and unpickle them."
             )
         try:
-            return make_backend(
-                session, domain, self._resource_profile, self.result_limit, self.reuse_objective
-            )
+            return make_backend(session, domain, self._resource_profile, self.reuse_objective)
         except Exception as error:
             if not session.is_stopped():
                 raise
