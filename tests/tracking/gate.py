@@ -8,11 +8,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Gate:
-    """Forwards requests to `target` if they carry the password, otherwise answers 401."""
+    """Forwards requests to `target` if they carry the password, otherwise answers 401.
+
+    While `shut` is set, the password is wrong too.
+    """
 
     def __init__(self, target, user, password):
         wanted = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         self.refused = 0
+        self.shut = threading.Event()
         gate = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -20,7 +24,7 @@ class Gate:
 
             def pass_on(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                if self.headers.get("Authorization") != wanted:
+                if self.headers.get("Authorization") != wanted or gate.shut.is_set():
                     gate.refused += 1
                     return self.answer(401, b"You are not authenticated.", "text/plain")
                 headers = {"Content-Type": self.headers.get("Content-Type") or "application/json"}

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from gate import Gate
+from swallow import Swallow
 
 from sparktune import Trials, fmin, hp, rand
 from sparktune._tracking.base import SearchInfo, SearchSummary
@@ -162,9 +164,105 @@ def test_a_server_that_hangs_slows_one_trial_and_loses_none(server, found, warni
     assert sorted(int(run.data.tags["tid"]) for run in children) == list(range(30))
     assert parent.data.metrics["trials_ok"] == 30
     assert len(warnings()) == 1
-    assert "slow" in warnings()[0]
+    assert "has not done what a trial waits for within 1 s" in warnings()[0]
     # 25 waiting trials would have taken much longer than this.
     assert time.monotonic() - began < 120
+
+
+def run_search(objective, max_evals=30):
+    fmin(objective, hp.uniform("x", 0, 1), algo=rand.suggest, max_evals=max_evals, rstate=1,
+         verbose=False, mlflow=True)  # fmt: skip
+
+
+def test_a_request_that_is_never_answered_is_repeated(server, found, warnings, monkeypatch):
+    """MLflow itself would wait two minutes for the answer, on the one thread that records."""
+    from sparktune._tracking import tracker as mlflow_tracker
+
+    monkeypatch.setattr(mlflow_tracker, "_REQUEST_SECONDS", 2, raising=False)
+    monkeypatch.setattr(mlflow_tracker, "_STUCK_SECONDS", 1.0)
+    monkeypatch.setattr(mlflow_tracker, "_END_IDLE_SECONDS", (1.0, 10.0))
+    proxy, count = Swallow(server.port), [0]
+
+    def objective(x):
+        count[0] += 1
+        if count[0] == 5:
+            proxy.swallow()
+        return x
+
+    mlflow.set_tracking_uri(proxy.uri)
+    try:
+        run_search(objective)
+        parent, children = found()
+    finally:
+        proxy.close()
+    assert Counter(run.info.status for run in children) == {"FINISHED": 30}
+    assert sorted(int(run.data.tags["tid"]) for run in children) == list(range(30))
+    assert parent.data.metrics["trials_ok"] == 30
+    assert [text for text in warnings() if "not done" not in text] == []
+
+
+def test_only_our_requests_time_out_early(monkeypatch):
+    from mlflow.utils import rest_utils
+
+    from sparktune._tracking.mlflow_compat import request_timeout
+
+    def seconds():
+        return rest_utils.MLFLOW_HTTP_REQUEST_TIMEOUT.get()
+
+    shown, default, elsewhere = str(rest_utils.MLFLOW_HTTP_REQUEST_TIMEOUT), seconds(), []
+    with request_timeout(7):
+        assert seconds() == 7
+        thread = threading.Thread(target=lambda: elsewhere.append(seconds()))
+        thread.start()
+        thread.join()
+    assert elsewhere == [default] == [seconds()]
+    assert str(rest_utils.MLFLOW_HTTP_REQUEST_TIMEOUT) == shown
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "300")
+    with request_timeout(7):
+        assert seconds() == 300
+
+
+def test_credentials_that_are_refused_for_a_while(server, found, warnings, monkeypatch):
+    """As when a proxy restarts, or a token is renewed."""
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
+    gate, count = Gate(server.uri, "ann", "secret"), [0]
+
+    def objective(x):
+        count[0] += 1
+        if count[0] == 5:
+            gate.shut.set()
+        if count[0] == 30:
+            end = time.monotonic() + 60
+            while gate.refused == 0:
+                assert time.monotonic() < end, "nothing was recorded meanwhile"
+                time.sleep(0.05)
+            gate.shut.clear()
+        return x
+
+    mlflow.set_tracking_uri(gate.uri)
+    try:
+        run_search(objective)
+        parent, children = found()
+    finally:
+        gate.close()
+    assert Counter(run.info.status for run in children) == {"FINISHED": 30}
+    assert parent.data.metrics["trials_ok"] == 30
+    (warning,) = warnings()
+    assert "kept and retried" in warning
+
+
+def test_a_wrong_password_is_not_tried_again(server, warnings, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ann")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "wrong")
+    gate = Gate(server.uri, "ann", "secret")
+    mlflow.set_tracking_uri(gate.uri)
+    try:
+        run_search(lambda x: x, max_evals=3)
+    finally:
+        gate.close()
+    assert gate.refused < 20
+    assert "could not be written" in warnings()[0]
 
 
 def test_a_server_that_stays_away_is_told_at_the_end(server, found, warnings, monkeypatch):

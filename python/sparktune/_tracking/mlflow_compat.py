@@ -7,6 +7,9 @@ Each says what breaks without it, and which public API would replace it. What wo
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 from sparktune._worker.mlflow_compat import active_runs
@@ -16,6 +19,7 @@ __all__ = [
     "info_of",
     "leave_run",
     "remove_active",
+    "request_timeout",
     "set_status",
 ]
 
@@ -87,3 +91,49 @@ def set_status(client: Any, run_id: str, status: str, end_time: int | None) -> N
         client.update_run(run_id, status)
     else:
         client.set_terminated(run_id, status, end_time)
+
+
+_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+_here = threading.local()  # `seconds`: the time-out of this thread's requests
+
+
+class _TimeoutByThread:
+    """Stands in for MLflow's variable of the request time-out, where MLflow reads it."""
+
+    def __init__(self, variable: Any) -> None:
+        self._variable = variable
+
+    def get(self) -> Any:
+        """Return the seconds for a request of this thread."""
+        seconds = getattr(_here, "seconds", None)
+        return self._variable.get() if seconds is None else seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._variable, name)
+
+    def __str__(self) -> str:
+        return str(self._variable)
+
+
+@contextlib.contextmanager
+def request_timeout(seconds: int) -> Iterator[None]:
+    """Let this thread's requests to a server time out earlier; MLflow then repeats them.
+
+    A time-out that the user chose stays, and so do those of all other threads.
+
+    Uses the name ``MLFLOW_HTTP_REQUEST_TIMEOUT`` in `mlflow.utils.rest_utils`. Without it: a
+    request that is never answered takes MLflow's two minutes. Public replacement: the environment
+    variable, which the user's own calls would follow too.
+    """
+    with contextlib.suppress(Exception):
+        from mlflow.utils import rest_utils
+
+        variable = getattr(rest_utils, _TIMEOUT)
+        if not isinstance(variable, _TimeoutByThread):
+            setattr(rest_utils, _TIMEOUT, _TimeoutByThread(variable))
+    if _TIMEOUT not in os.environ:
+        _here.seconds = seconds
+    try:
+        yield
+    finally:
+        _here.seconds = None

@@ -7,6 +7,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +41,8 @@ class Outbox:
     """Runs jobs one after the other on a daemon thread, and retries those that fail for a while.
 
     `is_passing` says whether the same job may succeed later (the server is away). `on_failure` is
-    called with each exception and whether the job will be tried again.
+    called with each exception and whether the job will be tried again. The thread works in the
+    context that `context` returns.
     """
 
     def __init__(
@@ -49,10 +51,12 @@ class Outbox:
         is_passing: Callable[[Exception], bool],
         on_failure: Callable[[Exception, bool], None],
         on_success: Callable[[], None],
+        context: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
         self._is_passing = is_passing
         self._on_failure = on_failure
         self._on_success = on_success
+        self._context = context
         self._changed = threading.Condition()
         self._jobs: list[_Job] = []
         self._running: _Job | None = None
@@ -63,6 +67,7 @@ class Outbox:
         self._closing = False
         self._stopped = False
         self._lost: list[Any] = []
+        self.unanswered = 0.0  # for how long the job had been running that `close` gave up
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def start(self) -> None:
@@ -95,18 +100,19 @@ class Outbox:
         since = self._running_since
         return 0.0 if since is None else time.monotonic() - since
 
-    def close(self, idle: float, total: float) -> list[Any]:
+    def close(self, idle: float, total: float, call: float = 0.0) -> list[Any]:
         """Wait until all jobs are done; return `about` of those that were dropped. Called once.
 
-        The wait ends after `idle` seconds without a job that succeeds, and after `total` seconds.
-        Ctrl-C leaves time for the last job and little else.
+        The wait ends after `idle` seconds without a job that succeeds, but not before a job has
+        been running for `call` seconds, and after `total` seconds. Ctrl-C leaves time for the last
+        job and little else.
         """
         try:
             with self._changed:
                 self._closing = True
                 self._changed.notify_all()
                 try:
-                    self._wait(idle, total)
+                    self._wait(idle, total, call)
                 except KeyboardInterrupt:
                     self._hurry()
                     raise
@@ -116,10 +122,13 @@ class Outbox:
             self._thread.join(_LAST_WAIT)  # more only if it hangs in a call to the server
         return list(self._lost)
 
-    def _wait(self, idle: float, total: float) -> None:
+    def _wait(self, idle: float, total: float, call: float = 0.0) -> None:
         """Wait until all jobs are done, or time is up."""
         end = time.monotonic() + total
+        since = self._running_since
         succeeded, patience = self._succeeded, time.monotonic() + idle
+        if since is not None:
+            patience = max(patience, since + call)
         while self._thread.is_alive() and (self._jobs or self._running is not None):
             if succeeded != self._succeeded:
                 succeeded, patience = self._succeeded, time.monotonic() + idle
@@ -141,6 +150,7 @@ class Outbox:
             undone, self._jobs = self._jobs, []
             if self._running is not None:
                 undone.append(self._running)
+                self.unanswered = self.seconds_at_work()
             self._changed.notify_all()
         for job in undone:
             self._lose(job)
@@ -148,6 +158,10 @@ class Outbox:
     # -- on the thread -------------------------------------------------------------------------
 
     def _work(self) -> None:
+        with self._context():
+            self._work_on()
+
+    def _work_on(self) -> None:
         while (job := self._next()) is not None:
             try:
                 job.run()

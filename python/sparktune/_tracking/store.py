@@ -18,6 +18,7 @@ __all__ = [
     "RunWriter",
     "absolute_uri",
     "is_passing",
+    "is_refusal",
     "is_remote",
     "redacted",
     "without_credentials",
@@ -99,6 +100,12 @@ def is_passing(error: Exception) -> bool:
         return code >= 500 or code in (408, 429)
     # requests' and urllib3's errors are OSErrors or are wrapped by MLflow.
     return isinstance(error, OSError)
+
+
+def is_refusal(error: Exception) -> bool:
+    """Return whether an error of MLflow's means that the server refused the credentials."""
+    status = getattr(error, "get_http_status_code", None)
+    return status is not None and status() in (401, 403)
 
 
 class RunWriter:

@@ -13,11 +13,11 @@ from typing import Any
 
 from sparktune._space.reader import SpaceReader
 from sparktune._tracking.base import SearchInfo, SearchSummary, TrackedRun
-from sparktune._tracking.mlflow_compat import leave_run
+from sparktune._tracking.mlflow_compat import leave_run, request_timeout
 from sparktune._tracking.outbox import FIRST, LAST, Outbox
 from sparktune._tracking.records import TrialRecord, cut, milliseconds
 from sparktune._tracking.run import ChildRun, SearchRun
-from sparktune._tracking.store import absolute_uri, is_passing, is_remote, redacted
+from sparktune._tracking.store import absolute_uri, is_passing, is_refusal, is_remote, redacted
 from sparktune._trials.documents import JOB_STATE_CANCEL, Trial
 from sparktune._worker.mlflow_compat import active_runs
 from sparktune._worker.mlflow_run import worker_run
@@ -33,6 +33,9 @@ _BEGIN_SECONDS_REMOTE = 15.0
 # created, and this long while the server is stuck in one call.
 _CHILD_SECONDS = 30.0
 _STUCK_SECONDS = 5.0
+# A request that is not answered for so long is repeated; MLflow's two minutes would outlast the
+# patience at the end of a search, and every later record with it.
+_REQUEST_SECONDS = 20
 # At the end of a search: the longest wait without progress (from 5 to 30 seconds, depending on how
 # long the search took), and in total. A server takes about 20 seconds to start.
 _END_IDLE_SECONDS = (5.0, 30.0)
@@ -75,7 +78,14 @@ class MlflowTracker:
     """
 
     def __init__(self) -> None:
-        self._outbox = Outbox("sparktune-mlflow", is_passing, self._failed, self._succeeded)
+        self._outbox = Outbox(
+            "sparktune-mlflow",
+            self._is_passing,
+            self._failed,
+            self._succeeded,
+            partial(request_timeout, _REQUEST_SECONDS),
+        )
+        self._answered = False  # whether any job has succeeded
         self._warned = False
         self._away = False
         self._began = time.monotonic()
@@ -181,7 +191,7 @@ class MlflowTracker:
             try:
                 least, most = _END_IDLE_SECONDS
                 idle = min(max(least, time.monotonic() - self._began), most)
-                lost = self._outbox.close(idle, _END_SECONDS)
+                lost = self._outbox.close(idle, _END_SECONDS, _REQUEST_SECONDS + 2.0)
             finally:
                 if search.own_run is not None:
                     leave_run(search.own_run.info.run_id)
@@ -216,14 +226,17 @@ class MlflowTracker:
         The wait also ends if the server is away or one call takes longer than `stuck` seconds.
         """
         stuck = _STUCK_SECONDS if stuck is None else stuck
-        deadline = time.monotonic() + timeout
+        began = time.monotonic()
+        deadline = began + timeout
         while not self._away:
-            left = min(deadline - time.monotonic(), stuck - self._outbox.seconds_at_work())
+            at_work = self._outbox.seconds_at_work()
+            left = min(deadline - time.monotonic(), stuck - at_work)
             if left <= 0:
+                waited = max(at_work, time.monotonic() - began)
                 self._warn(
-                    "MLflow is slow; trials no longer wait for it. What the objectives of these "
-                    "trials log directly may be lost; sparktune's own records are written when it "
-                    "answers."
+                    f"MLflow has not done what a trial waits for within {waited:.0f} s; trials no "
+                    "longer wait for it. What the objectives of these trials log directly may be "
+                    "lost; sparktune's own records are written when it answers."
                 )
                 break
             # In short steps, to notice that the server is away.
@@ -262,8 +275,17 @@ class MlflowTracker:
         else:
             self._warn("A record of the search could not be written to MLflow", error)
 
+    def _is_passing(self, error: Exception) -> bool:
+        """Return whether to try again what failed.
+
+        A server that has answered knows our credentials: if it refuses them later, its proxy is
+        being restarted, or a token is being renewed.
+        """
+        return is_passing(error) or (self._answered and is_refusal(error))
+
     def _succeeded(self) -> None:
         """Note a job that succeeded; called on the background thread."""
+        self._answered = True
         if self._away:
             self._away = False
             logger.info("MLflow answers again.")
@@ -271,18 +293,22 @@ class MlflowTracker:
     def _tell_what_is_lost(self, lost: list[Any]) -> None:
         """Log once, at the end, what was not recorded."""
         tids = sorted({about for about in lost if isinstance(about, int)})
+        seconds = self._outbox.unanswered
+        why = f" A request was not answered for {seconds:.0f} s." if seconds >= 1 else ""
         if tids:
             shown = ", ".join(str(tid) for tid in tids[:10]) + (", ..." if len(tids) > 10 else "")
             logger.warning(
                 "%d of %d trials (%s)%s are not (fully) recorded in MLflow. "
-                "The trials themselves are complete.",
+                "The trials themselves are complete.%s",
                 len(tids),
                 sum(self._counts.values()),
                 shown,
                 " and the search itself" if _SEARCH in lost else "",
+                why,
             )
         elif _SEARCH in lost:
-            logger.warning("The search is not fully recorded in MLflow; all of its trials are.")
+            text = "The search is not fully recorded in MLflow; all of its trials are.%s"
+            logger.warning(text, why)
 
     def _warn(self, message: str, error: BaseException | None = None) -> None:
         """Log the first warning at level WARNING, further ones at level DEBUG."""
