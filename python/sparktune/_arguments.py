@@ -25,7 +25,8 @@ _KINDS = {"int": "an int", "number": "a number", "function": "a function"}
 class Rule:
     """What an argument must be.
 
-    A bool is neither an int nor a number, and NaN is not in any range. `low` and `high` are allowed
+    A bool is neither an int nor a number, a float without a fraction is an int, and NaN is not in
+    any range. `low` and `high` are allowed
     themselves, `above` is not. `noun` replaces the name of the kind in messages; `message` is a
     whole message, with ``{}`` for the value, where callers compare it.
     """
@@ -71,12 +72,9 @@ class Rule:
                 return operator.index(value)
             except TypeError:
                 pass
-        noun = self.noun or _KINDS["int"]
-        if isinstance(value, (float, np.floating)) and float(value).is_integer():
-            raise InvalidArgumentType(
-                f"{subject} must be {noun}; got {value!r}. Hint: pass {int(value)}."
-            )
-        raise self._error(InvalidArgumentType, subject, noun, value)
+            if isinstance(value, (float, np.floating)) and float(value).is_integer():
+                return int(value)  # code written for Hyperopt has 1e3, or the result of a division
+        raise self._error(InvalidArgumentType, subject, self.noun or _KINDS["int"], value)
 
     def _in_range(self, value: Any) -> bool:
         if not self.low <= value <= self.high or (self.above is not None and value <= self.above):

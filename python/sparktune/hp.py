@@ -36,8 +36,8 @@ def choice(label: str, options: Iterable[Space]) -> Apply:
     label : str
         Name of the hyperparameter.
     options : iterable
-        The options: list, tuple, range, numpy array, ... Options may hold hyperparameters, which
-        then exist in a trial only where their option is chosen.
+        The options: list, tuple, range, numpy array, ...; of a str, its characters. Options may
+        hold hyperparameters, which then exist in a trial only where their option is chosen.
 
     Returns
     -------
@@ -65,8 +65,9 @@ def pchoice(label: str, p_options: Iterable[tuple[float, Space]]) -> Apply:
     label : str
         Name of the hyperparameter.
     p_options : iterable of (float, Space)
-        Pairs of probability and option. The probabilities must sum to 1 (to within 1e-6). An
-        option of probability 0 is never suggested.
+        Pairs of probability and option. The probabilities must sum to 1 (to within 1e-6). If they
+        do not, but all except the last sum to at most 1, the last one is what these leave, as in
+        Hyperopt, and a warning says so. An option of probability 0 is never suggested.
 
     Returns
     -------
@@ -82,7 +83,7 @@ def pchoice(label: str, p_options: Iterable[tuple[float, Space]]) -> Apply:
     call = HpCall("pchoice", label)
     pairs = call.items("p_options", p_options)
     for pair in pairs:
-        if not (isinstance(pair, (tuple, list)) and len(pair) == 2):
+        if isinstance(pair, (str, Apply)) or not (hasattr(pair, "__len__") and len(pair) == 2):
             raise call.fail(
                 "`p_options` must be pairs (probability, option)", repr(pair), wrong_type=True
             )

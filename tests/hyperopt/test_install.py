@@ -45,6 +45,23 @@ assert not [name for name in __import__("sys").modules if name.startswith("pyspa
     )
 
 
+def test_adaptive_tpe_is_the_default_with_one_warning():
+    out = run(
+        """install_as_hyperopt()
+import logging
+logging.basicConfig()
+import hyperopt.atpe
+from hyperopt import atpe, fmin, hp
+assert atpe is hyperopt.atpe is sparktune.atpe
+space, found = hp.uniform("x", -5, 5), []
+for algo in (atpe.suggest, sparktune.tpe.suggest):
+    found.append(fmin(abs, space, algo, 20, rstate=3, verbose=False))
+assert found[0] == found[1]
+"""
+    )
+    assert out.count("atpe.suggest runs tpe.suggest") == 1
+
+
 def test_it_may_be_called_again_and_from_wherever():
     run("install_as_hyperopt(); sparktune.install_as_hyperopt(); import hyperopt.fmin")
 
@@ -82,7 +99,7 @@ def test_what_is_not_there():
     out = run(
         """install_as_hyperopt()
 import hyperopt
-for name in ("mongoexp", "atpe", "no_such", "pyll.no_such"):
+for name in ("mongoexp", "rdists", "no_such", "pyll.no_such"):
     try:
         __import__(f"hyperopt.{name}")
     except ImportError as error:
@@ -96,7 +113,7 @@ assert not hasattr(hyperopt, "mongoexp") and not hasattr(hyperopt, "no_such")
     ).splitlines()
     assert out[0].startswith("ImportError sparktune does not have Hyperopt's module 'mongoexp'")
     assert "SparkTrials" in out[0]
-    assert "tpe.suggest" in out[1]
+    assert "scipy.stats" in out[1]
     assert out[2].startswith("ModuleNotFoundError No module named 'hyperopt.no_such'")
     assert "'hyperopt.pyll.no_such'" in out[3]
     assert out[4] == "from: " + out[0].removeprefix("ImportError ")

@@ -23,16 +23,15 @@ logger = logging.getLogger("sparktune.install")
 
 #: Modules that go by the same name below `hyperopt` and below `sparktune`.
 MODULES = (
-    "anneal", "base", "criteria", "early_stop", "exceptions", "fmin", "hp", "mix", "plotting",
-    "progress", "pyll", "pyll.base", "pyll.stochastic", "pyll_utils", "rand", "spark", "tpe",
-    "utils",
+    "anneal", "atpe", "base", "criteria", "early_stop", "exceptions", "fmin", "hp", "mix",
+    "plotting", "progress", "pyll", "pyll.base", "pyll.stochastic", "pyll_utils", "rand", "spark",
+    "tpe", "utils",
 )  # fmt: skip
 
 #: Hyperopt's module name -> what to use instead.
 LEFT_OUT = {
     "mongoexp": "run trials in parallel with SparkTrials or, on one machine, ProcessTrials; or "
     "write a Trials subclass of your own that keeps its documents in a database",
-    "atpe": "use tpe.suggest, or mix.suggest to combine suggesters",
     "ipy": "run trials in parallel with SparkTrials or, on one machine, ProcessTrials",
     "sklearn": "wrap cross_val_score in an objective and call fmin; the package hyperopt-sklearn "
     "(import hpsklearn) has whole scikit-learn spaces",
@@ -44,8 +43,10 @@ LEFT_OUT = {
     "expression and sparktune.pyll.stochastic.sample draws from it",
 }
 
-#: What pickles written by earlier versions call the modules of the classes in them.
-_EARLIER = {
+#: Names of modules that have their code elsewhere: one of Hyperopt's, and what pickles written by
+#: earlier versions call the modules of the classes in them.
+_ELSEWHERE = {
+    "sparktune.atpe": "sparktune._hyperopt.atpe",
     "sparktune.domain": "sparktune._search.domain",
     "sparktune.processes": "sparktune._parallel.processes",
     "sparktune.processes.trials": "sparktune._parallel.processes.trials",
@@ -65,7 +66,7 @@ def _is_ours(module: Any) -> bool:
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Refuses modules that are left out, and finds earlier names under the present ones."""
+    """Refuses modules that are left out, and finds those whose code is elsewhere."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -77,7 +78,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         ours = _is_ours(sys.modules.get(parent))
         if ours and parent in ("hyperopt", "sparktune") and name in LEFT_OUT:
             raise refuse(name)
-        if fullname in _EARLIER:
+        if fullname in _ELSEWHERE:
             # As a package, so that an earlier package's modules can be found below it.
             return importlib.util.spec_from_loader(fullname, self, is_package=True)
         if ours and parent.partition(".")[0] == "hyperopt":
@@ -92,13 +93,13 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Give the module all that its successor has."""
-        present = importlib.import_module(_EARLIER[module.__name__])
+        present = importlib.import_module(_ELSEWHERE[module.__name__])
         kept = {name: value for name, value in vars(present).items() if not name.startswith("__")}
         vars(module).update(kept)
 
 
 def answer_for_names_without_files() -> None:
-    """Make ``import sparktune.atpe`` raise with advice, and pickles of earlier versions load."""
+    """Find `sparktune.atpe` and earlier names; refuse modules that are left out, with advice."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         # Before the finder of files, which must not see names below `hyperopt`.
         sys.meta_path.insert(0, _Finder())

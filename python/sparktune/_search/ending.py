@@ -15,13 +15,13 @@ __all__ = ["Ending", "best_trial", "insist"]
 
 P = ParamSpec("P")
 
-# Hyperopt's words, where it has some: callers compare them.
+# Hyperopt's words, where it has some: callers compare them. The long names are Hyperopt's too.
 DONE = "done"
 CANCELLED = "cancelled"
-TIMEOUT = "fmin run timeout"
-EARLY_STOP = "early stopping condition"
+FMIN_CANCELLED_REASON_TIMEOUT = "fmin run timeout"
+FMIN_CANCELLED_REASON_EARLY_STOPPING = "early stopping condition"
 LOSS_THRESHOLD = "loss threshold"
-CANCELLED_BY_USER = "fmin run cancelled by user"
+FMIN_CANCELLED_REASON_USER = "fmin run cancelled by user"
 NO_SUGGESTION = "no suggestion"
 ALL_FAILED = "all trials failed"
 BACKEND_LOST = "back end lost"
@@ -56,7 +56,7 @@ class Ending:
         # The text and not the exception, whose traceback keeps all objects of the search alive.
         text = "".join(traceback.format_exception(error))
         if isinstance(error, KeyboardInterrupt):
-            return cls(CANCELLED_BY_USER, "it was interrupted", text)
+            return cls(FMIN_CANCELLED_REASON_USER, "it was interrupted", text)
         reasons = {AllTrialsFailed: ALL_FAILED, BackendLost: BACKEND_LOST}
         reason = reasons.get(type(error), ERROR)
         return cls(reason, f"{type(error).__name__} was raised", text, cancels=False)
@@ -65,7 +65,7 @@ class Ending:
         """Return what the tracker is told."""
         status: Literal["FINISHED", "FAILED", "KILLED"] = "FINISHED"
         if self.error is not None:
-            status = "KILLED" if self.reason == CANCELLED_BY_USER else "FAILED"
+            status = "KILLED" if self.reason == FMIN_CANCELLED_REASON_USER else "FAILED"
         return SearchSummary(status, best_trial, self.error)
 
 

@@ -236,7 +236,7 @@ class SearchLoop:
             self._note(Ending(reason or endings.CANCELLED, "it was cancelled"))
         elif self._seconds_left() == 0.0:
             message = f"the time-out of {self.options.timeout} s has passed"
-            self._note(Ending(endings.TIMEOUT, message))
+            self._note(Ending(endings.FMIN_CANCELLED_REASON_TIMEOUT, message))
         elif threshold is not None and self._board.best_loss < threshold:
             message = f"the loss {self._board.best_loss} is below the threshold {threshold}"
             self._note(Ending(endings.LOSS_THRESHOLD, message))
@@ -388,4 +388,9 @@ class SearchLoop:
         answer = self.options.early_stop_fn(self._board.finished_view(), *self.early_stop_args)
         stop, self.early_stop_args = checked_verdict(answer)
         if stop:
-            self._note(Ending(endings.EARLY_STOP, "the early stopping function says so"))
+            self._note(
+                Ending(
+                    endings.FMIN_CANCELLED_REASON_EARLY_STOPPING,
+                    "the early stopping function says so",
+                )
+            )

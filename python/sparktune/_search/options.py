@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from math import inf
 from typing import Any
 
 from sparktune import progress
@@ -39,6 +40,8 @@ class SearchOptions:
     avoid_duplicates: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.max_evals, float) and self.max_evals == inf:
+            vars(self)["max_evals"] = None  # as Hyperopt understands it
         checked = check_all(RULES, vars(self))
         checked["rstate"] = checked_rstate(self.rstate)
         checked["max_failures"] = checked_max_failures(self.max_failures)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import math
 import numbers
 import sys
@@ -12,12 +13,15 @@ from typing import Any, ParamSpec, TypeAlias
 
 import numpy as np
 
+from sparktune._arguments import is_number
 from sparktune._space.draw import implicit_stochastic_symbols
 from sparktune._space.expr import Apply, Literal, MissingArgument, dfs, rec_eval, scope
 from sparktune._space.parameters import distribution_of, is_parameter
 from sparktune.exceptions import BadSearchSpace, BadSearchSpaceType
 
 __all__ = ["INTEGER", "Distribution", "HpCall", "constructor", "read_distribution"]
+
+logger = logging.getLogger("sparktune.hp")
 
 P = ParamSpec("P")
 
@@ -40,13 +44,19 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "categorical": ("p",),
 }
 
-# Typed or computed probabilities do not sum to 1 exactly; a larger difference is a mistake.
+# Typed or computed probabilities do not sum to 1 exactly; a larger difference may be a mistake.
 _P_TOLERANCE = 1e-6
 # Integers are float64 in the sampler; beyond this they would not be exact.
 _INT_LIMIT = 2**53
 # The core's rule: a normal distribution is finite so many standard deviations from its mean.
 _REACHED = 4
 _LOG_MAX = math.log(sys.float_info.max)
+
+
+@functools.lru_cache(maxsize=256)
+def _warn_once(text: str, *args: Any) -> None:
+    # A distribution is read several times, by `hp` and for each search.
+    logger.warning(text, *args)
 
 
 def constructor(f: Callable[P, Apply]) -> Callable[P, Apply]:
@@ -226,18 +236,27 @@ class HpCall:
             raise self.fail(f"`{arg}` must have probabilities of at least 0", f"{min(weights):g}")
         total = math.fsum(weights)
         if abs(total - 1.0) > _P_TOLERANCE:
+            return self._completed(arg, weights, total)
+        return tuple(w / total for w in weights)
+
+    def _completed(self, arg: str, weights: list[float], total: float) -> tuple[float, ...]:
+        """Return probabilities whose last one is what the others leave, as Hyperopt draws them."""
+        rest = 1.0 - math.fsum(weights[:-1])
+        if rest < 0.0 or max(weights, default=2.0) > 1.0:
             raise self.fail(
                 f"`{arg}` must have probabilities that sum to 1",
                 f"a sum of {total:.6g}",
                 "Divide each by the sum.",
             )
-        return tuple(w / total for w in weights)
+        text = "The probabilities of %r sum to %.6g, not to 1; the last one is taken as %.6g."
+        _warn_once(text, self.label, total, rest)
+        return (*weights[:-1], rest)
 
     def items(self, arg: str, value: Any) -> tuple[Any, ...]:
         """Return the items of a collection, which must not be empty."""
         hint = f"Write hp.{self.name}({self.label!r}, [first, second, ...])."
         try:
-            items = None if isinstance(value, (str, bytes)) else tuple(value)
+            items = tuple(value)  # of a str its characters, as in Hyperopt
         except TypeError:
             items = None
         if items is None:
@@ -262,7 +281,24 @@ class HpCall:
 def read_distribution(label: str, parameter: Apply) -> Distribution:
     """Return the distribution of the hyperparameter `label`, checked."""
     node: Apply = distribution_of(parameter)
-    return HpCall(node.name, label).distribution(node)
+    call = HpCall(node.name, label)
+    if isinstance(node, Literal) and is_number(node.obj):
+        return _constant_distribution(call, node.obj)
+    return call.distribution(node)
+
+
+def _constant_distribution(call: HpCall, value: Any) -> Distribution:
+    """Return a distribution with one value, for a hyperparameter that someone fixed in the graph.
+
+    In Hyperopt too, the value remains in the documents.
+    """
+    if isinstance(value, numbers.Integral):
+        fixed = call._integer("value", value)
+        return "randint", (float(fixed), float(fixed + 1))
+    # Multiples of its size that are between 0.75 and 1.25 times the value.
+    number = call.number("value", value)
+    near = (0.75 * number, 1.25 * number) if number else (-0.25, 0.25)
+    return "quniform", (min(near), max(near), abs(number) or 1.0)
 
 
 def _shown(value: Any) -> str:

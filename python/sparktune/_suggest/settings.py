@@ -66,8 +66,6 @@ class Setting:
                     f"`{self.name}` of {of} must be {', '.join(others)} or {last}; got {value!r}."
                 )
             return str(value)
-        if self.kind == "count" and isinstance(value, float) and value.is_integer():
-            value = int(value)  # Hyperopt takes 10.0 as well
         checked = self._rule.check(self.name, value, of)
         try:
             return float(checked)

@@ -1,5 +1,15 @@
-"""Hyperopt's module name for `SparkTrials`."""
+"""Hyperopt's module name for `SparkTrials` and the values of its `fmin_cancelled_reason`."""
 
 from sparktune._parallel.spark.trials import SparkTrials
+from sparktune._search.ending import (
+    FMIN_CANCELLED_REASON_EARLY_STOPPING,
+    FMIN_CANCELLED_REASON_TIMEOUT,
+    FMIN_CANCELLED_REASON_USER,
+)
 
-__all__ = ["SparkTrials"]
+__all__ = [
+    "FMIN_CANCELLED_REASON_EARLY_STOPPING",
+    "FMIN_CANCELLED_REASON_TIMEOUT",
+    "FMIN_CANCELLED_REASON_USER",
+    "SparkTrials",
+]
