@@ -237,6 +237,8 @@ def fmin(
         If an argument is wrong.
     BadSearchSpace
         If the space is wrong.
+    InvalidTrial
+        If `trials` has trials of another space. Wider ranges and more options are allowed.
     InvalidResult
         If the objective returns something that is not a result.
     AllTrialsFailed

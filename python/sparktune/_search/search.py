@@ -10,6 +10,7 @@ from typing import Any
 from sparktune._search.domain import Domain
 from sparktune._search.loop import SearchLoop
 from sparktune._search.options import SearchOptions
+from sparktune._search.past import check_past
 from sparktune._search.points import insert_points
 from sparktune._search.signatures import Objective
 from sparktune._space.compile import evaluate_assignment
@@ -25,9 +26,10 @@ __all__ = ["search"]
 def search(trials: Any, fn: Objective, space: Any, options: SearchOptions) -> Any:
     """Search with given trials, without calling their `fmin`; returns and raises as `fmin` does."""
     domain = Domain(fn, space, pass_expr_memo_ctrl=options.pass_expr_memo_ctrl)
+    info = _describe(trials, domain, options)
+    check_past(trials, domain.space, info.resumed is not None and info.resumed.space is not None)
     if options.points_to_evaluate is not None:
         insert_points(trials, options.points_to_evaluate, domain.space)
-    info = _describe(trials, domain, options)
     if options.avoid_duplicates:
         options = replace(options, algo=DistinctSuggester(options.algo))
     loop = SearchLoop(domain, trials, options)

@@ -79,6 +79,9 @@ class TrialCollection:
     # On the class, so views, old pickles and subclasses without super().__init__() have them too.
     _feeder: HistoryFeeder | None = None
     _space: CompiledSpace | None = None
+    # By label, the distribution, its arguments and conditions in the latest search; pickled, so
+    # that the next search can tell another space.
+    _distributions: dict[str, tuple[Any, ...]] | None = None
 
     def __init__(self, exp_key: Any = None, refresh: bool = True) -> None:
         self._exp_key = exp_key
