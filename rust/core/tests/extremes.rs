@@ -193,6 +193,25 @@ fn grids_finer_than_the_range_can_tell_take_bounded_work() {
 }
 
 #[test]
+fn a_grid_whose_outermost_cells_overflow_takes_bounded_work() {
+    let space = Arc::new(Space::flat(&[("quniform", &[-1e308, 7e307, 1e308])]).expect("valid"));
+    let mut search = Search::new(space);
+    for tid in 0..20 {
+        // Kernels far outside: none of their draws lies inside.
+        let row = [f64::MAX * if tid % 2 == 0 { 1.0 } else { -1.0 }];
+        search.observe(tid, tid as f64, &row).expect("fits");
+    }
+    let settings = Tpe {
+        n_startup_jobs: 0,
+        ..Tpe::default()
+    };
+    for tid in 20..40 {
+        let rows = search.suggest(&settings, &[tid], 1).expect("suggests");
+        assert!([-1e308, 0.0, 1e308].contains(&rows[0][0]), "{rows:?}");
+    }
+}
+
+#[test]
 fn ranges_that_overflow_are_refused() {
     for (name, args) in [
         ("uniform", &[-1e308, 1e308][..]),

@@ -32,8 +32,14 @@ impl Stream {
 
     /// A uniform number in `[low, high)`.
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
+        let width = high - low;
         loop {
-            let x = low + (high - low) * self.unit();
+            let u = self.unit();
+            let x = if width.is_finite() {
+                low + width * u
+            } else {
+                low * (1.0 - u) + high * u
+            };
             // Rounding may hit `high` when the interval is a few ulps wide.
             if x < high || low >= high.next_down() {
                 return x.min(high.next_down()).max(low);
@@ -115,11 +121,13 @@ mod tests {
     const PINNED: [f64; 3] = [0.128_506_453_756_692_9, -1.557_548_689_607_134_9, 493.0];
 
     #[test]
-    fn uniform_numbers_stay_within_the_narrowest_interval() {
+    fn uniform_numbers_stay_within_the_narrowest_and_the_widest_interval() {
         let mut stream = Stream::new(1, 1);
         let high = 1.0_f64.next_up();
         assert!((0..1_000).all(|_| stream.uniform(1.0, high) == 1.0));
         assert!((0..1_000).all(|_| (-3.0..-1.0).contains(&stream.uniform(-3.0, -1.0))));
+        let wide = -1.5e308..1.5e308;
+        assert!((0..1_000).all(|_| wide.contains(&stream.uniform(wide.start, wide.end))));
     }
 
     #[test]
