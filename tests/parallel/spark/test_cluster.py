@@ -50,7 +50,7 @@ def test_decides_and_says_why(caplog, requested, cluster, expected, level, said)
         assert level in {record.levelname for record in caplog.records}
 
 
-@pytest.mark.parametrize("wrong", [True, False, "4", 4.0, [4], np.bool_(True), 2.5])
+@pytest.mark.parametrize("wrong", [True, False, "4", 4.5, [4], np.bool_(True), 2.5])
 def test_the_type_of_parallelism_is_checked(wrong):
     with pytest.raises(InvalidArgumentType, match="`parallelism` of SparkTrials must be an int"):
         check_parallelism(wrong)
