@@ -21,6 +21,7 @@ __all__ = [
     "get_local_properties",
     "has_pinned_threads",
     "is_stopped",
+    "python_of",
     "runs_a_python_by_chance",
     "set_local_properties",
     "task_slots",
@@ -174,14 +175,18 @@ def current_jvm_thread(sc: Any) -> Any:
 # -- what jobs run with ---------------------------------------------------------------------------
 
 
+def python_of(sc: Any) -> str | None:
+    """Return the interpreter that workers run, None if that cannot be known."""
+    return getattr(sc, "pythonExec", None)
+
+
 def runs_a_python_by_chance(sc: Any, is_local: bool) -> bool:
     """Return whether workers on this machine would run the first ``python3`` on the PATH.
 
     Spark does that where `PYSPARK_PYTHON` is not set, so a script that is run by the Python of an
     environment that is not activated has workers that lack all its packages.
     """
-    python = getattr(sc, "pythonExec", None)
-    return is_local and "PYSPARK_PYTHON" not in os.environ and python == "python3"
+    return is_local and "PYSPARK_PYTHON" not in os.environ and python_of(sc) == "python3"
 
 
 def with_python(rdd: Any, python: str) -> Any:

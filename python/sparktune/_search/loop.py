@@ -20,6 +20,7 @@ from sparktune._search import ending as endings
 from sparktune._search.arguments import check_suggestions, checked_verdict, seed_of_workers
 from sparktune._search.board import Board
 from sparktune._search.ending import Ending, best_trial, insist
+from sparktune._search.failure_log import FailureLog
 from sparktune._search.options import SearchOptions
 from sparktune._search.outcomes import Failures, write
 from sparktune._search.runner import Finished, Runner, RunnerOptions, TrialError, make_runner
@@ -98,6 +99,7 @@ class SearchLoop:
         self._runner: Runner | None = None
         self._left = 0  # trials still to suggest in this run
         self._failures = Failures()
+        self._failure_log = FailureLog(domain)
         self._suggested: set[Any] = set()  # ids of trials that were suggested, but not started
         self._shown_best: float | None = None
         if isinstance(trials, TrialCollection):
@@ -124,6 +126,7 @@ class SearchLoop:
                 best = best_trial(self.trials)
             finally:
                 tracker.end(ending.summary(best))
+            self._failure_log.summarize()
 
     def exhaust(self: Self) -> Self:
         """Run until `max_evals` or another limit is reached; return this object."""
@@ -355,7 +358,8 @@ class SearchLoop:
                 self._show_best(shown)
             shown.update(1)
             if each.error is not None:
-                self._take_error(each.error)
+                survives = self._survives(each.error)
+                self._failures.take(each.error, self.trials, survives, self.options)
             elif done and not self._over:
                 self._ask_early_stop()
 
@@ -373,14 +377,14 @@ class SearchLoop:
             self._store.rank(finite_loss(finished.result), stored_values(finished.result))
         self._board.note_ended(finished.trial)
         self._tracker.trial_finished(finished.trial)
+        if (error := finished.error) is not None:
+            self._failure_log.note(finished.trial, error, not self._survives(error))
         return True
 
-    def _take_error(self, error: TrialError) -> None:
-        options = self.options
+    def _survives(self, error: TrialError) -> bool:
         # In parallel, one bad trial must not end the others.
         fatal = error.fatal or not self.asynchronous
-        survives = not fatal or options.catch_eval_exceptions or self.polled
-        self._failures.take(error, self.trials, survives, options.max_failures, options.limit)
+        return not fatal or self.options.catch_eval_exceptions or self.polled
 
     def _ask_early_stop(self) -> None:
         if self.options.early_stop_fn is None:

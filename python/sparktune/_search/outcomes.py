@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-import logging
 from collections.abc import Iterable
 from typing import Any
 
+from sparktune._search.options import SearchOptions
 from sparktune._search.runner import Finished, TrialError
 from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import JOB_STATE_DONE, JOB_STATE_ERROR, UNFINISHED, coarse_utcnow
@@ -16,8 +16,6 @@ from sparktune._trials.results import split_attachments
 from sparktune.exceptions import SearchFailed
 
 __all__ = ["Failures", "write"]
-
-logger = logging.getLogger("sparktune.fmin")
 
 # The number of ended trials below which the share of failed ones means little.
 _FEW = 10
@@ -40,7 +38,6 @@ def write(finished: Finished, trials: Any, elsewhere: bool) -> bool:
     else:
         trial["state"] = JOB_STATE_ERROR
         if error is not None:
-            logger.error("Trial %s failed: %s", trial["tid"], error.message)
             # As in Hyperopt: if a trial ran elsewhere, this is all that users can see.
             text = error.traceback if elsewhere else error.message
             trial["misc"]["error"] = (error.type_name, text or error.message)
@@ -64,24 +61,23 @@ class Failures:
         self.ended = 0
         self.failed = 0
 
-    def take(
-        self, error: TrialError, trials: Any, survives: bool, allowed: float | None, limit: int
-    ) -> None:
+    def take(self, error: TrialError, trials: Any, survives: bool, options: SearchOptions) -> None:
         """Count a failure, and raise what ends the search.
 
         Unless the search `survives` failures of this kind, that is what the objective raised. It is
-        `SearchFailed`, with the first failure, if more trials failed than are `allowed` (the
-        `max_failures` of `fmin`). `limit` is the most trials of the search.
+        `SearchFailed`, with the first failure, if more trials failed than the
+        `max_failures` of `fmin` allows.
         """
         self.failed += 1
         if not survives:
             if error.exception is not None:
                 raise error.exception
             raise SearchFailed(f"{error.message}\n{error.traceback}")
+        allowed = options.max_failures
         if allowed is None:
             return
         share = isinstance(allowed, float)
-        enough = not share or self.ended >= min(_FEW, limit)
+        enough = not share or self.ended >= min(_FEW, options.limit)
         if enough and self.failed > (allowed * self.ended if share else allowed):
             first = first_failure(trials._dynamic_trials) or error.traceback
             raise SearchFailed(

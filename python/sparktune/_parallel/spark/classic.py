@@ -141,7 +141,7 @@ class ClassicBackend:
 
     def _interpreter(self) -> str | None:
         """Return which Python the workers run."""
-        return self._python or getattr(self._sc, "pythonExec", None)
+        return self._python or compat.python_of(self._sc)
 
     def cancel(self, tag: str) -> None:
         """Cancel the job of a trial."""
