@@ -1,6 +1,7 @@
 """The search loop with trials that run concurrently, outside the search, or one at a time."""
 
 import contextlib
+import copy
 import functools
 import itertools
 import queue
@@ -433,6 +434,13 @@ class TestIteration:
 
         search = self.make(algo=suggest, max_evals=9)
         assert [len(trials) for trials in search] == [1, 2, 3]
+
+    def test_a_copy_goes_on_by_itself(self):
+        search = self.make(max_evals=5)
+        search.run(2)
+        again = copy.deepcopy(search)
+        again.exhaust()
+        assert (len(search.trials), len(again.trials)) == (2, 5)
 
     def test_run_and_exhaust(self):
         search = self.make(max_evals=9)

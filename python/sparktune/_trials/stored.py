@@ -142,6 +142,9 @@ class LargeValues:
         self._lock = threading.Lock()
         self._best: list[tuple[float, list[StoredValue]]] = []  # by loss
 
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return LargeValues, (self._place,)  # the copy of a search has files of its own
+
     def store(self, pickled: bytes) -> StoredValue:
         """Write a value; may be called by any thread. If it cannot be written, it is in memory."""
         try:
