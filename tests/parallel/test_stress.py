@@ -60,7 +60,7 @@ class RoughBackend:
                 cancelled.wait(pause)
             values, *_ = pickle.loads(payload)
             meta = {"seconds": 0.0, "pid": 1, "host": "here", "attempt": 0, "python": ""}
-            return pickle.dumps(("ok", pickle.dumps(float(values["x"])), meta))
+            return pickle.dumps(("ok", pickle.dumps(float(values["x"])), {}, meta))
         finally:
             with self.lock:
                 del self.running[tag]

@@ -16,6 +16,7 @@ START = """
 import json, logging, os, signal, sys, threading, time
 from pathlib import Path
 
+import numpy as np
 from pyspark.sql import SparkSession
 
 from sparktune import SparkTrials, fmin, hp, rand
@@ -40,6 +41,10 @@ def objective(x):
 
 def quick(x):
     return x**2
+
+
+def squared_by_numpy(x):
+    return float(np.square(x))
 
 
 def search(fn, trials, **arguments):
@@ -191,13 +196,13 @@ def job_of_the_users(trials):
     return False, []
 
 
-best = search(quick, SparkTrials(2), max_evals=8, early_stop_fn=job_of_the_users)
+best = search(squared_by_numpy, SparkTrials(2), max_evals=8, early_stop_fn=job_of_the_users)
 report(found=bool(abs(best["x"]) < 5), left=sc.pythonExec, others=sorted(others))
 
 sc.pythonExec = {str(bare)!r}
 trials = SparkTrials(2)
 try:
-    search(quick, trials, max_evals=50)
+    search(squared_by_numpy, trials, max_evals=50)
 except Exception as error:
     report(error=type(error).__name__, message=str(error), ended=len(trials._dynamic_trials))
 """,
