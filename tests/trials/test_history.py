@@ -25,7 +25,7 @@ from sparktune import (
 from sparktune._core import History, Sampler, Space
 from sparktune._search.domain import Domain
 from sparktune._trials.history import HistoryFeeder
-from sparktune._trials.ledger import WINDOW_AFTER_REFRESH
+from sparktune._trials.ledger import LOSSES_AFTER_REFRESH, WINDOW_AFTER_REFRESH
 
 SPACE = {
     "x": hp.uniform("x", -1, 1),
@@ -135,7 +135,7 @@ def test_documents_changed_while_a_search_runs_are_noticed():
 
 @pytest.mark.parametrize("what", ["loss", "value"])
 def test_a_long_search_by_hand_notices_old_changes(what):
-    """Losses are seen at the next refresh, values after some: each refresh checks only a part."""
+    """Each refresh checks only a part of the losses and of the values."""
     trials = Trials()
     fmin(lambda point: point["x"] ** 2, SPACE, max_evals=600, trials=trials, rstate=0,
          algo=rand.suggest, verbose=False)  # fmt: skip
@@ -146,7 +146,8 @@ def test_a_long_search_by_hand_notices_old_changes(what):
             doc["result"]["loss"] = -1e3 - position
         else:
             doc["misc"]["vals"]["x"] = [np.float64(position / 600)]
-    for _ in range(1 if what == "loss" else 600 // WINDOW_AFTER_REFRESH + 1):
+    part = LOSSES_AFTER_REFRESH if what == "loss" else WINDOW_AFTER_REFRESH
+    for _ in range(600 // part + 1):
         trials.refresh()
         tpe.suggest([900], DOMAIN, trials, seed=4)
     assert all(entry.is_current() for entry in trials._ledger._order)

@@ -25,7 +25,7 @@ from sparktune import (
 from sparktune._search.board import Board
 from sparktune._trials.following import FollowingLedger, ledger_of
 from sparktune._trials.history import HistoryFeeder
-from sparktune._trials.ledger import WINDOW_AFTER_REFRESH, Ledger
+from sparktune._trials.ledger import LOSSES_AFTER_REFRESH, WINDOW_AFTER_REFRESH, Ledger
 from sparktune.exceptions import InvalidTrial, SparktuneError
 
 SPACE = {"x": hp.uniform("x", -1, 1), "n": hp.randint("n", 5)}
@@ -136,15 +136,27 @@ class TestNews:
 class TestTheRule:
     """What changes behind our back, and when it is seen."""
 
-    @pytest.mark.parametrize("what", ["state", "loss"])
-    def test_states_and_losses_after_refresh(self, what):
+    @pytest.mark.parametrize("what", ["state", "result"])
+    def test_states_and_results_after_refresh(self, what):
         ledger, subscription = followed(docs_of(500))
-        ledger.docs[400]["result"]["loss"] = -7.0
         if what == "state":
             ledger.docs[400]["state"] = JOB_STATE_ERROR
+        else:
+            ledger.docs[400]["result"] = {"loss": -7.0, "status": "ok"}
         assert news(ledger, subscription) == []
         ledger.refresh()
         assert news(ledger, subscription) == [400]
+
+    @pytest.mark.parametrize("key", ["loss", "status"])
+    def test_losses_written_into_some_results_after_each_refresh(self, key):
+        ledger, subscription = followed(docs_of(500))
+        ledger.docs[400]["result"][key] = -7.0 if key == "loss" else "fail"
+        seen = []
+        for _ in range(500 // LOSSES_AFTER_REFRESH + 1):
+            assert seen == []
+            ledger.refresh()
+            seen += news(ledger, subscription)
+        assert seen == [400]
 
     def test_values_of_some_after_each_refresh(self):
         ledger, subscription = followed(docs_of(300))

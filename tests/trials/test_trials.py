@@ -295,7 +295,7 @@ class TestHistory:
         trials.delete_all()
         assert_in_step(trials)
 
-    def test_a_change_far_back_is_seen_in_time_and_a_loss_at_once_after_refresh(self):
+    def test_a_change_far_back_is_seen_in_time_and_a_result_at_once_after_refresh(self):
         trials = trials_from_docs(some_docs(1000))
         feeder = trials._history_for(DOMAIN.space)
         feeder.sync()
@@ -303,7 +303,7 @@ class TestHistory:
         for _ in range(1000 // WINDOW + 1):
             feeder.sync()
         assert feeder.best_loss == -1e9
-        trials.trials[901]["result"]["loss"] = -2e9
+        trials.trials[901]["result"] = {"loss": -2e9, "status": "ok"}
         trials.refresh()
         feeder.sync()
         assert feeder.best_loss == -2e9

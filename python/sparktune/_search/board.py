@@ -8,8 +8,8 @@ from typing import Any
 
 from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import JOB_STATE_DONE, JOB_STATE_NEW, JOB_STATE_RUNNING, Trial
+from sparktune._trials.entry import Entry
 from sparktune._trials.following import FollowingLedger, ledger_of
-from sparktune._trials.ledger import Entry
 
 __all__ = ["Board"]
 

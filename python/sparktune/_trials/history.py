@@ -16,7 +16,8 @@ import numpy as np
 
 from sparktune._core import History
 from sparktune._trials.documents import JOB_STATE_ERROR, STATUS_FAIL, UNFINISHED, Trial
-from sparktune._trials.ledger import Entry, Ledger, same_values
+from sparktune._trials.entry import Entry, same_values
+from sparktune._trials.ledger import Ledger
 from sparktune.exceptions import InvalidTrial
 
 if TYPE_CHECKING:

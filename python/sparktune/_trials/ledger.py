@@ -13,8 +13,9 @@ Trials that failed (state ERROR) do not show, as in Hyperopt, but teach unless t
 through no fault of their objective. Cancelled trials do neither.
 
 - When a search begins, it compares everything.
-- After `Ledger.refresh` (that is, `Trials.refresh`), it compares lists, documents, states and
-  losses, and the values of the next `WINDOW_AFTER_REFRESH` documents.
+- After `Ledger.refresh` (that is, `Trials.refresh`), it compares lists, documents, states and which
+  object the result is, the losses of the next `LOSSES_AFTER_REFRESH` documents and the values of
+  the next `WINDOW_AFTER_REFRESH`.
 - Otherwise, each time a suggester reads the documents, it compares the unfinished ones and the next
   `WINDOW` documents. So the work is proportional to what changed, and every change is found in the
   end.
@@ -24,8 +25,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from itertools import chain
+from itertools import compress
 from math import inf
+from operator import is_not, itemgetter
 from typing import Any
 
 from sparktune._trials.documents import (
@@ -36,89 +38,20 @@ from sparktune._trials.documents import (
     Trial,
     is_lost,
 )
+from sparktune._trials.entry import Entry
 from sparktune._trials.results import finite_loss
 
-__all__ = ["Entry", "Ledger", "Subscription", "same_values", "values_of"]
+__all__ = ["Ledger", "Subscription"]
 
 # Comparing the values of a document takes about 1 us, a suggestion some tens of us.
 WINDOW = 1
-# Many callers refresh for each trial, so this must be bounded.
+# Many callers refresh for each trial, so these must be bounded. Results are scattered over memory:
+# reading those of 10,000 trials takes longer than a suggestion.
 WINDOW_AFTER_REFRESH = 64
+LOSSES_AFTER_REFRESH = 256
 
-
-def values_of(doc: Trial) -> tuple[Any, ...]:
-    """Return the values of the hyperparameters of a trial, not copied."""
-    vals = doc["misc"]["vals"].values()
-    try:
-        return tuple(chain.from_iterable(vals))
-    except TypeError:  # a user wrote a value without a list around it
-        return tuple(vals)
-
-
-def same_values(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    """Whether values are identical or equal."""
-    try:
-        return one == other
-    except Exception:  # arrays, which do not compare to a bool
-        return False
-
-
-class Entry:
-    """A document, and what was read from it.
-
-    Attributes
-    ----------
-    shows : bool
-        Whether the trial is in `Ledger.trials`.
-    teaches : bool
-        Whether the sampler's history has the trial.
-    state : int or None
-        One of `JOB_STATES`; None if the document is no longer in the list.
-    loss : Any
-        The `loss` of its result, None if there is none.
-    status : Any
-        The `status` of its result.
-    source : Any
-        The id of the trial that this one was derived from, by default its own.
-    rank : float
-        The loss if the trial may be the best one, otherwise infinity.
-    """
-
-    __slots__ = ("_values", "doc", "loss", "rank", "shows", "source", "state", "status", "teaches")
-
-    def __init__(self, doc: Trial) -> None:
-        self.doc = doc
-        self.shows = False
-        self.teaches = False
-        self.state: int | None = None
-        self.loss: Any = None
-        self.status: Any = None
-        self.source: Any = None
-        self.rank = inf
-        self._values: tuple[Any, ...] | None = None  # None until they are asked for
-
-    def values(self) -> tuple[Any, ...]:
-        """Return the values of the hyperparameters: the same tuple while they are equal."""
-        values = values_of(self.doc)
-        if self._values is None or not same_values(self._values, values):
-            self._values = values
-        return self._values
-
-    def has_outcome(self) -> bool:
-        """Whether state, loss and status of the document are what was read from it."""
-        result = self.doc["result"]
-        same = self.doc["state"] == self.state and result.get("loss") is self.loss
-        return same and bool(result.get("status") == self.status)
-
-    def is_current(self) -> bool:
-        """Whether the document still has what was read from it."""
-        doc = self.doc
-        misc = doc["misc"]
-        return (
-            self.has_outcome()
-            and bool(misc.get("from_tid", doc["tid"]) == self.source)
-            and (self._values is None or same_values(values_of(doc), self._values))
-        )
+_state_of = itemgetter("state")
+_result_of = itemgetter("result")
 
 
 class Ledger:
@@ -153,6 +86,10 @@ class Ledger:
         # All entries by id() of the document, and in the order of the list.
         self._entries: dict[int, Entry] = {}
         self._order: list[Entry] = []
+        # Their documents, and the states and results of those: what `_compare` compares first.
+        self._known: list[Trial] = []
+        self._states: list[int | None] = []
+        self._results: list[Any] = []
         self._unfinished: dict[int, Entry] = {}
         self._best: float | None = inf  # None if it has to be searched
         self._rule = (False, exp_key)  # what decided on `Entry.shows`
@@ -160,6 +97,7 @@ class Ledger:
         self._all_states = False
         self._depth = WINDOW
         self._next = 0
+        self._next_loss = 0
         # The journal; when it is too long, a new one begins and subscribers read everything again.
         self._journal: list[Entry] = []
         self._volume = 0
@@ -187,21 +125,33 @@ class Ledger:
 
     def refresh(self) -> None:
         """Decide again which documents show, and compare them at the next check."""
-        docs, key = self.docs, self.exp_key
-        # Reads all documents, and calling `_shows` for each would be most of the cost.
-        if key is None:
-            self.trials = [doc for doc in docs if doc["state"] in JOB_VALID_STATES]
+        docs = self.docs
+        if self._was_only_appended_to(docs):
+            self._append()
         else:
             self.trials = [doc for doc in docs if self._shows(doc)]
-        self.ids.update([doc["tid"] for doc in self.trials])
-        self._taken, self._taken_from = len(docs), docs
+            self.ids.update([doc["tid"] for doc in self.trials])
+            self._taken, self._taken_from = len(docs), docs
         self._compare_more(WINDOW_AFTER_REFRESH)
+
+    def _was_only_appended_to(self, docs: list[Trial]) -> bool:
+        """Whether the documents taken in are those recorded, with the same states."""
+        return (
+            self._taken_from is docs
+            and self._rule == (False, self.exp_key)
+            and self._taken == len(self._known) <= len(docs)
+            and not any(map(is_not, self._known, docs))
+            and self._states == list(map(_state_of, docs[: self._taken]))
+        )
 
     def take_in(self) -> None:
         """Do what `refresh` does, if documents were only appended."""
-        docs = self.docs
-        if self._taken_from is not docs or self._taken > len(docs):
+        if self._taken_from is not self.docs or self._taken > len(self.docs):
             self.refresh()
+        self._append()
+
+    def _append(self) -> None:
+        docs = self.docs
         if self._taken == len(docs):
             return
         for doc in docs[self._taken :]:
@@ -286,38 +236,47 @@ class Ledger:
 
     def _compare(self, docs: list[Trial]) -> None:
         order, rule = self._order, (self._taken_from is None, self.exp_key)
-        moved = len(order) > len(docs) or rule != self._rule
-        for entry, doc in zip(order, docs, strict=False):
-            if moved or entry.doc is not doc:
-                moved = True
-                break
-            result = doc["result"]
-            # `has_outcome`, written out: after each `refresh` all documents come here.
-            if (
-                entry.state != doc["state"]
-                or entry.loss is not result.get("loss")
-                or entry.status != result.get("status")
-            ):
-                self._read(entry)
-        if not moved:
+        if (
+            len(order) <= len(docs)
+            and rule == self._rule
+            and not any(map(is_not, self._known, docs))
+        ):
+            # After each `refresh` all documents come here, so this reads little of each.
+            count = len(order)
+            if (states := list(map(_state_of, docs[:count]))) != self._states:
+                for entry, state in zip(order, states, strict=True):
+                    if entry.state != state:
+                        self._read(entry)
+            for at in compress(range(count), map(is_not, self._results, map(_result_of, docs))):
+                self._read(order[at])
+            end = self._next_loss + LOSSES_AFTER_REFRESH
+            for entry in order[self._next_loss : end]:
+                if not entry.has_outcome():
+                    self._read(entry)
+            self._next_loss = end if end < len(order) else 0
             return
         # If the rule of what shows has changed, everything is read again.
         staying = set(map(id, docs)) if rule == self._rule else ()
         self._rule = rule
         for key in [key for key in self._entries if key not in staying]:
             self._drop(self._entries.pop(key))
-        self._order = []
+        self._order, self._known, self._states, self._results = [], [], [], []
         for doc in docs:
             self._add(doc)
 
     def _add(self, doc: Trial) -> None:
+        place = len(self._order)
         entry = self._entries.get(id(doc))
         if entry is None:
-            entry = self._entries[id(doc)] = Entry(doc)
+            entry = self._entries[id(doc)] = Entry(doc, place)
             self._read(entry)
-        elif not entry.has_outcome():
+        entry.place = place
+        if not entry.has_outcome():
             self._read(entry)
         self._order.append(entry)
+        self._known.append(doc)
+        self._states[place:] = [entry.state]
+        self._results[place:] = [doc["result"]]
 
     def _read(self, entry: Entry) -> None:
         """Read the document, and record that it changed."""
@@ -337,6 +296,9 @@ class Ledger:
             self._unfinished[id(doc)] = entry
         else:
             self._unfinished.pop(id(doc), None)
+        if entry.place < len(self._order):
+            self._states[entry.place] = state
+            self._results[entry.place] = result
         self._note(entry, before)
 
     def _read_all(self, entry: Entry) -> None:
