@@ -2,9 +2,9 @@
 
     python benches/spark.py [section ...]
 
-Sections: rate, connect, hyperopt, busy, driver, mlflow, memory; all of them by default. Each line
-is measured in its own process, on a local Spark. Read the ratios within a line: what they compare
-took turns in the same session.
+Sections: rate, connect, objective, hyperopt, busy, driver, mlflow, memory; all of them by default.
+Each line is measured in its own process, on a local Spark. Read the ratios within a line: what they
+compare took turns in the same session.
 """
 
 from __future__ import annotations
@@ -107,6 +107,38 @@ def rate(parallelism, connect=False):
     return {
         "bare jobs/s": statistics.median(turn[0] for turn in turns),
         "trials/s": statistics.median(turn[1] for turn in turns),
+        "ratio": statistics.median(turn[1] / turn[0] for turn in turns),
+    }
+
+
+def fresh_objective(size, kind):
+    """Compare trials that each unpickle the objective with trials that share it.
+
+    The objective holds `size` kilobytes, and the trials run on four slots.
+    """
+    import numpy as np
+
+    from sparktune import ProcessTrials, SparkTrials
+
+    held = np.zeros(size * 128)
+
+    def objective(point):
+        return point["a"] + held[0]
+
+    session = None if kind == "processes" else make_session(4, kind == "connect")
+
+    def rate_of(reuse):
+        if session is None:
+            trials = ProcessTrials(4, reuse_objective=reuse)
+        else:
+            trials = SparkTrials(4, spark_session=session, reuse_objective=reuse)
+        return NO_OPS / search(objective, trials, NO_OPS, max_queue_len=4)
+
+    rate_of(True)  # start the workers
+    turns = [(rate_of(True), rate_of(False)) for _ in range(2 * TURNS)]
+    return {
+        "shared trials/s": statistics.median(turn[0] for turn in turns),
+        "fresh trials/s": statistics.median(turn[1] for turn in turns),
         "ratio": statistics.median(turn[1] / turn[0] for turn in turns),
     }
 
@@ -230,6 +262,11 @@ def memory():
 SECTIONS = {
     "rate": [(f"classic, {n} at once", f"rate({n})") for n in PARALLELISMS],
     "connect": [(f"Connect, {n} at once", f"rate({n}, connect=True)") for n in PARALLELISMS],
+    "objective": [
+        (f"{kind}, objective of {size:,} kB", f"fresh_objective({size}, {kind!r})")
+        for kind in ("processes", "classic", "connect")
+        for size in (3, 1_000, 10_000)
+    ],
     "hyperopt": [("hyperopt, 4 at once", "beside_hyperopt()")],
     "busy": [("200 trials of 1 s, 4 slots", "busy()")],
     "driver": [("cost on the driver", "driver()")],
