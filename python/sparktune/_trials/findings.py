@@ -29,8 +29,11 @@ def count_by_state(docs: Iterable[Trial], arg: int | Iterable[int]) -> int:
     return sum(doc["state"] in states for doc in docs)
 
 
-def average_best_error(docs: Iterable[Trial], bandit: Any = None) -> float:
-    """Return the true loss of the best trial, allowing for uncertain losses."""
+def average_best_error(docs: Iterable[Trial], bandit: Any = None) -> np.float64:
+    """Return the true loss of the best trial, allowing for uncertain losses.
+
+    It is a NumPy float as in Hyperopt, since callers may use NumPy's methods.
+    """
     rows = []
     for doc in docs:
         result, spec = doc["result"], doc["spec"]
@@ -55,10 +58,10 @@ def average_best_error(docs: Iterable[Trial], bandit: Any = None) -> float:
     table = np.asarray(sorted(rows), dtype=float)
     loss, variance, true_loss = table.T
     if not variance.any():
-        return float(true_loss[0])
+        return np.float64(true_loss[0])
     rivals = int(np.searchsorted(loss, loss[0] + 3 * np.sqrt(variance[0]), side="left"))
     chance = pmin_sampled(loss[:rivals], variance[:rivals])
-    return float((chance * true_loss[:rivals]).sum())
+    return np.float64((chance * true_loss[:rivals]).sum())
 
 
 def best_of(docs: Iterable[Trial]) -> Trial | None:
