@@ -68,6 +68,7 @@ WRONG_ARGUMENTS = [
         r"`trials` must be a Trials or .*got \[\]",
     ),
     ({"trials": 3}, InvalidArgumentType, "`trials` must be a Trials"),
+    ({"trials": Trials}, InvalidArgumentType, "`trials` must be a Trials"),
     ({"rstate": "42"}, InvalidArgumentType, "`rstate` must be a numpy Generator"),
     ({"rstate": True}, InvalidArgumentType, "`rstate` must be a numpy Generator"),
     ({"rstate": -3}, InvalidArgument, "`rstate` as a seed must be at least 0; got -3"),

@@ -1,9 +1,11 @@
 """Domain and Ctrl."""
 
 import math
+import types
 
 import cloudpickle
 import numpy as np
+import pandas as pd
 import pytest
 
 from sparktune import STATUS_FAIL, STATUS_OK, Ctrl, Domain, ProcessTrials, Trials, fmin, hp, rand
@@ -70,8 +72,20 @@ def test_attachments_are_split_off():
 
 
 @pytest.mark.parametrize(
+    "kind", [pd.Series, lambda result: list(result.items()), types.MappingProxyType]
+)
+def test_results_are_what_dict_accepts(kind):
+    result, _ = evaluate(kind({"status": "ok", "loss": 0.5, "why": "x"}))
+    assert result == {"status": "ok", "loss": 0.5, "why": "x"}
+    assert type(result) is dict
+
+
+@pytest.mark.parametrize(
     ("rval", "error", "said"),
     [
+        ("", InvalidResult, "must return a number"),
+        ([], InvalidResult, "must return a number"),
+        ([[1], [2]], InvalidResult, "must return a number"),
         (None, InvalidResult, "must return a number[\\s\\S]*None[\\s\\S]*forget its `return`"),
         ("0.5", InvalidResult, "must return a number[\\s\\S]*'0.5'"),
         (10**400, InvalidLoss, "float"),

@@ -173,9 +173,10 @@ def _listed(state: Any) -> Any:
 
 def check_trials(trials: Any) -> None:
     """Check that `trials` is None or an object with Hyperopt's methods."""
-    if trials is None or hasattr(trials, "fmin"):
+    is_class = isinstance(trials, type)  # `trials=Trials`, without parentheses
+    if trials is None or (hasattr(trials, "fmin") and not is_class):
         return
-    if isinstance(trials, type) or not all(
+    if is_class or not all(
         hasattr(trials, name) for name in ("new_trial_ids", "insert_trial_docs", "refresh")
     ):
         raise InvalidArgumentType(

@@ -30,14 +30,14 @@ def normalize_result(rval: Any) -> Result:
 
     Parameters
     ----------
-    rval : float, int, numpy number or dict
+    rval : float, int, numpy number, dict or what `dict` accepts
         A number is the loss. A dict must have a `status` of `STATUS_STRINGS`, and a `loss` that
         ``float()`` accepts if the status is ``'ok'``; it may hold anything else.
 
     Raises
     ------
     InvalidResult
-        If `rval` is neither a number nor a dict with a `status`.
+        If `rval` is neither a number nor a dict (or the like) with a `status`.
     InvalidResultStatus
         If the status is unknown.
     InvalidLoss
@@ -51,10 +51,14 @@ def normalize_result(rval: Any) -> Result:
     if isinstance(rval, np.ndarray) and rval.size == 1 and rval.dtype.kind in "biuf":
         # A loss in an array, such as `losses.mean(keepdims=True)`.
         return {"loss": float(rval.item()), "status": STATUS_OK}
-    if isinstance(rval, (str, bytes)) or not isinstance(rval, Mapping):
+    try:
+        # As in Hyperopt, whatever `dict` accepts: a Series of pandas, say, or pairs.
+        result = dict(rval)
+    except (TypeError, ValueError):
+        result = {}
+    if not result and not isinstance(rval, Mapping):
         hint = " Did the objective forget its `return`?" if rval is None else ""
         raise InvalidResult(rval, f"{InvalidResult(rval)}{hint}")
-    result = dict(rval)
     if "status" not in result:
         message = f"{InvalidResult(rval)} Add 'status': sparktune.STATUS_OK to the dict."
         raise InvalidResult(rval, message)
