@@ -11,6 +11,9 @@ import os
 import select
 import signal
 import sys
+from pathlib import Path
+
+__all__ = ["kill_tree"]
 
 
 def main(driver: int) -> None:
@@ -57,8 +60,34 @@ def _note(line: bytes, groups: set[int]) -> None:
 
 def _kill(groups: set[int]) -> None:
     for group in groups:
+        kill_tree(group)
+
+
+def kill_tree(leader: int) -> None:
+    """Kill the process group of `leader` and, on Linux, the descendants that have left it.
+
+    Not found are those below a process that has ended: a daemon is meant to live on.
+    """
+    try:
+        os.killpg(leader, signal.SIGSTOP)  # so that it starts no others meanwhile
+    except OSError:
+        return  # it is gone
+    tree = [leader]
+    for process in tree:  # which grows
         with contextlib.suppress(OSError):
-            os.killpg(group, signal.SIGKILL)
+            for thread in Path(f"/proc/{process}/task").iterdir():
+                children = [int(child) for child in (thread / "children").read_text().split()]
+                _signal(children, signal.SIGSTOP)
+                tree += children
+    _signal(tree, signal.SIGKILL)
+
+
+def _signal(processes: list[int], number: int) -> None:
+    """Send a signal to processes and to the groups that they lead."""
+    for process in processes:
+        for send in (os.killpg, os.kill):
+            with contextlib.suppress(OSError):
+                send(process, number)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from sparktune import _worker
+from sparktune._worker.guard import kill_tree
 from sparktune._worker.process import UNREACHABLE
 from sparktune.exceptions import JobFailed, TrialLost
 
@@ -96,7 +97,7 @@ class Guard:
             self._process.wait(_GUARD_SECONDS)
         except subprocess.TimeoutExpired:  # something has stopped it
             for group in list(self._groups):
-                _kill_group(group)
+                kill_tree(group)
             self._process.kill()
             self._process.wait()
 
@@ -214,7 +215,7 @@ class Worker:
         """Kill the process and all that it has started."""
         with self._lock:
             if not self._reaped:
-                _kill_group(self._process.pid)
+                kill_tree(self._process.pid)
 
     def hang_up(self) -> None:
         """Let an idle process end by itself."""
@@ -234,12 +235,6 @@ class Worker:
             if sentinel is not None:
                 os.close(sentinel)
             self._reaped = True  # at last: a call that Ctrl-C interrupts can be repeated
-
-
-def _kill_group(group: int) -> None:
-    """Kill a process group; one that is gone is fine."""
-    with contextlib.suppress(OSError):
-        os.killpg(group, signal.SIGKILL)
 
 
 def _signal_name(number: int) -> str:
