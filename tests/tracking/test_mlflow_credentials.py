@@ -94,6 +94,29 @@ def test_workers_get_credentials_by_choice(gate, server, spark, tmp_path, monkey
     assert CANARY not in texts
 
 
+def test_workers_that_are_reused_forget_credentials(gate, server, spark, monkeypatch):
+    def logged():
+        """Search once more; return how many of the new runs have what the objective logs."""
+        known = {run.info.run_id for run in mlflow.MlflowClient().search_runs([server.experiment])}
+        trials = search(spark)
+        errors = {t["misc"]["error"][0] for t in trials._dynamic_trials if "error" in t["misc"]}
+        assert errors == {str(ValueError)}  # the objective's own
+        runs = mlflow.MlflowClient().search_runs([server.experiment])
+        return sum("from_worker" in run.data.params for run in runs if run.info.run_id not in known)
+
+    def password(_):
+        import os
+
+        return os.environ.get("MLFLOW_TRACKING_PASSWORD")
+
+    assert logged() == 0
+    monkeypatch.setenv("SPARKTUNE_MLFLOW_CREDENTIALS", "1")
+    assert logged() == 10  # as the warning of the first search advises
+    assert set(spark.sparkContext.parallelize(range(8), 4).map(password).collect()) == {None}
+    monkeypatch.delenv("SPARKTUNE_MLFLOW_CREDENTIALS")
+    assert logged() == 0
+
+
 def test_a_password_in_the_uri_stays_on_the_driver(experiment, documents, monkeypatch):
     from sparktune._tracking.store import worker_uri
 

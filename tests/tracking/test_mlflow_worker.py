@@ -1,5 +1,6 @@
 """What objectives log on a worker: one process runs many trials, as Spark's workers do."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -205,6 +206,23 @@ def test_a_broken_payload_costs_a_warning_not_the_trial(worked):
     found, _, _, errors = worked
     assert found["ran on"] is True
     assert "Logging to MLflow from the objective may not work" in errors
+
+
+@pytest.mark.parametrize("before", [None, "of the worker"])
+@pytest.mark.parametrize("raises", [False, True])
+def test_credentials_are_in_the_environment_during_the_trial_only(monkeypatch, before, raises):
+    token = "MLFLOW_TRACKING_TOKEN"
+    monkeypatch.setattr("sparktune._worker.mlflow_run.is_imported", lambda: False)
+    if before is None:
+        monkeypatch.delenv(token, raising=False)
+    else:
+        monkeypatch.setenv(token, before)
+    payload = {"run_id": "1", "experiment_id": "0", "tracking_uri": "http://localhost:1"}
+    with contextlib.suppress(LookupError), worker_run(payload | {"environment": {token: "secret"}}):
+        assert os.environ[token] == "secret"
+        if raises:
+            raise LookupError
+    assert os.environ.get(token) == before
 
 
 def test_serial_trials_log_into_their_child_too(documents, runs):

@@ -20,8 +20,9 @@ def home() -> Any:
 
     Its attributes: `objectives` (by the hash of their cargo), `parts` and `blocks` (what the
     objective that is being unpickled refers to), `garbage` (bytes of objectives that may wait for
-    the garbage collector), `refusals` (why an MLflow server refuses us, by its URI) and `notes`
-    (messages for the driver). `isolation` adds what it asks the system for once.
+    the garbage collector), `refusals` (why an MLflow server refuses us, by its URI and a hash of
+    the credentials) and `notes` (messages for the driver). `isolation` adds what it asks the system
+    for once.
     """
     if NAME not in sys.modules:
         module = ModuleType(NAME)

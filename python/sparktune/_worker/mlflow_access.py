@@ -44,7 +44,7 @@ def check_reachable(uri: str, seconds: float) -> None:
 def why_not(payload: Mapping[str, Any]) -> str | None:
     """Return why this process cannot log to the server of a trial; None if it can.
 
-    Credentials are checked once per process, the connection each time.
+    The same credentials are checked once per process, the connection each time.
     """
     uri = payload["tracking_uri"]
     scheme = urllib.parse.urlsplit(uri).scheme
@@ -54,12 +54,14 @@ def why_not(payload: Mapping[str, Any]) -> str | None:
         check_reachable(uri, _WORKER_CONNECT_SECONDS)
     except ConnectionError as error:
         return str(error).rstrip(".")
-    refusals: dict[str, str | None] = home().refusals
-    if uri in refusals:
-        return refusals[uri]
+    refusals: dict[tuple[str, int], str | None] = home().refusals
+    # Their hash, so that they do not stay in the process.
+    key = uri, hash(frozenset(payload.get("environment", {}).items()))
+    if key in refusals:
+        return refusals[key]
     reason, lasting = _refusal(payload["run_id"])
     if lasting:
-        refusals[uri] = reason
+        refusals[key] = reason
     return reason
 
 
