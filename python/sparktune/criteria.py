@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparktune.exceptions import InvalidArgument
+
 __all__ = ["UCB", "EI_empirical", "EI_gaussian", "EI_gaussian_empirical", "logEI_gaussian"]
 
 _Array = npt.NDArray[np.float64]
@@ -89,12 +91,12 @@ def logEI_gaussian(mean: Any, var: Any, thresh: Any) -> Any:
 
     Raises
     ------
-    ValueError
+    InvalidArgument
         If a variance is negative.
     """
     var = np.asarray(var, dtype=float)
     if var.min() < 0:
-        raise ValueError(f"`var` must be at least 0; got {var.min()!r}.")
+        raise InvalidArgument(f"`var` must be at least 0; got {var.min()!r}.")
     sigma = np.sqrt(var)
     with np.errstate(all="ignore"):
         z = np.atleast_1d((np.asarray(mean, dtype=float) - thresh) / sigma)

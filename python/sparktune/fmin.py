@@ -20,6 +20,7 @@ from sparktune._search.signatures import EarlyStop, Objective, SuggestFunction
 from sparktune._space.compile import evaluate_assignment
 from sparktune._trials.savefile import SaveFile
 from sparktune._worker.program import call_with_keywords
+from sparktune.exceptions import InvalidArgumentType
 from sparktune.trials import Trials
 
 __all__ = [
@@ -48,7 +49,14 @@ def generate_trials_to_calculate(points: Sequence[Mapping[str, Any]]) -> Trials:
     -------
     Trials
         For the `trials` of `fmin`. The points do not count towards `max_evals`.
+
+    Raises
+    ------
+    InvalidArgumentType
+        If `points` is not a list of dicts.
     """
+    if not hasattr(points, "__iter__") or isinstance(points, Mapping):
+        raise InvalidArgumentType(f"`points` must be a list of dicts; got {points!r}.")
     trials = Trials()
     trials.insert_trial_docs([generate_trial(tid, point) for tid, point in enumerate(points)])
     return trials
@@ -82,6 +90,8 @@ def partial(fn: Callable[..., Any], **kwargs: Any) -> Any:
     **kwargs : Any
         The arguments.
     """
+    if not callable(fn):
+        raise InvalidArgumentType(f"`fn` must be a function; got {fn!r}.")
     result = functools.partial(fn, **kwargs)
     if hasattr(fn, "fmin_pass_expr_memo_ctrl"):
         result.fmin_pass_expr_memo_ctrl = fn.fmin_pass_expr_memo_ctrl  # type: ignore[attr-defined]
@@ -106,7 +116,7 @@ def space_eval(space: Any, hp_assignment: Mapping[str, Any]) -> Any:
     Raises
     ------
     InvalidArgument
-        If a hyperparameter that the point needs has no value.
+        If a hyperparameter that the point needs has no value, or one that it cannot have.
 
     Examples
     --------

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparktune._tracking.plot import wants_log_axis
+from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,6 +56,8 @@ class _Point:
 
 def _points(trials: Any) -> list[_Point]:
     """Read the trials; a loss that is missing or infinite becomes NaN."""
+    if not hasattr(trials, "trials"):
+        raise InvalidArgumentType(f"`trials` must be a Trials; got {trials!r:.300}.")
     points = []
     for index, trial in enumerate(trials.trials):
         result = trial["result"]
@@ -68,10 +71,10 @@ def _points(trials: Any) -> list[_Point]:
 
 
 def _finite(points: Sequence[_Point]) -> tuple[list[_Point], np.ndarray]:
-    """Keep the trials with a finite loss; raise ValueError where there is none."""
+    """Keep the trials with a finite loss; raise InvalidArgument where there is none."""
     kept = [point for point in points if not math.isnan(point.loss)]
     if not kept:
-        raise ValueError(
+        raise InvalidArgument(
             f"A plot needs a trial with a finite loss; none of {len(points)} trials has one."
         )
     return kept, np.array([point.loss for point in kept], dtype=float)
@@ -153,7 +156,7 @@ def main_plot_history(
     ------
     ImportError
         If matplotlib is not installed.
-    ValueError
+    InvalidArgument
         If no trial has a finite loss.
     """
     plt = _pyplot()
@@ -212,7 +215,7 @@ def main_plot_histogram(
     ------
     ImportError
         If matplotlib is not installed.
-    ValueError
+    InvalidArgument
         If no trial has a finite loss.
     """
     plt = _pyplot()
@@ -270,18 +273,18 @@ def main_plot_vars(
     ------
     ImportError
         If matplotlib is not installed.
-    ValueError
+    InvalidArgument
         If no trial has a finite loss, the trials have no hyperparameters, or `columns` or
         `colorize_best` is less than 1.
     """
     plt = _pyplot()
     for name, value in (("columns", columns), ("colorize_best", colorize_best)):
         if value is not None and value < 1:
-            raise ValueError(f"`{name}` must be at least 1; got {value}.")
+            raise InvalidArgument(f"`{name}` must be at least 1; got {value}.")
     kept, losses = _finite(_points(trials))
     labels = sorted({label for point in kept for label in point.vals})
     if not labels:
-        raise ValueError("The trials must have hyperparameters to plot; these have none.")
+        raise InvalidArgument("The trials must have hyperparameters to plot; these have none.")
 
     figure, panels = _panels(plt, len(labels), columns)
     # The scale belongs to the coloured trials. A few terrible losses would make all the others look

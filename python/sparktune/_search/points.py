@@ -25,7 +25,14 @@ def generate_trial(tid: int, space: Mapping[str, Any]) -> Trial:
         Its id.
     space : mapping of str to scalar
         Values by label; for a choice, the position.
+
+    Raises
+    ------
+    InvalidArgumentType
+        If `space` is not a mapping.
     """
+    if not isinstance(space, Mapping):
+        raise InvalidArgumentType(f"A point must be a dict of label to value; got {space!r}.")
     misc: Misc = {
         "tid": tid,
         "cmd": ("domain_attachment", "FMinIter_Domain"),

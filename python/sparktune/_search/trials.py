@@ -107,7 +107,7 @@ class Trials(TrialCollection):
 
         Raises
         ------
-        TypeError
+        InvalidArgumentType
             If `arg` is neither a state nor several states.
         """
         return findings.count_by_state(self._trials if trials is None else trials, arg)
@@ -160,7 +160,7 @@ class Trials(TrialCollection):
 
         Raises
         ------
-        ValueError
+        InvalidArgument
             If no trial counts.
         """
         return findings.average_best_error(self._trials, bandit)

@@ -6,7 +6,9 @@ so that a space may hold any expression.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import numbers
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from math import nan
@@ -204,7 +206,8 @@ def evaluate_assignment(space: Space | CompiledSpace, assignment: Mapping[str, A
     Raises
     ------
     InvalidArgument, InvalidArgumentType
-        If a hyperparameter that the point needs has no value, or there is no mapping of values.
+        If a hyperparameter that the point needs has no value or one that it cannot have, or there
+        is no mapping of values.
     BadSearchSpace
         If the space is wrong.
     """
@@ -226,8 +229,45 @@ def evaluate_assignment(space: Space | CompiledSpace, assignment: Mapping[str, A
             raise  # from the user's own function
         raise InvalidArgument(
             f"The assignment must have a value for each hyperparameter of the point; {label!r} is "
-            f"missing among {sorted(values)}."
+            f"missing among {sorted(map(str, values))}."
         ) from None
+    except (IndexError, OverflowError, TypeError, ValueError) as e:
+        _refuse_value(program, values, e)
+        raise  # from the user's own function
+
+
+def _refuse_value(program: Program, values: Mapping[str, Any], error: Exception) -> None:
+    """Raise InvalidArgument if an error is due to a value that its hyperparameter cannot have."""
+    params = {i: step for i, step in enumerate(program.steps) if step and step[0] == ops.PARAM}
+    readers: dict[str, tuple[Callable[[Any], Any], str, str]]
+    readers = {label: (cast, "a number", "") for _, label, cast in params.values() if cast}
+    for kind, selector, branches in filter(None, program.steps):
+        if kind == ops.SWITCH and selector in params:
+            count = len(branches)
+            rule = f"a position among its {count} options, an int from 0 to {count - 1}"
+            hint = " Hint: pass what `fmin` returned, which has positions instead of options."
+            readers[params[selector][1]] = (
+                functools.partial(ops.branch_index, count=count),
+                rule,
+                hint,
+            )
+    for label, (read, rule, hint) in readers.items():
+        # Another error: the point does not need this value.
+        if label in values and _message_of(read, values[label]) == str(error):
+            value = values[label]
+            whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+            raise (InvalidArgument if whole else InvalidArgumentType)(
+                f"The value of {label!r} must be {rule}; got {value!r:.300}.{hint}"
+            ) from None
+
+
+def _message_of(read: Callable[[Any], Any], value: Any) -> str | None:
+    """Return the message of the error of a call, None if there is none."""
+    try:
+        read(value)
+    except Exception as error:
+        return str(error)
+    return None
 
 
 def _scalars(assignment: Mapping[str, Any]) -> dict[str, Any]:

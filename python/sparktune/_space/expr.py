@@ -21,6 +21,7 @@ from sparktune._space.graph import (
     scope,
 )
 from sparktune._space.walks import clone, clone_merge, dfs, toposort
+from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 __all__ = [
     "Apply",
@@ -94,7 +95,7 @@ def rec_eval(
         KeyError.
     """
     if deepcopy_inputs not in (False, True):
-        raise ValueError(
+        raise InvalidArgument(
             f"`deepcopy_inputs` of rec_eval must be a bool; got {type(deepcopy_inputs).__name__}. "
             "Pass a memo as rec_eval(expr, memo=memo)."
         )
@@ -150,7 +151,9 @@ class Lambda:
                 f"got {len(args)}."
             )
         if len(args) != len(self.params):
-            raise TypeError(f"{self.__name__} takes {len(self.params)} arguments; got {len(args)}.")
+            raise InvalidArgumentType(
+                f"{self.__name__} takes {len(self.params)} arguments; got {len(args)}."
+            )
         memo = {param[1]: as_apply(arg) for arg, param in zip(args, self.params, strict=True)}
         return clone(self.expr, memo)
 

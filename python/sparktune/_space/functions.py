@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from sparktune.exceptions import InvalidArgument
+
 __all__ = ["FunctionTable", "PyllImportError", "SymbolTableEntry"]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,13 +53,13 @@ class FunctionTable:
 
         Raises
         ------
-        ValueError
+        InvalidArgument
             If the name is taken. A rerun notebook cell or reloaded module may replace its own
             function.
         """
         name = f.__name__
         if hasattr(self, name) and not _same_source(self._impls.get(name), f):
-            raise ValueError(
+            raise InvalidArgument(
                 f"scope.{name} is already defined and cannot be overridden; "
                 "give the function another name, or call scope.undefine first."
             )
@@ -67,7 +69,7 @@ class FunctionTable:
         """Add `f` unless it is there already; a different function of that name is an error."""
         name = f.__name__
         if hasattr(self, name) and self._impls.get(name) is not f:
-            raise ValueError(f"scope.{name} is already defined as another function.")
+            raise InvalidArgument(f"scope.{name} is already defined as another function.")
         return self._define(name, f, o_len, pure)
 
     def define_pure(self, f: F) -> F:

@@ -33,7 +33,11 @@ __all__ = [
 def space_of(domain: Any) -> CompiledSpace:
     """Return the compiled space of a domain: ours, or any object with the space as `expr`."""
     space = getattr(domain, "space", None)
-    return space if isinstance(space, CompiledSpace) else compile_space(domain.expr)
+    if isinstance(space, CompiledSpace):
+        return space
+    if not hasattr(domain, "expr"):
+        raise InvalidArgumentType(f"`domain` must be a Domain; got {domain!r:.300}.")
+    return compile_space(domain.expr)
 
 
 def history_of(trials: SupportsTrials, space: CompiledSpace) -> HistoryFeeder:
@@ -41,9 +45,15 @@ def history_of(trials: SupportsTrials, space: CompiledSpace) -> HistoryFeeder:
     if isinstance(trials, TrialCollection):
         feeder = trials._history_for(space)
     else:
+        if not hasattr(trials, "trials"):
+            raise _no_trials(trials)
         feeder = HistoryFeeder(Ledger.of([*trials.trials, *_failed(trials)]), space)
     feeder.sync()
     return feeder
+
+
+def _no_trials(trials: Any) -> InvalidArgumentType:
+    return InvalidArgumentType(f"`trials` must be a Trials; got {trials!r:.300}.")
 
 
 def _failed(trials: SupportsTrials) -> list[Trial]:
@@ -98,6 +108,8 @@ def documents_of(
     The values are NumPy scalars, as those of Hyperopt's suggesters: tools that ask a suggester
     themselves call ``.item()`` on them. Inserting the documents makes them plain.
     """
+    if not hasattr(trials, "new_trial_docs"):
+        raise _no_trials(trials)
     cmd, workdir = domain.cmd, domain.workdir
     miscs: list[Misc] = []
     for tid, row in zip(new_ids, rows, strict=True):

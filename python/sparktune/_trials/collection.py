@@ -20,6 +20,7 @@ from sparktune._trials.documents import (
 from sparktune._trials.history import HistoryFeeder
 from sparktune._trials.large import LargeDict
 from sparktune._trials.ledger import Ledger
+from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 if TYPE_CHECKING:
     from sparktune._space.compile import CompiledSpace
@@ -262,6 +263,8 @@ class TrialCollection:
         InvalidTrial
             See `assert_valid_trial`.
         """
+        if not hasattr(docs, "__iter__"):
+            raise InvalidArgumentType(f"`docs` must be documents of trials; got {docs!r}.")
         checked = [self.assert_valid_trial(doc) for doc in docs]
         return self._insert_trial_docs([make_plain(doc) for doc in checked])
 
@@ -278,7 +281,16 @@ class TrialCollection:
         list of int
             Consecutive ids, from the number of ids given so far; higher if documents that were
             inserted by hand have one of these.
+
+        Raises
+        ------
+        InvalidArgument
+            If `n` is not an int of at least 0.
         """
+        if not isinstance(n, (int, np.integer)):
+            raise InvalidArgumentType(f"`n` must be an int; got {n!r}.")
+        if n < 0:
+            raise InvalidArgument(f"`n` must be at least 0; got {n}.")
         ids = self._ledger.ids
         tids = range(len(ids), len(ids) + n)
         if not ids.isdisjoint(tids):

@@ -7,12 +7,13 @@ by hand keeps working. The functions here keep no state.
 from __future__ import annotations
 
 import datetime
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypedDict, cast
 
 import numpy as np
 
-from sparktune.exceptions import InvalidTrial, ObjectiveNotLoaded, TrialLost
+from sparktune.exceptions import InvalidArgument, InvalidTrial, ObjectiveNotLoaded, TrialLost
 
 __all__ = [
     "JOB_STATES",
@@ -35,6 +36,7 @@ __all__ = [
     "Result",
     "SONify",
     "Trial",
+    "check_id",
     "check_trial",
     "coarse_utcnow",
     "derived_trial_doc",
@@ -156,9 +158,13 @@ def check_trial(trial: Trial | dict[str, Any], exp_key: Any = None) -> Trial:
     if not _TRIAL_KEYS.issubset(trial):
         missing = next(key for key in TRIAL_KEYS if key not in trial)
         raise InvalidTrial(f"A trial must have the key {missing!r}; got", trial)
+    _check_dict("misc", trial["misc"])
+    _check_dict("result", trial["result"])
     if not _MISC_KEYS.issubset(trial["misc"]):
         missing = next(key for key in TRIAL_MISC_KEYS if key not in trial["misc"])
         raise InvalidTrial(f"The `misc` of a trial must have {missing!r}; got", trial["misc"])
+    if type(trial["tid"]).__hash__ is None:
+        check_id("tid", trial["tid"])
     if trial["tid"] != trial["misc"]["tid"]:
         raise InvalidTrial(
             "A trial must have the same `tid` in itself and in its `misc`; got",
@@ -169,14 +175,41 @@ def check_trial(trial: Trial | dict[str, Any], exp_key: Any = None) -> Trial:
             f"A trial must have the `exp_key` of its Trials, {exp_key!r}; got",
             repr(trial["exp_key"]),
         )
+    _check_dict("vals", trial["misc"]["vals"])
+    _check_dict("idxs", trial["misc"]["idxs"])
+    if not isinstance(trial["state"], (int, np.integer)):
+        raise InvalidTrial(
+            f"The `state` of a trial must be one of {JOB_STATES}; got", trial["state"]
+        )
     return cast("Trial", trial)
+
+
+def check_id(name: str, tid: Any) -> int:
+    """Return the id of a trial as an int; it may be a float without a fraction.
+
+    Trials take other ids as well, as Hyperopt does, but suggesters cannot learn from them.
+    """
+    fraction = isinstance(tid, (float, np.floating)) and not float(tid).is_integer()
+    if isinstance(tid, (numbers.Integral, float, np.floating)) and not fraction:
+        return int(tid)
+    raise InvalidTrial(
+        f"The `{name}` of a trial must be an int; got {tid!r}. Hint: `trials.new_trial_ids(n)` "
+        "returns ids that are free."
+    )
+
+
+def _check_dict(name: str, part: Any) -> None:
+    if not (hasattr(part, "keys") and hasattr(part, "values")):
+        raise InvalidTrial(f"The `{name}` of a trial must be a dict; got {part!r:.300}.")
 
 
 def make_plain(trial: Trial | dict[str, Any]) -> Trial:
     """Replace the NumPy scalars among the ids and the values of a trial by Python's; return it."""
     misc = trial["misc"]
     if type(trial["tid"]) is not int:
-        trial["tid"] = misc["tid"] = plain(trial["tid"])
+        tid = plain(trial["tid"])
+        whole = isinstance(tid, float) and tid.is_integer()
+        trial["tid"] = misc["tid"] = int(tid) if whole else tid
     for column in (misc["vals"], misc["idxs"]):
         if isinstance(column, dict):
             _make_values_plain(column)
@@ -240,14 +273,14 @@ def miscs_update_idxs_vals(
 
     Raises
     ------
-    ValueError
+    InvalidArgument
         If `idxs` and `vals` do not have the same labels and lengths.
     KeyError
         If an id has no `misc` and `assert_all_vals_used` is True.
     """
     if set(idxs) != set(vals):
-        raise ValueError(
-            f"`idxs` and `vals` must have the same labels; got {sorted(idxs)} and {sorted(vals)}."
+        raise InvalidArgument(
+            f"`idxs` and `vals` must have the same labels; got {[*idxs]} and {[*vals]}."
         )
     renamed = idxs_map or {}
     by_tid = {misc["tid"]: misc for misc in miscs}
@@ -257,7 +290,7 @@ def miscs_update_idxs_vals(
     for label, tids in idxs.items():
         values = vals[label]
         if len(tids) != len(values):
-            raise ValueError(
+            raise InvalidArgument(
                 f"`idxs` and `vals` of {label!r} must be equally long; "
                 f"got {len(tids)} and {len(values)}."
             )
@@ -288,12 +321,14 @@ def miscs_to_idxs_vals(
 
     Raises
     ------
-    ValueError
-        If there is no trial and no `keys`, or a trial's `idxs` contradict its `vals`.
+    InvalidArgument
+        If there is no trial and no `keys`.
+    InvalidTrial
+        If the `idxs` of a trial contradict its `vals`.
     """
     if keys is None:
         if not miscs:
-            raise ValueError("The labels cannot be inferred without a trial; pass `keys`.")
+            raise InvalidArgument("The labels cannot be inferred without a trial; pass `keys`.")
         # Points that users gave may lack labels, even in the first trial.
         keys = dict.fromkeys(label for misc in miscs for label in misc["idxs"])
     idxs: dict[str, list[int]] = {label: [] for label in keys}
@@ -302,7 +337,7 @@ def miscs_to_idxs_vals(
         for label in idxs:
             tids, values = misc["idxs"].get(label, ()), misc["vals"].get(label, ())
             if len(tids) != len(values) or (tids and list(tids) != [misc["tid"]]):
-                raise ValueError(
+                raise InvalidTrial(
                     f"`idxs` of {label!r} in trial {misc['tid']} must be [] or the trial's id, and "
                     f"as long as `vals`; got {tids!r} and {values!r}."
                 )

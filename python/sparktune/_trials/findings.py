@@ -17,6 +17,7 @@ from sparktune._trials.documents import (
 )
 from sparktune._trials.pmin import pmin_sampled
 from sparktune._trials.results import finite_loss
+from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 __all__ = ["average_best_error", "best_of", "count_by_state", "first_failure", "why_no_best"]
 
@@ -25,7 +26,9 @@ def count_by_state(docs: Iterable[Trial], arg: int | Iterable[int]) -> int:
     """Count trials by state."""
     states = [arg] if isinstance(arg, int) or not hasattr(arg, "__iter__") else list(arg)
     if not all(state in JOB_STATES for state in states):
-        raise TypeError(f"`arg` must be one of {JOB_STATES} or several of them; got {arg!r}.")
+        raise InvalidArgumentType(
+            f"`arg` must be one of {JOB_STATES} or several of them; got {arg!r}."
+        )
     return sum(doc["state"] in states for doc in docs)
 
 
@@ -51,10 +54,12 @@ def average_best_error(docs: Iterable[Trial], bandit: Any = None) -> np.float64:
                 bandit.true_loss(result, spec),
             )
             if not np.all(np.isfinite(row)):
-                raise ValueError(f"Loss, its variance and true loss must be finite; got {row}.")
+                raise InvalidArgument(
+                    f"Loss, its variance and true loss must be finite; got {row}."
+                )
         rows.append(row)
     if not rows:
-        raise ValueError("No trial ended with status 'ok' and a finite loss.")
+        raise InvalidArgument("No trial ended with status 'ok' and a finite loss.")
     table = np.asarray(sorted(rows), dtype=float)
     loss, variance, true_loss = table.T
     if not variance.any():

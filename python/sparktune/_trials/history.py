@@ -8,6 +8,7 @@ their documents, are finished trials without a loss.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Iterable
 from math import inf, isnan, nan
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparktune._core import History
-from sparktune._trials.documents import JOB_STATE_ERROR, STATUS_FAIL, UNFINISHED, Trial
+from sparktune._trials.documents import (
+    JOB_STATE_ERROR,
+    STATUS_FAIL,
+    UNFINISHED,
+    Trial,
+    check_id,
+)
 from sparktune._trials.entry import Entry, same_values
 from sparktune._trials.ledger import Ledger
 from sparktune.exceptions import InvalidTrial
@@ -58,6 +65,7 @@ class HistoryFeeder:
         # What the history has for each key, and the keys for which that may be out of date.
         self._fed: dict[int, tuple[float, tuple[Any, ...]]] = {}
         self._open: dict[int, None] = {}
+        self._news: deque[Entry] = deque()  # what was not placed yet
 
     def __len__(self) -> int:
         return len(self.history)
@@ -73,14 +81,17 @@ class HistoryFeeder:
         Raises
         ------
         InvalidTrial
-            If a document has a value that the space cannot have. The next call tries it again.
+            If a document has a value that the space cannot have, or an id that is not an int. The
+            next call tries it again.
         """
         self.ledger.check()
         news, anew = self._subscription.news()
         if anew:
             self._begin()
-        for entry in news:
-            self._place(entry)
+        self._news.extend(news)
+        while self._news:
+            self._place(self._news[0])
+            self._news.popleft()  # not before: the next call must find it
         if len(self._open) > len(self._fed):
             self._feed_at_once()
         for key in list(self._open):
@@ -92,7 +103,10 @@ class HistoryFeeder:
         """Note which key a trial stands for, and that the key has to be fed."""
         before = self._keys.get(entry)
         # A trial that was derived from another replaces it if it is better.
-        key = int(entry.source) if entry.teaches else None
+        key = entry.source if entry.teaches else None
+        if entry.teaches and type(key) is not int:
+            name = "from_tid" if "from_tid" in entry.doc["misc"] else "tid"
+            key = check_id(name, key)
         if before is not None:
             self._open[before] = None
             if key == before:
@@ -180,7 +194,7 @@ class HistoryFeeder:
         try:
             # A label that the trial does not have is inactive in it.
             return nan if values is None or not len(values) else float(values[0])
-        except (TypeError, ValueError, OverflowError):
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError):
             logger.warning(
                 "Trial %s has %r for %r, which is not a number; the sampler takes it as inactive.",
                 doc["tid"],
