@@ -39,6 +39,48 @@ def test_the_state_of_the_process_is_put_back():
     assert [number for number, open_ in facts[0]["streams"] if open_] == [0, 1, 2]
 
 
+def loses_its_streams(how):
+    """Return an objective that prints, and then loses its standard streams."""
+
+    def objective(point):
+        import os
+        import sys
+
+        for stream in (sys.stdout, sys.stderr):
+            print("a line", file=stream, flush=True)  # fails in a trial that sees what is lost
+        same = os.fstat(1)[1:3]  # the file that standard output goes to
+        for name in ("stdout", "stderr"):
+            if how == "None":
+                setattr(sys, name, None)
+            elif how == "detached":
+                getattr(sys, name).detach()
+            elif how != "descriptor of another file":
+                getattr(sys, name).close()
+        if how == "descriptor of another file":
+            os.closerange(0, 3)
+            for _ in range(3):
+                os.open(os.devnull, os.O_RDWR)
+        if how == "closed, and fails" and point["x"] != 1.0:
+            raise ValueError
+        return {"loss": point["x"], "status": "ok", "facts": same}
+
+    return objective
+
+
+@pytest.mark.parametrize(
+    "how", ["None", "closed", "closed, and fails", "detached", "descriptor of another file"]
+)
+def test_streams_that_a_trial_loses_are_there_in_the_next_one(how):
+    _, space = footprints.gambler()
+    trials = ProcessTrials(1)
+    points = [{"x": x} for x in (1.0, 2.0, 1.0)]
+    facts = search_points(loses_its_streams(how), space, trials, points)
+    errors = [t["misc"]["error"][0] for t in trials._dynamic_trials if "error" in t["misc"]]
+    assert errors == [str(ValueError)] * (how == "closed, and fails")
+    assert len(set(facts)) == 1
+    assert len(facts) == 3 - len(errors)
+
+
 def test_a_trial_that_fails_or_removes_its_folder_leaves_no_traces_either(tmp_path):
     folder = tmp_path / "gone"
 
