@@ -19,6 +19,7 @@ from sparktune._hyperopt.names import (
     refuse,
 )
 from sparktune._hyperopt.old_pickles import load_hyperopt_trials
+from sparktune._search.ask_tell import Asked, Search
 from sparktune._search.ctrl import Ctrl
 from sparktune._search.data import with_data
 from sparktune._search.domain import Domain
@@ -64,10 +65,12 @@ __all__ = [
     "STATUS_RUNNING",
     "STATUS_STRINGS",
     "STATUS_SUSPENDED",
+    "Asked",
     "Ctrl",
     "Domain",
     "FMinIter",
     "ProcessTrials",
+    "Search",
     "SparkTrials",
     "Trials",
     "__version__",

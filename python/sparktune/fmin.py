@@ -11,15 +11,18 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from sparktune import tpe
 from sparktune._search.arguments import OBJECTIVE, annotated_space, check_trials
+from sparktune._search.ask_tell import Search
 from sparktune._search.domain import Domain
 from sparktune._search.iterator import FMinIter
+from sparktune._search.narrator import tell_what_is_kept
 from sparktune._search.options import SearchOptions
 from sparktune._search.points import generate_trial, insert_points
 from sparktune._search.search import search
-from sparktune._search.signatures import EarlyStop, Objective, SuggestFunction
+from sparktune._search.signatures import Callback, EarlyStop, Objective, SuggestFunction
 from sparktune._space.compile import evaluate_assignment
 from sparktune._trials.savefile import SaveFile
 from sparktune._worker.program import call_with_keywords
+from sparktune._worker.score import loss_of_score
 from sparktune.exceptions import InvalidArgumentType
 from sparktune.trials import Trials
 
@@ -154,7 +157,7 @@ def fmin(
     rstate: Any = None,
     allow_trials_fmin: bool = True,
     pass_expr_memo_ctrl: bool | None = None,
-    catch_eval_exceptions: bool = False,
+    catch_eval_exceptions: bool | tuple[type[BaseException], ...] = False,
     verbose: bool = True,
     return_argmin: bool = True,
     points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
@@ -166,6 +169,8 @@ def fmin(
     max_failures: float | None = None,
     mlflow: bool | None = None,
     avoid_duplicates: bool = False,
+    maximize: bool = False,
+    callbacks: Sequence[Callback] = (),
 ) -> Any:
     """Search for the point of a space where an objective is lowest.
 
@@ -199,9 +204,10 @@ def fmin(
         Whether to call ``trials.fmin``, if there is one.
     pass_expr_memo_ctrl : bool, optional
         Whether `fn` is called as ``fn(expr=, memo=, ctrl=)``; see `fmin_pass_expr_memo_ctrl`.
-    catch_eval_exceptions : bool, default False
+    catch_eval_exceptions : bool or tuple of exception classes, default False
         Whether the search goes on when `fn` raises or returns something that is not a result. With
-        `SparkTrials` it goes on anyway when `fn` raises.
+        `SparkTrials` and `ProcessTrials` it goes on anyway when `fn` raises. With a tuple, such as
+        ``(ValueError,)``, it goes on after these exceptions only, wherever trials run.
     verbose : bool, default True
         Whether to show a progress bar, if `show_progressbar` is True.
     return_argmin : bool, default True
@@ -234,6 +240,13 @@ def fmin(
         Whether to try no point twice, with any suggest function. The search ends when all points
         of a finite space have been tried. Trials already in `trials` count, and so do
         `points_to_evaluate`.
+    maximize : bool, default False
+        Whether `fn` returns a score, which is better the higher it is: a number, or a dict with the
+        key `score`. The `loss` of a trial is then the negative of its score, which its result keeps
+        as well, and `loss_threshold` is the score at which the search ends.
+    callbacks : list of callable, optional
+        Functions called as ``callback(trials, trial)`` after each trial that ended, whether it
+        failed or not, with its document. What one raises ends the search.
 
     Returns
     -------
@@ -263,7 +276,8 @@ def fmin(
     >>> bool(abs(best["x"] - 3) < 2)
     True
     """
-    given = locals()  # the arguments by name; first, before there are other locals
+    given = locals().copy()  # the arguments by name; first, before there are other locals
+    __tracebackhide__ = True
     options = SearchOptions(
         **{each.name: given[each.name] for each in fields(SearchOptions) if each.name != "algo"},
         algo=tpe.suggest if algo is None else algo,
@@ -273,6 +287,11 @@ def fmin(
     if isinstance(space, str) and space == "annotated":
         space = annotated_space(fn)
         fn = functools.partial(call_with_keywords, fn)
+    if maximize and not _returns_loss_of_score(fn):
+        fn = functools.partial(loss_of_score, fn)
+        if loss_threshold is not None:
+            options = replace(options, loss_threshold=-loss_threshold)
+    is_given = trials is not None
     if trials is None and trials_save_file:
         trials = SaveFile(trials_save_file).load()
     if trials is None:
@@ -282,16 +301,26 @@ def fmin(
             insert_points(trials, points_to_evaluate, Domain(fn, space).space)
             options = replace(options, points_to_evaluate=None)
         return trials.fmin(fn, space, **options.keywords())
-    return search(trials, fn, space, options)
+    try:
+        return search(trials, fn, space, options)
+    except KeyboardInterrupt:
+        tell_what_is_kept(trials, is_given, trials_save_file)
+        raise
 
 
 Trials._fmin = fmin
+Search._default_algo = staticmethod(tpe.suggest)
 
 
 def _searches_itself(trials: Any) -> bool:
     """Whether the trials have their own `fmin`; Hyperopt's does not know our spaces."""
     own = getattr(type(trials), "fmin", None)
     return own not in (None, Trials.fmin) and not own.__module__.startswith("hyperopt.")
+
+
+def _returns_loss_of_score(fn: Objective) -> bool:
+    """Whether an outer call of `fmin` has wrapped the objective."""
+    return isinstance(fn, functools.partial) and fn.func is loss_of_score
 
 
 def _takes_points(trials: Any) -> bool:

@@ -2,8 +2,8 @@
 
 A progress callback takes `initial` (trials done before) and `total` (`max_evals`) and returns a
 context manager. The object that it yields has a method ``update(n)``, called as trials end, and
-gets an attribute ``postfix``, a text with the best loss. `show_progressbar` of `fmin` takes your
-own callback.
+gets an attribute ``postfix``, a text with the best loss and the number of failed trials.
+`show_progressbar` of `fmin` takes your own callback.
 """
 
 from __future__ import annotations

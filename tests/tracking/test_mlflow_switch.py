@@ -8,6 +8,7 @@ import types
 import mlflow
 import pytest
 
+from sparktune import Trials, fmin, hp
 from sparktune._tracking.base import NullTracker
 from sparktune._tracking.switch import make_tracker
 from sparktune._tracking.tracker import MlflowTracker
@@ -71,6 +72,7 @@ def test_a_wrong_argument_is_refused():
 def test_mlflow_is_not_imported_when_it_is_off_or_absent():
     code = """
 import os, sys
+from sparktune import Trials, fmin, hp
 from sparktune._tracking.base import NullTracker
 from sparktune._tracking.switch import make_tracker
 assert isinstance(make_tracker(enabled=False, parallel=True), NullTracker)
@@ -89,3 +91,11 @@ else:
     raise SystemExit("no error")
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
+
+
+def test_a_search_that_is_done_makes_no_run(runs):
+    trials = Trials()
+    for _ in range(2):
+        fmin(abs, hp.uniform("x", -1, 1), max_evals=3, trials=trials, mlflow=True, verbose=False)
+    parents, children = runs()
+    assert (len(parents), len(children)) == (1, 3)

@@ -175,6 +175,7 @@ class ParallelTrials(Trials):
 
         A `timeout` or `loss_threshold` that the object was created with takes precedence.
         """
+        __tracebackhide__ = True
         timeout = self._preferred("timeout", self.timeout, timeout)
         loss_threshold = self._preferred("loss_threshold", self.loss_threshold, loss_threshold)
         self._fmin_cancelled = False

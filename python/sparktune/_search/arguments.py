@@ -22,6 +22,8 @@ __all__ = [
     "annotated_space",
     "check_suggestions",
     "check_trials",
+    "checked_callbacks",
+    "checked_catch",
     "checked_max_failures",
     "checked_rstate",
     "checked_verdict",
@@ -116,6 +118,34 @@ def checked_max_failures(max_failures: Any) -> int | float | None:
             "Hint: a number of trials is an int."
         )
     return float(max_failures)
+
+
+def checked_catch(classes: Any) -> bool | tuple[type[BaseException], ...]:
+    """Return `catch_eval_exceptions`: whether to catch all, or a tuple of what is caught."""
+    given = (classes,) if isinstance(classes, type) else classes
+    if isinstance(given, (tuple, list)):
+        if all(isinstance(each, type) and issubclass(each, BaseException) for each in given):
+            return tuple(given)
+    elif isinstance(given, (bool, np.bool_, int, type(None))):  # None and 1 are Hyperopt's too
+        return bool(given)
+    raise InvalidArgumentType(
+        "`catch_eval_exceptions` must be True, False or a tuple of exception classes; "
+        f"got {classes!r}. Hint: catch_eval_exceptions=(ValueError,)."
+    )
+
+
+def checked_callbacks(callbacks: Any) -> tuple[Callable[..., Any], ...]:
+    """Return `callbacks` as a tuple of functions."""
+    try:
+        given = tuple(callbacks)
+    except TypeError:
+        given = (None,)
+    if not all(map(callable, given)):
+        raise InvalidArgumentType(
+            "`callbacks` must be a list of functions of the trials and of the trial that ended; "
+            f"got {callbacks!r}. Hint: callbacks=[lambda trials, trial: print(trial['tid'])]."
+        )
+    return given
 
 
 def checked_rstate(rstate: Any) -> Any:

@@ -166,6 +166,7 @@ class Domain:
         InvalidResult
             If the objective returned something that is not a result.
         """
+        __tracebackhide__ = True
         if self.fn is None:
             raise SparktuneError("This Domain has no objective (`fn` is None) to evaluate.")
         if self.pass_expr_memo_ctrl or self.rec_eval_print_node_on_error:

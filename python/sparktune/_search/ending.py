@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, ParamSpec
 
+from sparktune._search.options import SearchOptions
 from sparktune._tracking.base import SearchSummary
 from sparktune._trials.documents import Trial
 from sparktune.exceptions import AllTrialsFailed, BackendLost
 
-__all__ = ["Ending", "best_trial", "insist"]
+__all__ = ["STOPPED_EARLY", "Ending", "best_trial", "insist", "is_cancelled", "limit_reached"]
 
 P = ParamSpec("P")
 
@@ -67,6 +68,32 @@ class Ending:
         if self.error is not None:
             status = "KILLED" if self.reason == FMIN_CANCELLED_REASON_USER else "FAILED"
         return SearchSummary(status, best_trial, self.error)
+
+
+STOPPED_EARLY = Ending(FMIN_CANCELLED_REASON_EARLY_STOPPING, "the early stopping function says so")
+
+
+def is_cancelled(trials: Any) -> bool:
+    """Whether a trials object says that its search was cancelled."""
+    return bool(getattr(trials, "_fmin_cancelled", False))
+
+
+def limit_reached(
+    trials: Any, options: SearchOptions, best_loss: float, seconds_left: float | None
+) -> Ending | None:
+    """Return the ending that a limit makes, None if no limit is reached."""
+    threshold = options.loss_threshold
+    if is_cancelled(trials):
+        reason = getattr(trials, "_fmin_cancelled_reason", None)
+        return Ending(reason or CANCELLED, "it was cancelled")
+    if seconds_left == 0.0:
+        message = f"the time-out of {options.timeout} s has passed"
+        return Ending(FMIN_CANCELLED_REASON_TIMEOUT, message)
+    if threshold is not None and best_loss < threshold:
+        what, sign, side = ("score", -1, "above") if options.maximize else ("loss", 1, "below")
+        message = f"the {what} {sign * best_loss} is {side} the threshold {sign * threshold}"
+        return Ending(LOSS_THRESHOLD, message)
+    return None
 
 
 def insist(clean: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:

@@ -55,11 +55,16 @@ class FailureLog:
             logger.debug("Trial %s failed as others did: %s", trial["tid"], message)
             return
         self._groups[key] = _Alike(_title(error), last=trial["tid"])
-        text = message + self._hint(trial, message)
+        text = _kind(error) + ": " + message + self._hint(trial, message)
         if frames and not raised and hash(frames) not in self._shown:
             self._shown.add(hash(frames))
             text += "\n" + error.traceback.rstrip()
         logger.error("Trial %s failed: %s", trial["tid"], text)
+
+    def commonest(self) -> str:
+        """Return type and message of what most trials failed with, an empty string if none did."""
+        groups = self._groups.values()
+        return max(groups, key=lambda group: group.count).title if groups else ""
 
     def summarize(self) -> None:
         """Log how often each failure came, if one came more than once; then forget them."""
@@ -113,6 +118,11 @@ def _frames(traceback: str) -> str:
 
 def _title(error: TrialError) -> str:
     """Return the type and the first line of the message, as at the end of a traceback."""
-    kind = re.sub(r"<class '(?:.*\.)?(.*)'>", r"\1", error.type_name)
+    kind = _kind(error)
     first = error.message.strip().splitlines()[:1]
     return f"{kind}: {first[0]}" if first else kind
+
+
+def _kind(error: TrialError) -> str:
+    """Return the name of the class of an exception, without its module."""
+    return re.sub(r"<class '(?:.*\.)?(.*)'>", r"\1", error.type_name)

@@ -10,7 +10,6 @@ import logging
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from math import inf
 from timeit import default_timer as timer
 from typing import Any, TypeVar
 
@@ -19,10 +18,17 @@ import cloudpickle
 from sparktune._search import ending as endings
 from sparktune._search.arguments import check_suggestions, checked_verdict, seed_of_workers
 from sparktune._search.board import Board
-from sparktune._search.ending import Ending, best_trial, insist
-from sparktune._search.failure_log import FailureLog
+from sparktune._search.ending import (
+    STOPPED_EARLY,
+    Ending,
+    best_trial,
+    insist,
+    is_cancelled,
+    limit_reached,
+)
+from sparktune._search.narrator import Narrator
 from sparktune._search.options import SearchOptions
-from sparktune._search.outcomes import Failures, write
+from sparktune._search.outcomes import Failures, survives, write
 from sparktune._search.runner import Finished, Runner, RunnerOptions, TrialError, make_runner
 from sparktune._suggest.suggestion import space_of
 from sparktune._tracking.base import NullTracker, SearchInfo, Tracker
@@ -31,6 +37,7 @@ from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
     JOB_STATE_DONE,
     JOB_STATE_RUNNING,
+    STATUS_FAIL,
     Trial,
     coarse_utcnow,
 )
@@ -99,9 +106,8 @@ class SearchLoop:
         self._runner: Runner | None = None
         self._left = 0  # trials still to suggest in this run
         self._failures = Failures()
-        self._failure_log = FailureLog(domain)
+        self._narrator = Narrator(domain, options.maximize)
         self._suggested: set[Any] = set()  # ids of trials that were suggested, but not started
-        self._shown_best: float | None = None
         if isinstance(trials, TrialCollection):
             trials._space = space_of(domain)
         if self.polled:
@@ -112,6 +118,7 @@ class SearchLoop:
 
     def conduct(self, tracker: Tracker, info: SearchInfo, answer: Callable[[], T]) -> T:
         """Search to the end, record the search however it ends, and return the answer."""
+        __tracebackhide__ = True
         self._tracker = tracker
         try:
             tracker.begin(info)
@@ -126,10 +133,11 @@ class SearchLoop:
                 best = best_trial(self.trials)
             finally:
                 tracker.end(ending.summary(best))
-            self._failure_log.summarize()
+            self._narrator.end()
 
     def exhaust(self: Self) -> Self:
         """Run until `max_evals` or another limit is reached; return this object."""
+        __tracebackhide__ = True
         self.run(self.options.limit - len(self.trials), block_until_done=self.asynchronous)
         self.trials.refresh()
         if not self._over:  # else it has been saved
@@ -152,10 +160,11 @@ class SearchLoop:
             What the objective raised, unless it is caught (see `fmin`); what `algo` or
             `early_stop_fn` raised.
         """
+        __tracebackhide__ = True
         board = self._board
         board.sync()
         self._left = max(N, 0)
-        self._shown_best = None
+        self._narrator.forget_bar()
         if not self._over:
             self.ending = None
         for _ in range(min(-N, len(board.queue))):
@@ -164,7 +173,7 @@ class SearchLoop:
             with self.progress_callback(
                 initial=len(board.finished), total=self.options.limit
             ) as shown:
-                self._show_best(shown)
+                self._narrator.show(shown, board.best_loss)
                 self._search(shown, block_until_done or not self.asynchronous)
                 if self._over:
                     self._leave()
@@ -181,6 +190,7 @@ class SearchLoop:
 
     def _search(self, shown: Any, wait_for_all: bool) -> None:
         """Run until the search is cancelled, or there is nothing more to do."""
+        __tracebackhide__ = True
         board, runner = self._board, self._get_runner()
         while True:
             self._check_limits()
@@ -222,7 +232,7 @@ class SearchLoop:
     @property
     def is_cancelled(self) -> bool:
         """Whether the trials object says that the search was cancelled."""
-        return bool(getattr(self.trials, "_fmin_cancelled", False))
+        return is_cancelled(self.trials)
 
     @property
     def _over(self) -> bool:
@@ -231,18 +241,12 @@ class SearchLoop:
 
     def _check_limits(self) -> None:
         """End the search if a limit is reached."""
-        if self._over:
-            return
-        threshold = self.options.loss_threshold
-        if self.is_cancelled:
-            reason = getattr(self.trials, "_fmin_cancelled_reason", None)
-            self._note(Ending(reason or endings.CANCELLED, "it was cancelled"))
-        elif self._seconds_left() == 0.0:
-            message = f"the time-out of {self.options.timeout} s has passed"
-            self._note(Ending(endings.FMIN_CANCELLED_REASON_TIMEOUT, message))
-        elif threshold is not None and self._board.best_loss < threshold:
-            message = f"the loss {self._board.best_loss} is below the threshold {threshold}"
-            self._note(Ending(endings.LOSS_THRESHOLD, message))
+        if not self._over:
+            ending = limit_reached(
+                self.trials, self.options, self._board.best_loss, self._seconds_left()
+            )
+            if ending is not None:
+                self._note(ending)
 
     def _note(self, ending: Ending) -> None:
         """Take in that the search ends, and say so in the trials."""
@@ -348,6 +352,7 @@ class SearchLoop:
     # -- outcomes ------------------------------------------------------------------------------
 
     def _take(self, finished: Iterable[Finished], shown: Any) -> None:
+        __tracebackhide__ = True
         # All results are written first, because what follows may end the search.
         finished = [each for each in finished if self._write(each)]
         for each in finished:
@@ -355,19 +360,18 @@ class SearchLoop:
             done = each.trial["state"] == JOB_STATE_DONE
             if done:
                 self._board.note_finished(each.trial)
-                self._show_best(shown)
+            self._narrator.trial_ended(
+                not done or each.trial["result"].get("status") == STATUS_FAIL
+            )
+            self._narrator.show(shown, self._board.best_loss)
             shown.update(1)
             if each.error is not None:
                 survives = self._survives(each.error)
                 self._failures.take(each.error, self.trials, survives, self.options)
             elif done and not self._over:
                 self._ask_early_stop()
-
-    def _show_best(self, shown: Any) -> None:
-        best = self._board.best_loss
-        if best < inf and best != self._shown_best:
-            self._shown_best = best
-            shown.postfix = f"best loss: {best}"
+            for callback in self.options.callbacks:
+                callback(self.trials, each.trial)
 
     def _write(self, finished: Finished) -> bool:
         """Write an outcome into the document; False if the trial has already ended."""
@@ -378,13 +382,11 @@ class SearchLoop:
         self._board.note_ended(finished.trial)
         self._tracker.trial_finished(finished.trial)
         if (error := finished.error) is not None:
-            self._failure_log.note(finished.trial, error, not self._survives(error))
+            self._narrator.trial_failed(finished.trial, error, not self._survives(error))
         return True
 
     def _survives(self, error: TrialError) -> bool:
-        # In parallel, one bad trial must not end the others.
-        fatal = error.fatal or not self.asynchronous
-        return not fatal or self.options.catch_eval_exceptions or self.polled
+        return self.polled or survives(error, self.options, bool(self.asynchronous))
 
     def _ask_early_stop(self) -> None:
         if self.options.early_stop_fn is None:
@@ -392,9 +394,4 @@ class SearchLoop:
         answer = self.options.early_stop_fn(self._board.finished_view(), *self.early_stop_args)
         stop, self.early_stop_args = checked_verdict(answer)
         if stop:
-            self._note(
-                Ending(
-                    endings.FMIN_CANCELLED_REASON_EARLY_STOPPING,
-                    "the early stopping function says so",
-                )
-            )
+            self._note(STOPPED_EARLY)

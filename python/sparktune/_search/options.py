@@ -11,8 +11,14 @@ from typing import Any
 
 from sparktune import progress
 from sparktune._arguments import check_all
-from sparktune._search.arguments import RULES, checked_max_failures, checked_rstate
-from sparktune._search.signatures import EarlyStop, SuggestFunction
+from sparktune._search.arguments import (
+    RULES,
+    checked_callbacks,
+    checked_catch,
+    checked_max_failures,
+    checked_rstate,
+)
+from sparktune._search.signatures import Callback, EarlyStop, SuggestFunction
 
 __all__ = ["SearchOptions"]
 
@@ -27,7 +33,7 @@ class SearchOptions:
     loss_threshold: float | None = None
     rstate: Any = None
     pass_expr_memo_ctrl: bool | None = None
-    catch_eval_exceptions: bool = False
+    catch_eval_exceptions: bool | tuple[type[BaseException], ...] = False
     verbose: bool = True
     return_argmin: bool = True
     max_queue_len: int = 1
@@ -38,6 +44,8 @@ class SearchOptions:
     max_failures: float | None = None
     mlflow: bool | None = None
     avoid_duplicates: bool = False
+    maximize: bool = False
+    callbacks: Sequence[Callback] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.max_evals, float) and self.max_evals == inf:
@@ -45,6 +53,8 @@ class SearchOptions:
         checked = check_all(RULES, vars(self))
         checked["rstate"] = checked_rstate(self.rstate)
         checked["max_failures"] = checked_max_failures(self.max_failures)
+        checked["catch_eval_exceptions"] = checked_catch(self.catch_eval_exceptions)
+        checked["callbacks"] = checked_callbacks(self.callbacks)
         vars(self).update(checked)
 
     @property
@@ -65,7 +75,14 @@ class SearchOptions:
 
         Options that Hyperopt lacks are left out at their default: not every class knows them.
         """
-        ours = {"points_to_evaluate", "max_failures", "mlflow", "avoid_duplicates"}
+        ours = {
+            "points_to_evaluate",
+            "max_failures",
+            "mlflow",
+            "avoid_duplicates",
+            "maximize",
+            "callbacks",
+        }
         return {
             each.name: value
             for each in fields(self)

@@ -15,7 +15,7 @@ from sparktune._trials.large import LargeDict
 from sparktune._trials.results import split_attachments
 from sparktune.exceptions import SearchFailed
 
-__all__ = ["Failures", "write"]
+__all__ = ["Failures", "survives", "write"]
 
 # The number of ended trials below which the share of failed ones means little.
 _FEW = 10
@@ -54,6 +54,14 @@ def _for_storage(trials: Any, attachments: dict[str, Any]) -> Iterable[tuple[str
     return attachments.items()
 
 
+def survives(error: TrialError, options: SearchOptions, asynchronous: bool) -> bool:
+    """Whether a search goes on after a trial failed; one bad trial does not end parallel ones."""
+    caught = options.catch_eval_exceptions
+    if isinstance(caught, tuple):
+        return error.is_one_of(caught)
+    return caught or (asynchronous and not error.fatal)
+
+
 class Failures:
     """How many trials have ended and failed, and whether the search survives that."""
 
@@ -68,6 +76,7 @@ class Failures:
         `SearchFailed`, with the first failure, if more trials failed than the
         `max_failures` of `fmin` allows.
         """
+        __tracebackhide__ = True
         self.failed += 1
         if not survives:
             if error.exception is not None:

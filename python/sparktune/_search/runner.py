@@ -67,6 +67,12 @@ class TrialError:
             fatal=isinstance(error, (InvalidResult, ObjectiveNotLoaded)),
         )
 
+    def is_one_of(self, classes: tuple[type[BaseException], ...]) -> bool:
+        """Whether it is an instance of one of some classes."""
+        if self.exception is not None:
+            return isinstance(self.exception, classes)
+        return self.type_name in map(str, classes)  # it could not be pickled
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -155,6 +161,7 @@ class SerialRunner:
 
     def wait(self, timeout: float | None) -> list[Finished]:
         """Evaluate the trial, which a time-out cannot interrupt, since it has this thread."""
+        __tracebackhide__ = True
         if self._waiting is None:
             return []
         trial = self._waiting

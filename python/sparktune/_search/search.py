@@ -9,6 +9,7 @@ from typing import Any
 
 from sparktune._search.domain import Domain
 from sparktune._search.loop import SearchLoop
+from sparktune._search.narrator import tell_that_all_is_done
 from sparktune._search.options import SearchOptions
 from sparktune._search.past import check_past
 from sparktune._search.points import insert_points
@@ -25,6 +26,7 @@ __all__ = ["search"]
 
 def search(trials: Any, fn: Objective, space: Any, options: SearchOptions) -> Any:
     """Search with given trials, without calling their `fmin`; returns and raises as `fmin` does."""
+    __tracebackhide__ = True  # IPython and pytest leave such frames out of tracebacks
     domain = Domain(fn, space, pass_expr_memo_ctrl=options.pass_expr_memo_ctrl)
     info = _describe(trials, domain, options)
     check_past(trials, domain.space, info.resumed is not None and info.resumed.space is not None)
@@ -33,17 +35,21 @@ def search(trials: Any, fn: Objective, space: Any, options: SearchOptions) -> An
     if options.avoid_duplicates:
         options = replace(options, algo=DistinctSuggester(options.algo))
     loop = SearchLoop(domain, trials, options)
-    tracker = make_tracker(
-        enabled=options.mlflow,
-        parallel=_on_cluster(loop) or info.resumed is not None,
-        session=getattr(trials, "_spark", None),
-    )
 
     def answer() -> Any:
         if options.return_argmin:
             return trials.argmin
         return evaluate_assignment(domain.space, trials.argmin) if len(trials.trials) else None
 
+    done, limit = len(trials), options.limit
+    if 0 < limit <= done and all(doc["state"] not in UNFINISHED for doc in trials._dynamic_trials):
+        tell_that_all_is_done(done, limit)
+        return answer()
+    tracker = make_tracker(
+        enabled=options.mlflow,
+        parallel=_on_cluster(loop) or info.resumed is not None,
+        session=getattr(trials, "_spark", None),
+    )
     return loop.conduct(tracker, info, answer)
 
 

@@ -10,7 +10,7 @@ from sparktune._trials.documents import Trial
 if TYPE_CHECKING:
     from sparktune._search.domain import Domain
 
-__all__ = ["EarlyStop", "Objective", "Result", "SuggestFunction"]
+__all__ = ["Callback", "EarlyStop", "Objective", "Result", "SuggestFunction"]
 
 Result = SupportsFloat | Mapping[str, Any]
 """What an objective returns: the loss, or a dict with `status`, `loss` and whatever else."""
@@ -20,6 +20,9 @@ Objective = Callable[..., Result]
 
 EarlyStop = Callable[..., tuple[bool, Sequence[Any] | None]]
 """``early_stop_fn(trials, *args) -> (stop, args)``; `args` go into the next call."""
+
+Callback = Callable[[Any, Trial], object]
+"""``callback(trials, trial)``, called after each trial that ended."""
 
 
 class SuggestFunction(Protocol):

@@ -302,7 +302,7 @@ class Trials(TrialCollection):
         rstate: Any = None,
         verbose: bool = False,
         pass_expr_memo_ctrl: bool | None = None,
-        catch_eval_exceptions: bool = False,
+        catch_eval_exceptions: bool | tuple[type[BaseException], ...] = False,
         return_argmin: bool = True,
         show_progressbar: Any = True,
         early_stop_fn: Callable[..., Any] | None = None,
@@ -312,9 +312,12 @@ class Trials(TrialCollection):
         max_failures: float | None = None,
         mlflow: bool | None = None,
         avoid_duplicates: bool = False,
+        maximize: bool = False,
+        callbacks: Sequence[Callable[..., object]] = (),
     ) -> Any:
         """Search with these trials; see `sparktune.fmin`, which has the same parameters."""
         given = {name: value for name, value in locals().items() if name != "self"}
+        __tracebackhide__ = True
         return type(self)._fmin(**given, trials=self, allow_trials_fmin=False)
 
 
