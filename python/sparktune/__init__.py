@@ -20,6 +20,7 @@ from sparktune._hyperopt.names import (
 )
 from sparktune._hyperopt.old_pickles import load_hyperopt_trials
 from sparktune._search.ask_tell import Asked, Search
+from sparktune._search.console import log_to_console
 from sparktune._search.ctrl import Ctrl
 from sparktune._search.data import with_data
 from sparktune._search.domain import Domain
@@ -93,6 +94,7 @@ __all__ = [
 ]
 
 follow_hyperopt()
+log_to_console()
 answer_for_names_without_files()
 
 

@@ -217,5 +217,9 @@ class TrialTimeout(JobFailed, TimeoutError):
     """A trial took longer than its `trial_timeout` and was stopped."""
 
 
+class JavaNotFound(SparktuneError, RuntimeError):
+    """Spark cannot start, because Java is missing, broken or too old."""
+
+
 class BackendLost(SparktuneError, RuntimeError):
     """No trial can run any more, for example because the Spark session was stopped."""

@@ -19,6 +19,7 @@ __all__ = [
     "executor_count",
     "forget_pickled",
     "get_local_properties",
+    "has_context",
     "has_pinned_threads",
     "is_stopped",
     "python_of",
@@ -37,6 +38,18 @@ _RUNS = ("RUNNING", "GET RESULT")
 
 
 # -- the cluster ----------------------------------------------------------------------------------
+
+
+def has_context() -> bool:
+    """Return whether this process has a context.
+
+    Uses ``_active_spark_context``. Without it: a session that is made around an existing context
+    warns that its settings come too late. Public replacement: `SparkContext.getOrCreate`, which
+    makes a context.
+    """
+    from pyspark import SparkContext
+
+    return getattr(SparkContext, "_active_spark_context", None) is not None
 
 
 def is_stopped(sc: Any) -> bool:

@@ -28,7 +28,7 @@ from sparktune._search.ending import (
 )
 from sparktune._search.narrator import Narrator
 from sparktune._search.options import SearchOptions
-from sparktune._search.outcomes import Failures, survives, write
+from sparktune._search.outcomes import Failures, write
 from sparktune._search.runner import Finished, Runner, RunnerOptions, TrialError, make_runner
 from sparktune._suggest.suggestion import space_of
 from sparktune._tracking.base import NullTracker, SearchInfo, Tracker
@@ -356,8 +356,8 @@ class SearchLoop:
         # All results are written first, because what follows may end the search.
         finished = [each for each in finished if self._write(each)]
         for each in finished:
-            self._failures.ended += 1
             done = each.trial["state"] == JOB_STATE_DONE
+            self._failures.count(done)
             if done:
                 self._board.note_finished(each.trial)
             self._narrator.trial_ended(
@@ -365,9 +365,9 @@ class SearchLoop:
             )
             self._narrator.show(shown, self._board.best_loss)
             shown.update(1)
-            if each.error is not None:
-                survives = self._survives(each.error)
-                self._failures.take(each.error, self.trials, survives, self.options)
+            if (error := each.error) is not None:
+                survives, elsewhere = self._survives(error), bool(self.asynchronous)
+                self._failures.take(error, self.trials, survives, self.options, elsewhere)
             elif done and not self._over:
                 self._ask_early_stop()
             for callback in self.options.callbacks:
@@ -386,7 +386,7 @@ class SearchLoop:
         return True
 
     def _survives(self, error: TrialError) -> bool:
-        return self.polled or survives(error, self.options, bool(self.asynchronous))
+        return self.polled or self._failures.survives(error, self.options, bool(self.asynchronous))
 
     def _ask_early_stop(self) -> None:
         if self.options.early_stop_fn is None:

@@ -13,12 +13,14 @@ from sparktune._trials.documents import JOB_STATE_DONE, JOB_STATE_ERROR, UNFINIS
 from sparktune._trials.findings import first_failure
 from sparktune._trials.large import LargeDict
 from sparktune._trials.results import split_attachments
-from sparktune.exceptions import SearchFailed
+from sparktune.exceptions import ObjectiveNotLoaded, SearchFailed
 
-__all__ = ["Failures", "survives", "write"]
+__all__ = ["Failures", "write"]
 
 # The number of ended trials below which the share of failed ones means little.
 _FEW = 10
+
+_MISSING = (ModuleNotFoundError,)
 
 
 def write(finished: Finished, trials: Any, elsewhere: bool) -> bool:
@@ -54,22 +56,38 @@ def _for_storage(trials: Any, attachments: dict[str, Any]) -> Iterable[tuple[str
     return attachments.items()
 
 
-def survives(error: TrialError, options: SearchOptions, asynchronous: bool) -> bool:
-    """Whether a search goes on after a trial failed; one bad trial does not end parallel ones."""
-    caught = options.catch_eval_exceptions
-    if isinstance(caught, tuple):
-        return error.is_one_of(caught)
-    return caught or (asynchronous and not error.fatal)
-
-
 class Failures:
     """How many trials have ended and failed, and whether the search survives that."""
 
     def __init__(self) -> None:
         self.ended = 0
         self.failed = 0
+        self.succeeded = 0
 
-    def take(self, error: TrialError, trials: Any, survives: bool, options: SearchOptions) -> None:
+    def count(self, done: bool) -> None:
+        """Count a trial that ended, whether with a result or with an error, which `take` gets."""
+        self.ended += 1
+        self.succeeded += done
+
+    def survives(self, error: TrialError, options: SearchOptions, asynchronous: bool) -> bool:
+        """Whether the search goes on after a failure; one bad trial does not end parallel ones.
+
+        A module that is missing where trials run would fail all of them, until one has succeeded.
+        """
+        caught = options.catch_eval_exceptions
+        if isinstance(caught, tuple):
+            return error.is_one_of(caught)
+        fatal = error.fatal or (error.is_one_of(_MISSING) and not self.succeeded)
+        return caught or (asynchronous and not fatal)
+
+    def take(
+        self,
+        error: TrialError,
+        trials: Any,
+        survives: bool,
+        options: SearchOptions,
+        elsewhere: bool,
+    ) -> None:
         """Count a failure, and raise what ends the search.
 
         Unless the search `survives` failures of this kind, that is what the objective raised. It is
@@ -79,6 +97,12 @@ class Failures:
         __tracebackhide__ = True
         self.failed += 1
         if not survives:
+            if elsewhere and error.is_one_of(_MISSING):
+                raise ObjectiveNotLoaded(
+                    f"A trial failed with {error.message!r} before any succeeded, so all would. "
+                    "Hint: install the module where the workers run; if other trials can do "
+                    f"without it, catch_eval_exceptions=True.\n{error.traceback}"
+                ) from error.exception
             if error.exception is not None:
                 raise error.exception
             raise SearchFailed(f"{error.message}\n{error.traceback}")

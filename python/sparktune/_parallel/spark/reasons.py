@@ -18,8 +18,13 @@ _STACK = ("at ", "Driver stacktrace", "JVM stacktrace")
 def failure(error: BaseException) -> JobFailed:
     """Return the error of a trial whose job failed; `TrialLost` unless its worker crashed."""
     why = reason(error)
-    kind = JobFailed if _CRASHED in why else TrialLost
-    return kind(f"The Spark job of the trial failed: {why}")
+    if _CRASHED not in why:
+        return TrialLost(f"The Spark job of the trial failed: {why}")
+    return JobFailed(
+        f"The Spark job of the trial failed: {_CRASHED}. Most often it took too much memory: give "
+        "it more (spark.executor.memoryOverhead), or run fewer trials at once. A library that "
+        "crashes and `os._exit` do the same."
+    )
 
 
 def reason(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from sparktune._parallel.cargo import pack
 from sparktune._parallel.spark.classic import ClassicSession
 from sparktune._parallel.spark.connect import ConnectSession
 from sparktune._parallel.spark.reasons import reason
+from sparktune._parallel.spark.start import start_session
 from sparktune._search.domain import Domain
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
@@ -25,6 +26,8 @@ def find_session(spark: Any) -> Session:
     ------
     ImportError
         If pyspark is not installed.
+    JavaNotFound
+        If a new session cannot start because of Java.
     InvalidArgument
         If the session is stopped, or this pyspark is too old for its kind.
     InvalidArgumentType
@@ -38,7 +41,7 @@ def find_session(spark: Any) -> Session:
             'hint: pip install "sparktune[spark]".'
         ) from error
     if spark is None:
-        spark = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
+        spark = SparkSession.getActiveSession() or start_session()
     session: Session
     if _is_connect(spark):
         if not hasattr(spark, "is_stopped"):

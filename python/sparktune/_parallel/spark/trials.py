@@ -70,6 +70,8 @@ class SparkTrials(ParallelTrials):
     ------
     ImportError
         If pyspark is not installed.
+    JavaNotFound
+        If a new session cannot start because Java is missing, broken or too old.
     InvalidArgument
         If an argument is out of range, or the session cannot be used.
     InvalidArgumentType
