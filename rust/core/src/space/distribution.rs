@@ -309,9 +309,10 @@ fn middle(low: f64, high: f64) -> f64 {
 /// The smallest positive float.
 const SMALLEST: f64 = f64::from_bits(1);
 
-/// The multiple of `q` that is nearest to a value.
+/// The multiple of `q` that is nearest to a value; zero is positive.
 fn rounded(value: f64, q: f64) -> f64 {
-    let steps = (value / q).round_ties_even();
+    // Adding zero turns -0.0, which people would see in their results, into 0.0.
+    let steps = (value / q).round_ties_even() + 0.0;
     let nearest = steps * q;
     if nearest.is_finite() {
         return nearest;

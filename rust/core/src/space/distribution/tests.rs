@@ -139,6 +139,8 @@ fn values_are_finite_and_off_a_grid_strictly_inside() {
     assert!(rate.to_value(-2.0) > libm::exp(-2.0) && rate.to_value(0.0) < 1.0);
     let grid = numeric("quniform", &[0.0, 1.0, 0.5]);
     assert_eq!([0.0, 1.0].map(|x| grid.to_value(x)), [0.0, 1.0]);
+    let around = numeric("quniform", &[-1.0, 1.0, 1.0]);
+    assert!(around.to_value(-0.3).is_sign_positive());
     let wide = numeric("lognormal", &[0.0, 100.0]);
     assert_eq!(wide.to_value(1e3), f64::MAX);
     assert_eq!(wide.to_value(-1e3), f64::from_bits(1));
