@@ -51,6 +51,8 @@ _INT_LIMIT = 2**53
 # The core's rule: a normal distribution is finite so many standard deviations from its mean.
 _REACHED = 4
 _LOG_MAX = math.log(sys.float_info.max)
+# Positive bounds up to here, and from here, are hardly logarithms of a range that someone means.
+_SMALL, _LARGE = 0.1, 50.0
 
 
 @functools.lru_cache(maxsize=256)
@@ -60,8 +62,13 @@ def _warn_once(text: str, *args: Any) -> None:
 
 
 def constructor(f: Callable[P, Apply]) -> Callable[P, Apply]:
-    """Make a function of `hp` raise `BadSearchSpaceType` when its arguments do not fit."""
+    """Make a function of `hp` raise `BadSearchSpaceType` when its arguments do not fit.
+
+    It appears as one of `sparktune.hp`, without the underscore of a name that a builtin has.
+    """
     signature = inspect.signature(f)
+    f.__name__ = f.__qualname__ = f.__name__.rstrip("_")
+    f.__module__ = "sparktune.hp"
 
     @functools.wraps(f)
     def checked(*args: P.args, **kwargs: P.kwargs) -> Apply:
@@ -135,7 +142,7 @@ class HpCall:
                 )
         return rec_eval(value, print_node_on_error=False)
 
-    def _integer(self, arg: str, value: Any) -> int:
+    def integer(self, arg: str, value: Any) -> int:
         """Check that `value` is a whole number that a float holds exactly, and return it."""
         value = self._constant(arg, value)
         number = self.number(arg, value)
@@ -167,6 +174,8 @@ class HpCall:
         log = "log" in name
         if "uniform" in name:
             self._check_bounds(numbers[0], numbers[1], log)
+            if log:
+                self._warn_of_values(*numbers)
         else:
             self._check_spread(numbers[0], numbers[1], log)
         if name.startswith("q") and numbers[2] <= 0:
@@ -191,6 +200,26 @@ class HpCall:
         if not log and not math.isfinite(high - low):
             raise self.fail("`high` must be a finite distance from `low`", f"{low:g} to {high:g}")
 
+    def _warn_of_values(self, low: float, high: float, q: float | None = None) -> None:
+        """Warn of bounds that look like values, not like logarithms.
+
+        Logarithms have many digits, and as bounds of a positive value of any size they are not all
+        positive. Few digits alone prove nothing: ``loguniform("x", 1, 5)`` is common.
+        """
+        if low <= 0 or not _is_round(low) or not _is_round(high):
+            return
+        if (low <= _SMALL and high >= 10 * low) or high >= _LARGE:
+            name = "int" if q == 1 else "float"
+            text = (
+                "The bounds of hp.%s(%r, %g, %g%s) are logarithms, so its values are from %.6g to "
+                "%.6g. Hint: for values from %g to %g write hp.%s(%r, %g, %g, log=True)."
+            )
+            given = low, high, "" if q is None else f", {q:g}"
+            values = math.exp(low), math.exp(high)
+            first = max(1, round(low)) if q == 1 else low
+            _warn_once(text, self.name, self.label, *given, *values, first, high, name,
+                       self.label, first, high)  # fmt: skip
+
     def _check_spread(self, mu: float, sigma: float, log: bool) -> None:
         if sigma <= 0:
             raise self.fail("`sigma` must be greater than 0", f"sigma={sigma:g}")
@@ -209,7 +238,7 @@ class HpCall:
 
     def _range(self, low: Any, high: Any) -> tuple[float, float]:
         """Return the lowest integer, and one more than the highest."""
-        first = self._integer("low", low)
+        first = self.integer("low", low)
         if high is MissingArgument:
             if first < 1:
                 raise self.fail(
@@ -218,7 +247,7 @@ class HpCall:
                     "The values are 0 up to low - 1.",
                 )
             return 0.0, float(first)
-        end = self._integer("high", high)
+        end = self.integer("high", high)
         if first >= end:
             raise self.fail(
                 "`high` must be greater than `low`",
@@ -293,12 +322,17 @@ def _constant_distribution(call: HpCall, value: Any) -> Distribution:
     In Hyperopt too, the value remains in the documents.
     """
     if isinstance(value, numbers.Integral):
-        fixed = call._integer("value", value)
+        fixed = call.integer("value", value)
         return "randint", (float(fixed), float(fixed + 1))
     # Multiples of its size that are between 0.75 and 1.25 times the value.
     number = call.number("value", value)
     near = (0.75 * number, 1.25 * number) if number else (-0.25, 0.25)
     return "quniform", (min(near), max(near), abs(number) or 1.0)
+
+
+def _is_round(number: float) -> bool:
+    """Return whether a number has at most two digits, apart from zeros."""
+    return number == float(f"{number:.1e}")
 
 
 def _shown(value: Any) -> str:

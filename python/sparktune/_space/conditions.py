@@ -6,12 +6,13 @@ A condition is a set of alternatives; each is a set of ``(label, value)`` that m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from sparktune._space.checks import INTEGER, Distribution
 from sparktune._space.graph import Apply
 from sparktune._space.parameters import is_parameter, label_of
+from sparktune._space.walks import dfs
 from sparktune.exceptions import BadSearchSpace
 
 __all__ = ["Condition", "choice_values", "conditions_of"]
@@ -77,7 +78,8 @@ def _from_the_root_down(
         parts[selector] |= condition
         label = _choice_of(selector)
         if label is None or label not in domains:
-            exact = False
+            # Options without hyperparameters, such as those of hp.ordinal, need no conditions.
+            exact = exact and not any(is_parameter(node) for node in _below(branches))
             for branch in branches:
                 parts[branch] |= condition
             continue
@@ -89,6 +91,11 @@ def _from_the_root_down(
             if value in domains[label]:
                 parts[branch] |= _with_choice(condition, label, value)
     return active, exact
+
+
+def _below(branches: list[Apply]) -> Iterator[Apply]:
+    """Yield the nodes that make up the options of a switch."""
+    return (node for branch in branches for node in dfs(branch))
 
 
 def choice_values(name: str, args: tuple[float, ...]) -> range:

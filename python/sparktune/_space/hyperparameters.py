@@ -1,8 +1,4 @@
-"""The hyperparameters of a search space.
-
-Each function makes a node of the expression graph. Wrong arguments raise at once, so that the
-traceback ends in the line that wrote them.
-"""
+"""The hyperparameters that Hyperopt has too; `sparktune.hp` shows them."""
 
 from __future__ import annotations
 

@@ -130,7 +130,12 @@ def _label(node: Apply) -> str | None:
 
 def _choice(node: Apply) -> str | None:
     """Return the label of the choice that `node` is; None if it is not one."""
-    return _label(node.pos_args[0]) if node.name == "switch" and node.pos_args else None
+    if node.name != "switch" or not node.pos_args:
+        return None
+    selector = node.pos_args[0]
+    if selector.name == "int" and len(selector.pos_args) == 1:
+        selector = selector.pos_args[0]  # of hp.ordinal
+    return _label(selector)
 
 
 def _plain(node: Apply, vals: Mapping[str, Any]) -> Any:
@@ -166,7 +171,7 @@ def _describe(node: Apply) -> Any:
     parameter = _parameter(node)
     if parameter is not None:
         return _described_parameter("$param", parameter)
-    if _choice(node) is not None:
+    if node.name == "switch" and node.pos_args and _label(node.pos_args[0]) is not None:
         choice = _described_parameter("$choice", _parameter(node.pos_args[0]))
         return {**choice, "options": [_describe(option) for option in node.pos_args[1:]]}
     return _call("$call", node)
