@@ -15,6 +15,7 @@ from sparktune._search.past import check_past
 from sparktune._search.points import insert_points
 from sparktune._search.signatures import Objective
 from sparktune._space.compile import evaluate_assignment
+from sparktune._space.traps import warn_of_constants
 from sparktune._suggest.distinct import DistinctSuggester
 from sparktune._tracking.base import SearchInfo
 from sparktune._tracking.resume import check_same_space
@@ -28,6 +29,7 @@ def search(trials: Any, fn: Objective, space: Any, options: SearchOptions) -> An
     """Search with given trials, without calling their `fmin`; returns and raises as `fmin` does."""
     __tracebackhide__ = True  # IPython and pytest leave such frames out of tracebacks
     domain = Domain(fn, space, pass_expr_memo_ctrl=options.pass_expr_memo_ctrl)
+    warn_of_constants(domain.space)
     info = _describe(trials, domain, options)
     check_past(trials, domain.space, info.resumed is not None and info.resumed.space is not None)
     if options.points_to_evaluate is not None:

@@ -8,7 +8,7 @@ order are Hyperopt's, because frameworks walk them.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from io import StringIO
 from typing import Any, TextIO, TypeAlias
@@ -17,8 +17,9 @@ import numpy as np
 
 from sparktune._space.evaluate import Evaluation
 from sparktune._space.functions import FunctionTable
+from sparktune._space.unevaluated import Unevaluated, check_constant
 from sparktune._space.walks import dfs
-from sparktune.exceptions import BadSearchSpace, BadSearchSpaceType
+from sparktune.exceptions import BadSearchSpace
 
 __all__ = ["Apply", "Literal", "MissingArgument", "Space", "SymbolTable", "as_apply", "scope"]
 
@@ -67,7 +68,7 @@ def as_apply(obj: Any) -> Apply:
     BadSearchSpace
         If a container holds itself.
     BadSearchSpaceType
-        If the object is a node that Hyperopt made.
+        If the object is a node that Hyperopt made, or a set of nodes.
     """
     if not isinstance(obj, (tuple, list, dict)):
         return _leaf(obj)
@@ -126,12 +127,7 @@ class _Container:
 def _leaf(obj: Any) -> Apply:
     if isinstance(obj, Apply):
         return obj
-    if type(obj).__module__.startswith("hyperopt.pyll"):
-        # As a constant it would silently take its hyperparameters out of the search.
-        raise BadSearchSpaceType(
-            "A space must be made with one library; got a node of hyperopt's. "
-            "Import hp and scope from sparktune."
-        )
+    check_constant(obj)
     return Literal(obj)
 
 
@@ -154,7 +150,7 @@ def _sorted_items(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
         return list(mapping.items())
 
 
-class Apply:
+class Apply(Unevaluated):
     """A node that calls the scope function `name` on its inputs.
 
     Parameters
@@ -338,18 +334,6 @@ class Apply:
         if self.o_len is not None and isinstance(idx, int) and idx >= self.o_len:
             raise IndexError(f"index {idx} of an expression of length {self.o_len}")
         return _operation("getitem", self, idx)
-
-    def __len__(self) -> int:
-        if self.o_len is None:
-            raise TypeError(
-                f"An expression (scope.{self.name}) has no length or truth value before it is "
-                "evaluated; use scope functions on it, e.g. scope.len(node)."
-            )
-        return self.o_len
-
-    def __iter__(self) -> Iterator[Apply]:
-        # Without this, Python would iterate through __getitem__ without end.
-        return iter([self[i] for i in range(len(self))])
 
     def __call__(self, *args: Any, **kwargs: Any) -> Apply:
         """Build the node that calls the value of this one."""
