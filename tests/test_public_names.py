@@ -5,6 +5,8 @@ import pkgutil
 import subprocess
 import sys
 
+import pytest
+
 import sparktune
 
 PUBLIC_MODULES = {
@@ -49,3 +51,11 @@ def test_modules_under_hyperopts_names_say_what_they_export():
     for name in PUBLIC_MODULES - {"fmin"}:
         module = importlib.import_module(f"sparktune.{name}")
         assert all(hasattr(module, each) for each in module.__all__)
+
+
+@pytest.mark.parametrize("name", [*sorted(PUBLIC_MODULES), "pyll.base", "pyll.stochastic"])
+def test_dir_of_a_module_shows_what_it_exports(name):
+    # By `import_module`, as `sparktune.fmin` is the function.
+    module = importlib.import_module(f"sparktune.{name}")
+    assert dir(module) == sorted(module.__all__)
+    assert all(hasattr(module, each) for each in dir(module))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from sparktune._listing import listing
 from sparktune._suggest.settings import sampler
 from sparktune._suggest.suggestion import (
     checked_ids,
@@ -17,6 +18,8 @@ from sparktune._suggest.suggestion import (
 from sparktune._trials.documents import Trial
 
 __all__ = ["suggest", "suggest_batch"]
+
+__dir__ = listing(__all__)
 
 
 def suggest(

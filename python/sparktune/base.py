@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from sparktune import pyll
+from sparktune._listing import listing
 from sparktune._search.arguments import validate_loss_threshold, validate_timeout
 from sparktune._search.ctrl import Ctrl
 from sparktune._search.domain import Domain
@@ -85,3 +86,5 @@ __all__ = [
     "validate_loss_threshold",
     "validate_timeout",
 ]
+
+__dir__ = listing(__all__)

@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparktune._listing import listing
 from sparktune.exceptions import InvalidArgument
 
 __all__ = ["UCB", "EI_empirical", "EI_gaussian", "EI_gaussian_empirical", "logEI_gaussian"]
+
+__dir__ = listing(__all__)
 
 _Array = npt.NDArray[np.float64]
 

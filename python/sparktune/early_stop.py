@@ -7,9 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from sparktune._arguments import Rule, check_all
+from sparktune._listing import listing
 from sparktune._trials.results import finite_loss
 
 __all__ = ["no_progress_loss"]
+
+__dir__ = listing(__all__)
 
 logger = logging.getLogger("sparktune.early_stop")
 

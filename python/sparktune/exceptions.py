@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sparktune._listing import listing
+
 __all__ = [
     "AllTrialsFailed",
     "BackendLost",
@@ -33,6 +35,8 @@ __all__ = [
     "UnknownParameter",
     "UnpicklableObjective",
 ]
+
+__dir__ = listing(__all__)
 
 # A result may hold a whole model; a message shows only its beginning.
 _SHOWN = 300

@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from sparktune import tpe
+from sparktune._listing import listing
 from sparktune._search.arguments import OBJECTIVE, annotated_space, check_trials
 from sparktune._search.ask_tell import Search
 from sparktune._search.domain import Domain
@@ -35,6 +36,8 @@ __all__ = [
     "partial",
     "space_eval",
 ]
+
+__dir__ = listing(__all__)
 
 P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])

@@ -9,6 +9,7 @@ other functions are Hyperopt's: the bounds of those with `log` in their names ar
 
 from __future__ import annotations
 
+from sparktune._listing import listing
 from sparktune._space.by_value import categorical, ordinal
 from sparktune._space.by_value import float_ as float
 from sparktune._space.by_value import int_ as int
@@ -45,3 +46,5 @@ __all__ = [
     "uniform",
     "uniformint",
 ]
+
+__dir__ = listing(__all__)

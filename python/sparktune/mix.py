@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from sparktune._arguments import Rule
+from sparktune._listing import listing
 from sparktune._suggest.suggestion import checked_ids, checked_seed
 from sparktune._trials.documents import Trial
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 __all__ = ["suggest"]
+
+__dir__ = listing(__all__)
 
 # Typed probabilities do not sum to exactly 1; a larger difference is a mistake.
 _TOLERANCE = 1e-6

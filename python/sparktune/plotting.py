@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sparktune._listing import listing
 from sparktune._tracking.plot import wants_log_axis
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
@@ -28,6 +29,8 @@ __all__ = [
     "main_plot_history",
     "main_plot_vars",
 ]
+
+__dir__ = listing(__all__)
 
 #: The colour of a trial in `main_plot_history`, by the status of its result.
 default_status_colors: dict[str, str] = {

@@ -14,7 +14,11 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from sparktune._listing import listing
+
 __all__ = ["default_callback", "no_progress_callback", "tqdm_progress_callback"]
+
+__dir__ = listing(__all__)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sparktune import hp
+from sparktune._listing import listing
 from sparktune._space.checks import HpCall
 from sparktune._space.conditions import choice_values
 from sparktune._space.expr import Apply, Literal, as_apply, scope
@@ -33,6 +34,8 @@ __all__ = [
     "validate_distribution_range",
     "validate_label",
 ]
+
+__dir__ = listing(__all__)
 
 F = TypeVar("F", bound=Callable[..., Any])
 

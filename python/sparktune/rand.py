@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from sparktune._listing import listing
 from sparktune._suggest.suggestion import draw, draw_columns
 from sparktune._trials.documents import Trial
 
 __all__ = ["suggest", "suggest_batch"]
+
+__dir__ = listing(__all__)
 
 
 def suggest(new_ids: Iterable[int], domain: Any, trials: Any, seed: int) -> list[Trial]:

@@ -14,6 +14,7 @@ from sparktune._hyperopt.mixture import (
     LGMM1_lpdf,
     adaptive_parzen_normal_orig,
 )
+from sparktune._listing import listing
 from sparktune._space.compile import CompiledSpace
 from sparktune._suggest.settings import sampler
 from sparktune._suggest.suggestion import (
@@ -35,6 +36,8 @@ __all__ = [
     "hyperopt_suggest",
     "suggest",
 ]
+
+__dir__ = listing(__all__)
 
 logger = logging.getLogger("sparktune.tpe")
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparktune._listing import listing
 from sparktune._space.expr import use_obj_for_literal_in_memo
 from sparktune._trials.documents import coarse_utcnow
 from sparktune._trials.pmin import pmin_sampled
@@ -27,6 +28,8 @@ __all__ = [
     "use_obj_for_literal_in_memo",
     "working_dir",
 ]
+
+__dir__ = listing(__all__)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sparktune._listing import listing
 from sparktune._space.expr import (
     Apply,
     Literal,
@@ -28,3 +29,5 @@ __all__ = [
     "stochastic",
     "toposort",
 ]
+
+__dir__ = listing(__all__)
