@@ -29,6 +29,9 @@ GOOD = {
     "qlog": 3, "normal": -7, "qnormal": 2, "lognormal": 0.5, "qlognormal": 0,
 }  # fmt: skip
 
+# Outside of the bounds, as Hyperopt allows.
+OUTSIDE = [("uniform", 2.5), ("quniform", 11.5), ("log", 20.0), ("qlog", 9.6)]
+
 
 @pytest.mark.parametrize(
     ("label", "value"),
@@ -37,12 +40,15 @@ GOOD = {
         ("uniform", -1), ("uniform", 2), ("uniform", np.float32(0.5)), ("log", 1e-3), ("log", 10),
         ("quniform", 0), ("quniform", 10), ("quniform", 0.3), ("qlog", 9.4), ("int", 4.0),
         ("normal", 1e9), ("uniform", np.array(0.5)),
-        # Outside of the bounds, as Hyperopt allows.
-        ("uniform", 2.5), ("quniform", 10.5), ("log", 20.0), ("qlog", 9.6),
+        *OUTSIDE,
     ],
 )  # fmt: skip
-def test_values_that_a_hyperparameter_can_have(label, value):
+def test_values_that_a_hyperparameter_can_have(label, value, caplog):
     check_points([{**GOOD, label: value}], COMPILED)
+    outside = (label, value) in OUTSIDE
+    assert [f"[{label!r}]` should be from " in each.getMessage() for each in caplog.records] == (
+        [True] if outside else []
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import JOB_STATE_CANCEL, JOB_STATE_NEW, Trial
 from sparktune.exceptions import InvalidTrial
 
-__all__ = ["check_past"]
+__all__ = ["bounds_of", "check_past"]
 
 # What a value may exceed a bound by, relative to it: exp(log(bound)) is not exact.
 _ROUNDING = 1e-9
@@ -136,7 +136,7 @@ def _broken_rule(param: Param, value: Any, bounded: bool) -> str | None:
         if low <= number <= high and number.is_integer():
             return None
         return f"a whole number from {low:.12g} to {high:.12g}"
-    low, high = _bounds(param) if bounded else (0.0 if "log" in name else -math.inf, math.inf)
+    low, high = bounds_of(param) if bounded else (0.0 if "log" in name else -math.inf, math.inf)
     slack = _ROUNDING * max(abs(low), abs(high)) if math.isfinite(high) else 0.0
     if math.isfinite(number) and low - slack <= number <= high + slack:
         return None
@@ -145,7 +145,7 @@ def _broken_rule(param: Param, value: Any, bounded: bool) -> str | None:
     return "a finite number of at least 0" if low == 0.0 else "a finite number"
 
 
-def _bounds(param: Param) -> tuple[float, float]:
+def bounds_of(param: Param) -> tuple[float, float]:
     """Return the least and the greatest value that a continuous distribution gives."""
     name, args = param.distribution, param.args
     if "normal" in name:

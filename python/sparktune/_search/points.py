@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sparktune._search.past import bounds_of
 from sparktune._space.compile import CompiledSpace, Param
 from sparktune._trials.documents import STATUS_NEW, Misc, Trial, new_trial_doc
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
@@ -128,6 +129,15 @@ def _check_value(name: str, value: Any, param: Param) -> None:
     in_range = low <= number <= high and math.isfinite(number)
     if not in_range or (whole and not number.is_integer()):
         raise InvalidArgument(message)
+    if not whole:
+        low, high = bounds_of(param)
+        slack = 1e-9 * max(abs(low), abs(high)) if math.isfinite(high) else 0.0
+        if not low - slack <= number <= high + slack:
+            logger.warning(
+                "`%s` should be from %.6g to %.6g, the range of the space; got %r. It is evaluated "
+                "all the same.",
+                name, low, high, value,
+            )  # fmt: skip
 
 
 def _bounds(param: Param) -> tuple[float, float]:

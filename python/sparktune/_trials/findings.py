@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from sparktune._trials.documents import (
     JOB_STATE_DONE,
     JOB_STATE_ERROR,
     JOB_STATES,
+    STATUS_FAIL,
     STATUS_OK,
     UNFINISHED,
     Trial,
@@ -83,7 +84,7 @@ def why_no_best(docs: Sequence[Trial], shown: Sequence[Trial]) -> str:
     """Return a message for a search that has no best trial."""
     counts = {
         "failed": count_by_state(docs, JOB_STATE_ERROR),
-        "done, but without a finite loss": count_by_state(docs, JOB_STATE_DONE),
+        **_done_by_kind(docs),
         "not finished": count_by_state(docs, UNFINISHED),
     }
     listed = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
@@ -94,7 +95,40 @@ def why_no_best(docs: Sequence[Trial], shown: Sequence[Trial]) -> str:
         f"trial ({listed or 'there are no trials'})."
     )
     failure = first_failure(docs)
-    return f"{message} The first failure:\n{failure}" if failure else message
+    if failure:
+        return f"{message} The first failure:\n{failure}"
+    done = [what for what in _HINTS if counts.get(what)]
+    return f"{message} Hint: {_HINTS[done[0]]}." if len(done) == 1 else message
+
+
+_FAIL = "done with status 'fail'"
+_NAN = "done with the loss nan"
+_INFINITE = "done with an infinite loss"
+_HINTS = {
+    _FAIL: "return STATUS_OK with a loss where the objective succeeds",
+    _NAN: "look for 0 / 0, a mean of nothing or a diverged model in the objective",
+    _INFINITE: "look for a division by 0 or log(0) in the objective, or return a large finite loss",
+}
+
+
+def _done_by_kind(docs: Iterable[Trial]) -> dict[str, int]:
+    """Count the trials that are done without a finite loss, by what they have instead."""
+    counts: dict[str, int] = {}
+    for doc in docs:
+        if doc["state"] == JOB_STATE_DONE:
+            what = _kind_of_result(doc["result"])
+            counts[what] = counts.get(what, 0) + 1
+    return counts
+
+
+def _kind_of_result(result: Mapping[str, Any]) -> str:
+    if result.get("status") == STATUS_FAIL:
+        return _FAIL
+    try:
+        loss = float(result["loss"])
+    except (KeyError, OverflowError, TypeError, ValueError):
+        return "done without a loss"
+    return _NAN if loss != loss else _INFINITE
 
 
 def first_failure(docs: Iterable[Trial]) -> str | None:
