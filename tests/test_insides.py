@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import hyperopt
-from sparktune import Ctrl, Domain, Trials, base, fmin, hp, rand, utils
+from sparktune import Ctrl, Domain, Trials, base, fmin, hp, rand, tpe, utils
 from sparktune.pyll import as_apply, clone, rec_eval
 
 
@@ -18,6 +18,7 @@ def test_the_arguments_of_fmin_can_be_looked_up():
     assert ours.args == theirs.args
     assert ours.defaults == theirs.defaults
     assert ours.varkw is None
+    assert inspect.getfullargspec(tpe.suggest).args[:4] == ["new_ids", "domain", "trials", "seed"]
     with pytest.raises(TypeError, match="rseed"):
         fmin(abs, hp.uniform("x", 0, 1), algo=rand.suggest, max_evals=1, rseed=3)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sparktune._listing import listing
+from sparktune._suggest.calls import suggest_function
 from sparktune._suggest.settings import sampler
 from sparktune._suggest.suggestion import (
     checked_ids,
@@ -22,6 +23,7 @@ __all__ = ["suggest", "suggest_batch"]
 __dir__ = listing(__all__)
 
 
+@suggest_function
 def suggest(
     new_ids: Iterable[int],
     domain: Any,

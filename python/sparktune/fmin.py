@@ -7,9 +7,10 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from sparktune import tpe
+from sparktune._arguments import known_arguments
 from sparktune._listing import listing
 from sparktune._search.arguments import OBJECTIVE, annotated_space, check_trials
 from sparktune._search.ask_tell import Search
@@ -144,8 +145,27 @@ class _Fmin(Protocol[P]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]: ...
 
 
+# What other libraries call arguments of `fmin`, and what to write instead.
+_OTHER_NAMES = {
+    "objective": "fn",
+    "func": "fn",
+    "search_space": "space",
+    "n_trials": "max_evals",
+    "n_iter": "max_evals",
+    "num_samples": "max_evals",
+    "seed": "rstate",
+    "rseed": "rstate",
+    "random_state": "rstate",
+    "n_jobs": "trials=ProcessTrials(4)",
+    "parallelism": "trials=ProcessTrials(4)",
+    "direction": "maximize=True",
+    "catch": "catch_eval_exceptions",
+}
+
+
 def _returns_argmin(f: Callable[P, Any]) -> _Fmin[P]:
-    return f  # type: ignore[return-value] # a callable of P takes what both overloads take
+    named: Any = known_arguments(_OTHER_NAMES)(f)
+    return cast("_Fmin[P]", named)  # a callable of P takes what both overloads take
 
 
 @_returns_argmin

@@ -10,6 +10,7 @@ import numpy as np
 
 from sparktune._arguments import Rule
 from sparktune._listing import listing
+from sparktune._suggest.calls import suggest_function
 from sparktune._suggest.suggestion import checked_ids, checked_seed
 from sparktune._trials.documents import Trial
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
@@ -25,6 +26,7 @@ _PROBABILITY = Rule("number", low=0)
 _SUGGESTER = Rule("function", noun="a suggest function")
 
 
+@suggest_function
 def suggest(
     new_ids: Iterable[int],
     domain: Any,

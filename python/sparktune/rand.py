@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sparktune._listing import listing
+from sparktune._suggest.calls import suggest_function
 from sparktune._suggest.suggestion import draw, draw_columns
 from sparktune._trials.documents import Trial
 
@@ -14,6 +15,7 @@ __all__ = ["suggest", "suggest_batch"]
 __dir__ = listing(__all__)
 
 
+@suggest_function
 def suggest(new_ids: Iterable[int], domain: Any, trials: Any, seed: int) -> list[Trial]:
     """Draw new trials from the prior, whatever happened before.
 

@@ -16,6 +16,7 @@ from sparktune._hyperopt.mixture import (
 )
 from sparktune._listing import listing
 from sparktune._space.compile import CompiledSpace
+from sparktune._suggest.calls import suggest_function
 from sparktune._suggest.settings import sampler
 from sparktune._suggest.suggestion import (
     checked_ids,
@@ -48,6 +49,7 @@ _default_n_EI_candidates = 24
 _default_gamma = 0.25
 
 
+@suggest_function
 def suggest(
     new_ids: Iterable[int],
     domain: Any,
@@ -149,6 +151,7 @@ def suggest(
     )
 
 
+@suggest_function
 def hyperopt_suggest(
     new_ids: Iterable[int],
     domain: Any,

@@ -148,7 +148,7 @@ def test_a_float_where_an_integer_is_needed(distribution, message, caplog):
     with pytest.raises(Exception, match="no best"):
         search(objective, space, max_evals=3)
     first = failures(caplog)[0]
-    assert "Hint: the values of 'depth' are floats; use hp.uniformint(...) or scope.int(" in first
+    assert "Hint: the values of 'depth' are floats; use hp.int(...) or scope.int(" in first
 
 
 @pytest.mark.parametrize("message", ["must be a float, got 3.0", "int is wrong", "x must be > 3.0"])

@@ -50,11 +50,13 @@ RULES = {
         "number",
         above=0,
         optional=True,
+        hint="seconds, such as timeout=60; None means no limit",
         message="The timeout argument should be None or a positive value. Given value: {}",
     ),
     "loss_threshold": Rule(
         "number",
         optional=True,
+        hint="a loss that is good enough, such as loss_threshold=0.1; None means no threshold",
         message="The loss_threshold argument should be None or a numeric value. Given value: {}",
     ),
     "max_queue_len": Rule("int", low=1),
@@ -203,15 +205,18 @@ def _listed(state: Any) -> Any:
 
 def check_trials(trials: Any) -> None:
     """Check that `trials` is None or an object with Hyperopt's methods."""
-    is_class = isinstance(trials, type)  # `trials=Trials`, without parentheses
-    if trials is None or (hasattr(trials, "fmin") and not is_class):
-        return
-    if is_class or not all(
-        hasattr(trials, name) for name in ("new_trial_ids", "insert_trial_docs", "refresh")
+    methods = ("new_trial_ids", "insert_trial_docs", "refresh")
+    if trials is None or (
+        not isinstance(trials, type)
+        and (hasattr(trials, "fmin") or all(hasattr(trials, name) for name in methods))
     ):
-        raise InvalidArgumentType(
-            f"`trials` must be a Trials or SparkTrials object or None; got {trials!r}."
-        )
+        return
+    shown, hint = repr(trials), ""
+    if isinstance(trials, type):
+        shown, hint = f"the class {trials.__name__}", f" Hint: trials={trials.__name__}()."
+    raise InvalidArgumentType(
+        f"`trials` must be a Trials or SparkTrials object or None; got {shown}.{hint}"
+    )
 
 
 def check_suggestions(docs: Any, tids: list[int]) -> None:
@@ -262,4 +267,13 @@ def annotated_space(fn: Callable[..., Any]) -> dict[str, Any]:
             )
         if not isinstance(hint, Apply):
             raise InvalidAnnotatedParameter(hint)
+    for name, each in inspect.signature(fn, follow_wrapped=False).parameters.items():
+        needed = each.default is each.empty and each.kind < each.VAR_KEYWORD
+        if needed and each.kind is not each.VAR_POSITIONAL and name not in space:
+            raise InvalidAnnotatedParameter(
+                None,
+                'With space="annotated" every parameter without a default must have an annotation '
+                f"made by hp.*; {name!r} has none. "
+                f"Hint: {name}: hp.uniform({name!r}, low, high).",
+            )
     return space

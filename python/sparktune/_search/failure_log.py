@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import re
 from dataclasses import dataclass
 from typing import Any
 
+from sparktune._search.calls import keys_of
 from sparktune._search.runner import TrialError
 from sparktune._space.reader import SpaceReader
 from sparktune._suggest.suggestion import space_of
@@ -18,7 +20,11 @@ logger = logging.getLogger("sparktune.fmin")
 
 _NUMBER = re.compile(r"-?\b(0x[0-9a-fA-F]+|\d+(\.\d+)?(e[+-]?\d+)?)\b")
 _INTEGER_WANTED = re.compile(r"\bint(eger)?s?\b", re.IGNORECASE)
+_DICT_GIVEN = re.compile(r"\bdict\b")
 _FLOAT_GIVEN = re.compile(r"\bfloat(32|64)?\b|\d\.0\b", re.IGNORECASE)
+
+# Keys that a hint shows.
+_SHOWN = 8
 
 
 @dataclass
@@ -55,7 +61,7 @@ class FailureLog:
             logger.debug("Trial %s failed as others did: %s", trial["tid"], message)
             return
         self._groups[key] = _Alike(_title(error), last=trial["tid"])
-        text = _kind(error) + ": " + message + self._hint(trial, message)
+        text = f"{_kind(error)}: {message}{self._hint(trial, error)}"
         if frames and not raised and hash(frames) not in self._shown:
             self._shown.add(hash(frames))
             text += "\n" + error.traceback.rstrip()
@@ -78,24 +84,48 @@ class FailureLog:
         if lines:
             logger.error("Trials failed alike: %s", "\n".join(lines))
 
-    def _hint(self, trial: Trial, message: str) -> str:
-        """Return a hint if the message is about a float without a fraction in place of an int."""
-        if not (_INTEGER_WANTED.search(message) and _FLOAT_GIVEN.search(message)):
-            return ""
+    def _hint(self, trial: Trial, error: TrialError) -> str:
+        """Return a hint if the error is one of those that newcomers meet, else an empty text."""
         try:
-            if self._reader is None:
-                self._reader = SpaceReader(self._domain.expr)
-            found = self._float_labels(self._reader, spec_from_misc(trial["misc"]))
+            return self._about_the_point(error) or self._about_floats(trial, error.message.strip())
         except Exception:  # the failure matters, not the hint
             logger.debug("No hint for the failure of a trial.", exc_info=True)
             return ""
+
+    def _about_the_point(self, error: TrialError) -> str:
+        """Return a hint for an objective that takes the point for one of its values, or a key."""
+        keys = keys_of(self._domain.expr)
+        kind, message = _kind(error), error.message.strip()
+        if not keys:
+            return ""
+        shown = ", ".join(map(repr, keys[:_SHOWN])) + (", ..." if len(keys) > _SHOWN else "")
+        if kind == "KeyError" and (key := message.strip("'\"")) not in keys:
+            meant = difflib.get_close_matches(key, keys, 1) or key in space_of(self._domain).labels
+            return f". Hint: the keys of the point are {shown}." if meant else ""
+        if kind in ("TypeError", "ValueError") and _DICT_GIVEN.search(message):
+            code: Any = getattr(self._domain.fn, "__code__", None)
+            name = code.co_varnames[0] if code is not None and code.co_argcount == 1 else None
+            if name in keys:
+                return (
+                    f". Hint: the objective gets the point, a dict with {shown}; "
+                    f"write {name} = point[{name!r}] in it."
+                )
+        return ""
+
+    def _about_floats(self, trial: Trial, message: str) -> str:
+        """Return a hint if the message is about a float without a fraction in place of an int."""
+        if not (_INTEGER_WANTED.search(message) and _FLOAT_GIVEN.search(message)):
+            return ""
+        if self._reader is None:
+            self._reader = SpaceReader(self._domain.expr)
+        found = self._float_labels(self._reader, spec_from_misc(trial["misc"]))
         # Those whose value the message shows, if it shows one.
         shown = {label: text for label, text in found.items() if text in message} or found
         if not shown:
             return ""
         labels = ", ".join(map(repr, shown))
         return (
-            f" Hint: the values of {labels} are floats; use hp.uniformint(...) or "
+            f" Hint: the values of {labels} are floats; use hp.int(...) or "
             "scope.int(hp.quniform(...)) where the objective needs an int."
         )
 

@@ -18,6 +18,7 @@ from sparktune._search.arguments import (
     checked_max_failures,
     checked_rstate,
 )
+from sparktune._search.calls import check_algo, check_early_stop
 from sparktune._search.signatures import Callback, EarlyStop, SuggestFunction
 
 __all__ = ["SearchOptions"]
@@ -51,6 +52,8 @@ class SearchOptions:
         if isinstance(self.max_evals, float) and self.max_evals == inf:
             vars(self)["max_evals"] = None  # as Hyperopt understands it
         checked = check_all(RULES, vars(self))
+        check_algo(self.algo)
+        check_early_stop(self.early_stop_fn)
         checked["rstate"] = checked_rstate(self.rstate)
         checked["max_failures"] = checked_max_failures(self.max_failures)
         checked["catch_eval_exceptions"] = checked_catch(self.catch_eval_exceptions)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from sparktune._search.calls import check_objective
 from sparktune._search.domain import Domain
 from sparktune._search.loop import SearchLoop
 from sparktune._search.narrator import tell_that_all_is_done
@@ -21,6 +22,7 @@ from sparktune._tracking.base import SearchInfo
 from sparktune._tracking.resume import check_same_space
 from sparktune._tracking.switch import make_tracker
 from sparktune._trials.documents import UNFINISHED
+from sparktune.exceptions import AllTrialsFailed
 
 __all__ = ["search"]
 
@@ -29,6 +31,7 @@ def search(trials: Any, fn: Objective, space: Any, options: SearchOptions) -> An
     """Search with given trials, without calling their `fmin`; returns and raises as `fmin` does."""
     __tracebackhide__ = True  # IPython and pytest leave such frames out of tracebacks
     domain = Domain(fn, space, pass_expr_memo_ctrl=options.pass_expr_memo_ctrl)
+    check_objective(fn, domain.expr, domain.pass_expr_memo_ctrl)
     warn_of_constants(domain.space)
     info = _describe(trials, domain, options)
     check_past(trials, domain.space, info.resumed is not None and info.resumed.space is not None)
@@ -40,6 +43,12 @@ def search(trials: Any, fn: Objective, space: Any, options: SearchOptions) -> An
 
     def answer() -> Any:
         if options.return_argmin:
+            if options.max_evals == 0 and not getattr(trials, "_dynamic_trials", True):
+                raise AllTrialsFailed(
+                    "There are no evaluation tasks to choose from: `max_evals` must be at least 1 "
+                    "for a search without `trials` to go on with; got 0, so there are no trials. "
+                    "Hint: return_argmin=False returns None then."
+                )
             return trials.argmin
         return evaluate_assignment(domain.space, trials.argmin) if len(trials.trials) else None
 

@@ -474,7 +474,7 @@ def test_parallelism_of_a_local_session(spark, caplog):
         ({"parallelism": "4"}, InvalidArgumentType, "`parallelism` of SparkTrials must be an int"),
         ({"timeout": 0}, InvalidArgument, "timeout argument should be None or a positive"),
         ({"timeout": -1}, InvalidArgument, "timeout argument should be None or a positive"),
-        ({"timeout": "1"}, InvalidArgumentType, "timeout argument should be None or a positive"),
+        ({"timeout": "1"}, InvalidArgumentType, "`timeout` must be a number; got '1'"),
         (
             {"loss_threshold": "a"},
             InvalidArgumentType,
