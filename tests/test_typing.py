@@ -41,7 +41,8 @@ class Logged(Trials):
         super().refresh()
 
 
-space = {"x": hp.uniform("x", -1, 1)}
+space = {"x": hp.uniform("x", -1, 1), "rate": hp.float("rate", 1e-4, 1, log=True)}
+integers = [hp.int("n", 1, 9, step=1), hp.ordinal("o", [1, 2]), hp.categorical("c", "ab")]
 reveal_type(fmin(objective, space, max_evals=3))
 reveal_type(fmin(objective, space, return_argmin=False))
 reveal_type(fmin(detailed, space, algo, 9, trials=SparkTrials(parallelism=2)))

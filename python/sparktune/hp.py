@@ -10,9 +10,7 @@ other functions are Hyperopt's: the bounds of those with `log` in their names ar
 from __future__ import annotations
 
 from sparktune._listing import listing
-from sparktune._space.by_value import categorical, ordinal
-from sparktune._space.by_value import float_ as float
-from sparktune._space.by_value import int_ as int
+from sparktune._space.by_value import categorical, float_, int_, ordinal
 from sparktune._space.hyperparameters import (
     choice,
     lognormal,
@@ -28,11 +26,13 @@ from sparktune._space.hyperparameters import (
     uniformint,
 )
 
+float = float_
+int = int_
+
+# Without `float` and `int`: a star import must not hide the builtins.
 __all__ = [
     "categorical",
     "choice",
-    "float",
-    "int",
     "lognormal",
     "loguniform",
     "normal",
@@ -47,4 +47,4 @@ __all__ = [
     "uniformint",
 ]
 
-__dir__ = listing(__all__)
+__dir__ = listing([*__all__, "float", "int"])

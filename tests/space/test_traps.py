@@ -19,6 +19,14 @@ def warnings_of(caplog, space, **arguments):
     return [record.getMessage() for record in caplog.records]
 
 
+def nested(depth):
+    """Return a list in a list in a list, deeper than Python has frames."""
+    inner = []
+    for _ in range(depth):
+        inner = [inner]
+    return inner
+
+
 @pytest.mark.parametrize(
     ("space", "hint"),
     [
@@ -30,6 +38,7 @@ def warnings_of(caplog, space, **arguments):
         ({"a": {"k": ["rbf", "poly"]}, "x": (0.1, 1)}, "hp.choice('k', ['rbf', 'poly']), hp.uni"),
         ((-5, 5), "write hp.uniform('x', -5, 5)."),
         (3, "write hp.uniform('x', low, high)."),
+        (nested(2000), "all trials evaluate the same point."),
         ({}, "all trials evaluate the same point."),
         ({"name": "svm", "data": object()}, "all trials evaluate the same point."),
     ],

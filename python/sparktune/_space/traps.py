@@ -6,6 +6,7 @@ of numbers such as ``betas=(0.9, 0.999)`` are common constants.
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -26,9 +27,8 @@ def warn_of_constants(space: CompiledSpace) -> None:
     """Warn of a space without hyperparameters, with the calls that may have been meant."""
     if space.params:
         return
-    found = list(_constants(space.expr, ""))
-    calls = [_call(label or "x", value) for label, value in found]
-    meant = ", ".join([call for call in calls if call][:_NAMED])
+    calls = (_call(label, value) for label, value in _constants(space.expr))
+    meant = ", ".join(itertools.islice(filter(None, calls), _NAMED))
     hint = f" Hint: for a constant that should vary write {meant}." if meant else ""
     logger.warning(
         "A space should have hyperparameters, made with hp; this one has none, so that all trials "
@@ -37,19 +37,22 @@ def warn_of_constants(space: CompiledSpace) -> None:
     )
 
 
-def _constants(node: Apply, label: str) -> Iterator[tuple[str, Any]]:
+def _constants(root: Apply) -> Iterator[tuple[str, Any]]:
     """Yield the constants of dicts, each with its key; lists of constants are constants."""
-    if isinstance(node, Literal):
-        yield label, node.obj
-    elif node.name == "dict" and node.named_args:
-        for key, child in node.named_args:
-            yield from _constants(child, key)
-    elif node.name == "pos_args":
-        if node.pos_args and all(isinstance(child, Literal) for child in node.pos_args):
-            yield label, [child.obj for child in node.pos_args]  # type: ignore[attr-defined]
-        else:
-            for child in node.pos_args:
-                yield from _constants(child, label)
+    # A stack, not recursion: containers may be nested deeper than Python has frames.
+    waiting: list[tuple[Apply, str]] = [(root, "x")]
+    while waiting:
+        node, label = waiting.pop()
+        if isinstance(node, Literal):
+            yield label, node.obj
+        elif node.name == "dict" and node.named_args:
+            waiting += [(child, key) for key, child in reversed(node.named_args)]
+        elif node.name == "pos_args":
+            items = [child.obj for child in node.pos_args if isinstance(child, Literal)]
+            if len(items) == len(node.pos_args):
+                yield label, items
+            else:
+                waiting += [(child, label) for child in reversed(node.pos_args)]
 
 
 def _call(label: str, value: Any) -> str | None:
