@@ -53,7 +53,7 @@ def test_modules_under_hyperopts_names_say_what_they_export():
         assert all(hasattr(module, each) for each in module.__all__)
 
 
-@pytest.mark.parametrize("name", [*sorted(PUBLIC_MODULES), "pyll.base", "pyll.stochastic"])
+@pytest.mark.parametrize("name", [*sorted(PUBLIC_MODULES), "atpe", "pyll.base", "pyll.stochastic"])
 def test_dir_of_a_module_shows_what_it_exports(name):
     # By `import_module`, as `sparktune.fmin` is the function.
     module = importlib.import_module(f"sparktune.{name}")

@@ -11,9 +11,12 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from sparktune._listing import listing
 from sparktune._trials.documents import Trial
 
 __all__ = ["suggest"]
+
+__dir__ = listing(__all__)
 
 logger = logging.getLogger("sparktune.atpe")
 

@@ -94,7 +94,12 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Give the module all that its successor has."""
         present = importlib.import_module(_ELSEWHERE[module.__name__])
-        kept = {name: value for name, value in vars(present).items() if not name.startswith("__")}
+        shown = ("__all__", "__dir__")
+        kept = {
+            name: value
+            for name, value in vars(present).items()
+            if not name.startswith("__") or name in shown
+        }
         vars(module).update(kept)
 
 
