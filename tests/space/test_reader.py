@@ -92,11 +92,10 @@ def test_choices_by_value():
     reader = SpaceReader(as_apply(hp.choice("outer", [1, [inner, hp.uniform("x", 0, 1) + 1]])))
     assert reader.labels == {"outer", "inner", "q", "x"}
     vals = {"outer": 1, "inner": 1, "q": 3.0, "x": 0.5}
-    assert reader.chosen("outer", vals) == (True, [{"k": 3}, "add(...)"])
     assert reader.readable("outer", vals) == '[{"k": 3}, "add(...)"]'
     assert reader.readable("inner", {"inner": 0}) == "a"
     for unknown in ("x", "q", "missing"):
-        assert reader.chosen(unknown, vals) == (False, None)
+        assert reader.readable(unknown, vals) is None
     assert reader.readable("inner", {"inner": 7}) is None
 
 
@@ -112,5 +111,5 @@ def test_values_as_the_objective_saw_them():
 def test_nothing_is_known_without_a_space():
     reader = SpaceReader(None)
     assert reader.describe() is None
-    assert reader.chosen("x", {"x": 1}) == (False, None)
+    assert reader.readable("x", {"x": 1}) is None
     assert reader.value("x", 0.5) == "0.5"

@@ -13,6 +13,7 @@ from sparktune._search.runner import TrialError
 from sparktune._space.reader import SpaceReader
 from sparktune._suggest.suggestion import space_of
 from sparktune._trials.documents import Trial, spec_from_misc
+from sparktune._trials.findings import brief_error
 
 __all__ = ["FailureLog"]
 
@@ -60,8 +61,9 @@ class FailureLog:
             group.count, group.last = group.count + 1, trial["tid"]
             logger.debug("Trial %s failed as others did: %s", trial["tid"], message)
             return
-        self._groups[key] = _Alike(_title(error), last=trial["tid"])
-        text = f"{_kind(error)}: {message}{self._hint(trial, error)}"
+        self._groups[key] = _Alike(brief_error(error.type_name, error.message), last=trial["tid"])
+        kind = brief_error(error.type_name, "")
+        text = f"{kind}: {message}{self._hint(trial, error)}"
         if frames and not raised and hash(frames) not in self._shown:
             self._shown.add(hash(frames))
             text += "\n" + error.traceback.rstrip()
@@ -144,15 +146,3 @@ class FailureLog:
 def _frames(traceback: str) -> str:
     """Return where a traceback went through, without the text of the exception."""
     return "\n".join(line for line in traceback.splitlines() if line.lstrip().startswith("File "))
-
-
-def _title(error: TrialError) -> str:
-    """Return the type and the first line of the message, as at the end of a traceback."""
-    kind = _kind(error)
-    first = error.message.strip().splitlines()[:1]
-    return f"{kind}: {first[0]}" if first else kind
-
-
-def _kind(error: TrialError) -> str:
-    """Return the name of the class of an exception, without its module."""
-    return re.sub(r"<class '(?:.*\.)?(.*)'>", r"\1", error.type_name)

@@ -238,10 +238,21 @@ class Trials(TrialCollection):
         Returns
         -------
         pandas.DataFrame
-            ``tid``, ``state``, ``status``, ``loss``, ``start_time``, ``end_time``, ``run_id`` and
-            ``params.<label>`` for each hyperparameter: its value, of a choice what it chose (as
-            text where that is not a plain value), missing where it was inactive. Before a search
-            with this object, as after loading it, the space is unknown, and choices have positions.
+            Its columns, with gaps where a trial has no such value:
+
+            - ``tid``; ``state``, as the search sees it: new, running, done, error or cancelled.
+            - ``status``, what became of the trial: the status that its objective returned (ok,
+              fail), fail if it raised, else new, running or cancelled.
+            - ``loss``; ``error``, the exception of a trial that raised, in one line.
+            - ``start_time`` and ``end_time`` in UTC, ``duration`` in seconds.
+            - ``run_id``, its MLflow run.
+            - ``params.<label>`` for each hyperparameter, with gaps where it was inactive. A choice
+              has a short name of its option: a number or text itself (None as text), of a dict its
+              `type`, `name` or `model` or the text that tells it from the others, the name of a
+              function or class; else the position. Before a search with this object, as after
+              loading it, the space is unknown, and choices have positions.
+            - ``result.<key>`` for each number, text or date that the objective returned beside
+              loss and status.
 
         Raises
         ------

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sparktune._space.graph import Apply, Literal
+from sparktune._space.option_names import option_names
 from sparktune._space.parameters import distribution_of, is_parameter, label_of
 from sparktune._space.walks import dfs
 
@@ -79,23 +80,18 @@ class SpaceReader:
 
         `vals` has all values of the trial.
         """
-        found, value = self.chosen(label, vals)
-        if not found:
-            return None
-        return value if isinstance(value, str) else json.dumps(value, default=str)
-
-    def chosen(self, label: str, vals: Mapping[str, Any]) -> tuple[bool, Any]:
-        """Return whether it is known what a choice chose, and that as JSON values.
-
-        `vals` has all values of the trial.
-        """
         options = self._options.get(label)
         if options is None or label not in vals:
-            return False, None
+            return None
         index = int(vals[label])
         if not 0 <= index < len(options):
-            return False, None
-        return True, _plain(options[index], vals)
+            return None
+        value = _plain(options[index], vals)
+        return value if isinstance(value, str) else json.dumps(value, default=str)
+
+    def names(self) -> dict[str, list[Any]]:
+        """Return short names of the options of each choice, by its label."""
+        return {label: option_names(options) for label, options in self._options.items()}
 
     def describe(self) -> Any:
         """Return the space as JSON values.

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from sparktune._trials.documents import (
+    JOB_STATE_CANCEL,
     JOB_STATE_DONE,
     JOB_STATE_ERROR,
+    JOB_STATE_NEW,
+    JOB_STATE_RUNNING,
     JOB_STATES,
     STATUS_FAIL,
+    STATUS_NEW,
     STATUS_OK,
+    STATUS_RUNNING,
     UNFINISHED,
     Trial,
 )
@@ -20,7 +26,64 @@ from sparktune._trials.pmin import pmin_sampled
 from sparktune._trials.results import finite_loss
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
-__all__ = ["average_best_error", "best_of", "count_by_state", "first_failure", "why_no_best"]
+__all__ = [
+    "CANCELLED",
+    "average_best_error",
+    "best_of",
+    "brief_error",
+    "count_by_state",
+    "error_of",
+    "first_failure",
+    "outcome_of",
+    "why_no_best",
+]
+
+CANCELLED = "cancelled"
+
+_OUTCOMES = {
+    JOB_STATE_NEW: STATUS_NEW,
+    JOB_STATE_RUNNING: STATUS_RUNNING,
+    JOB_STATE_ERROR: STATUS_FAIL,
+    JOB_STATE_CANCEL: CANCELLED,
+}
+
+
+def outcome_of(doc: Trial) -> str:
+    """Return what became of a trial: the status of its result if it is done, else by its state.
+
+    A trial that raised has ``"fail"``, as one that returned `STATUS_FAIL`.
+    """
+    if doc["state"] == JOB_STATE_DONE:
+        return str(doc["result"].get("status"))
+    return _OUTCOMES[doc["state"]]
+
+
+def error_of(doc: Trial) -> str | None:
+    """Return the error of a trial that raised, as one line; None for all others."""
+    error = doc["misc"].get("error")
+    if doc["state"] != JOB_STATE_ERROR or not isinstance(error, (tuple, list)) or not error:
+        return None
+    return brief_error(str(error[0]), str(error[1]) if len(error) > 1 else "")
+
+
+def brief_error(type_name: str, text: str) -> str:
+    """Return ``"ValueError: x is too large"``: a type and the first line of a message.
+
+    Parameters
+    ----------
+    type_name : str
+        ``str(type(exception))``.
+    text : str
+        The message, or the traceback of which it is the end.
+    """
+    kind = re.sub(r"<class '(?:.*\.)?(.*)'>", r"\1", type_name)
+    lines = text.strip().splitlines() or [""]
+    if lines[0].startswith("Traceback (") or lines[0].lstrip().startswith("+ Exception Group"):
+        # The last line with the type, because causes come before.
+        title = re.compile(rf"[\s|]*(?:[\w<>]+\.)*{re.escape(kind)}(?:: (.*))?$")
+        found = next((match for line in reversed(lines) if (match := title.match(line))), None)
+        lines = [(found[1] or "") if found else lines[-1].strip()]
+    return f"{kind}: {lines[0]}" if lines[0] else kind
 
 
 def count_by_state(docs: Iterable[Trial], arg: int | Iterable[int]) -> int:

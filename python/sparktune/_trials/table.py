@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import datetime
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from sparktune._space.compile import CompiledSpace
 from sparktune._space.reader import SpaceReader
-from sparktune._trials.documents import JOB_STATES, UNFINISHED, Trial, spec_from_misc
+from sparktune._trials.documents import JOB_STATES, UNFINISHED, Trial, plain, spec_from_misc
+from sparktune._trials.findings import error_of, outcome_of
+from sparktune._trials.large import small_items
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["STATE_NAMES", "trials_table"]
+__all__ = ["STATE_NAMES", "named", "trials_table"]
 
 STATE_NAMES = dict(zip(JOB_STATES, ("new", "running", "done", "error", "cancelled"), strict=True))
+
+_SCALARS = (str, bool, int, float, np.generic, datetime.date)
 
 
 def trials_table(docs: Iterable[Trial], space: CompiledSpace | None = None) -> pd.DataFrame:
@@ -25,25 +32,56 @@ def trials_table(docs: Iterable[Trial], space: CompiledSpace | None = None) -> p
         raise ImportError(
             "`to_pandas` needs pandas, which is not installed; hint: pip install pandas."
         ) from error
-    reader = SpaceReader(None if space is None else space.expr)
+    names = {} if space is None else SpaceReader(space.expr).names()
     docs = list(docs)
-    labels = dict.fromkeys(label for doc in docs for label in doc["misc"]["vals"])
     columns: dict[str, list[Any]] = {
         "tid": [doc["tid"] for doc in docs],
         "state": [STATE_NAMES[doc["state"]] for doc in docs],
-        "status": [doc["result"].get("status") for doc in docs],
+        "status": [outcome_of(doc) for doc in docs],
         "loss": [_number(doc["result"].get("loss")) for doc in docs],
+        "error": [error_of(doc) for doc in docs],
         "start_time": [doc["book_time"] for doc in docs],
         "end_time": [None if doc["state"] in UNFINISHED else doc["refresh_time"] for doc in docs],
+        "duration": [],  # here for its place
         "run_id": [doc["misc"].get("run_id") for doc in docs],
     }
     specs = [spec_from_misc(doc["misc"]) for doc in docs]
-    for label in labels:
-        columns[f"params.{label}"] = [_value(reader, label, spec) for spec in specs]
-    table = pd.DataFrame(columns)
-    for name in ("start_time", "end_time"):
-        table[name] = pd.to_datetime(table[name])
-    return table
+    for label in dict.fromkeys(label for doc in docs for label in doc["misc"]["vals"]):
+        options = names.get(label)
+        column = [spec.get(label) for spec in specs]
+        columns[f"params.{label}"] = (
+            column if options is None else [named(options, value) for value in column]
+        )
+    columns.update(_returned(docs))
+    start, end = (
+        pd.Series(pd.to_datetime(columns[name]), dtype="datetime64[us]")
+        for name in ("start_time", "end_time")
+    )
+    return pd.DataFrame(
+        columns
+        | {"start_time": start, "end_time": end, "duration": (end - start).dt.total_seconds()}
+    )
+
+
+def named(options: Sequence[Any], value: Any) -> Any:
+    """Return the name of the option that a choice has the value of; other values as they are."""
+    if value is None:
+        return None
+    at = int(value)
+    return options[at] if 0 <= at < len(options) else value
+
+
+def _returned(docs: Sequence[Trial]) -> dict[str, list[Any]]:
+    """Return a column for each key under which an objective returned numbers, texts or dates."""
+    columns: dict[str, list[Any]] = {}
+    for row, doc in enumerate(docs):
+        for key, value in small_items(doc["result"]):
+            if key not in ("loss", "status") and isinstance(value, _SCALARS):
+                name = f"result.{key}"
+                if name not in columns:
+                    columns[name] = [None] * len(docs)
+                columns[name][row] = plain(value)
+    return columns
 
 
 def _number(loss: Any) -> float:
@@ -51,12 +89,3 @@ def _number(loss: Any) -> float:
         return float(loss)
     except (TypeError, ValueError):
         return float("nan")
-
-
-def _value(reader: SpaceReader, label: str, spec: dict[str, Any]) -> Any:
-    if label not in spec:
-        return None
-    known, chosen = reader.chosen(label, spec)
-    if not known:
-        return spec[label]
-    return reader.readable(label, spec) if isinstance(chosen, (list, dict)) else chosen
