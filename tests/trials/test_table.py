@@ -154,7 +154,7 @@ and a line more
         ("<class 'KeyError'>", "'y'", "KeyError: 'y'"),
         ("<class 'my.module.f.<locals>.Odd'>", "", "Odd"),
         ("<class 'ValueError'>", CHAINED, "ValueError: second"),
-        ("<class 'm.f.<locals>.Odd'>", "Traceback (most recent call last):\nm.f.<locals>.Odd", "Odd"),
+        ("<class 'm.f.<locals>.Odd'>", "Traceback (most recent call last):\nm.f.Odd", "Odd"),
         ("<class 'TypeError'>", "Traceback (most recent call last):\n  odd", "TypeError: odd"),
         ("cancelled", "", "cancelled"),
     ],

@@ -53,10 +53,7 @@ def trials_table(docs: Iterable[Trial], space: CompiledSpace | None = None) -> p
             column if options is None else [named(options, value) for value in column]
         )
     columns.update(_returned(docs))
-    start, end = (
-        pd.Series(pd.to_datetime(columns[name]), dtype="datetime64[us]")
-        for name in ("start_time", "end_time")
-    )
+    start, end = (pd.Series(pd.to_datetime(columns[name])) for name in ("start_time", "end_time"))
     return pd.DataFrame(
         columns
         | {"start_time": start, "end_time": end, "duration": (end - start).dt.total_seconds()}
