@@ -320,24 +320,6 @@ class TestSaveFile:
         quiet(abs, X, algo=rand.suggest, max_evals=50, trials_save_file=tmp_path / "t")
         assert saves == [1, 50]
 
-    def test_a_failed_save_leaves_the_old_file(self, tmp_path):
-        file = tmp_path / "trials.pkl"
-        quiet(abs, X, max_evals=3, trials_save_file=file)
-        before = file.read_bytes()
-        with pytest.raises(TypeError, match="pickle"):
-            quiet(
-                lambda x: {"status": STATUS_OK, "loss": x, "generator": (i for i in "ab")},
-                X,
-                max_evals=4,
-                trials_save_file=file,
-            )
-        assert file.read_bytes() == before
-        assert [path.name for path in tmp_path.iterdir()] == ["trials.pkl"]
-
-    def test_a_missing_directory_is_an_error_that_names_it(self, tmp_path):
-        with pytest.raises(OSError, match="nowhere"):
-            quiet(abs, X, max_evals=3, trials_save_file=tmp_path / "nowhere" / "t.pkl")
-
 
 class Bar:
     """A progress callback that records."""

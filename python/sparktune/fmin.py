@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from sparktune import tpe
 from sparktune._arguments import known_arguments
+from sparktune._hyperopt.old_pickles import load_hyperopt_trials
 from sparktune._listing import listing
 from sparktune._search.arguments import OBJECTIVE, annotated_space, check_trials
 from sparktune._search.ask_tell import Search
@@ -250,8 +251,10 @@ def fmin(
     trials_save_file : str or os.PathLike, default ""
         A file to keep a copy of the trials in; loaded at the beginning if it exists and `trials`
         is None. It is written when the search ends, for whatever reason, and before that at most
-        once per second (less often if that takes long). It is a pickle: use only files you wrote.
-        Large values of parallel trials' results are in a folder beside it; see docs/parallel.md.
+        once per second (less often if that takes long). If it cannot be written, one warning says
+        so, and the search goes on. It is a pickle: use only files you wrote. A file that Hyperopt
+        wrote is read by `load_hyperopt_trials`. Large values of parallel trials' results are in a
+        folder beside it; see docs/parallel.md.
     max_failures : int or float, optional
         How many trials may raise before the search ends; a float is a share of the trials that
         have ended, once ten have. Used only where the search survives failures: with `SparkTrials`,
@@ -280,7 +283,8 @@ def fmin(
     Raises
     ------
     InvalidArgument, InvalidArgumentType
-        If an argument is wrong.
+        If an argument is wrong, or `trials_save_file` cannot be written to or holds anything but
+        trials.
     BadSearchSpace
         If the space is wrong.
     InvalidTrial
@@ -316,7 +320,7 @@ def fmin(
             options = replace(options, loss_threshold=-loss_threshold)
     is_given = trials is not None
     if trials is None and trials_save_file:
-        trials = SaveFile(trials_save_file).load()
+        trials = SaveFile(trials_save_file).load(load_hyperopt_trials)
     if trials is None:
         trials = Trials()
     elif allow_trials_fmin and _searches_itself(trials):

@@ -97,7 +97,7 @@ class FailureLog:
     def _about_the_point(self, error: TrialError) -> str:
         """Return a hint for an objective that takes the point for one of its values, or a key."""
         keys = keys_of(self._domain.expr)
-        kind, message = _kind(error), error.message.strip()
+        kind, message = brief_error(error.type_name, ""), error.message.strip()
         if not keys:
             return ""
         shown = ", ".join(map(repr, keys[:_SHOWN])) + (", ..." if len(keys) > _SHOWN else "")

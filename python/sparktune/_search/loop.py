@@ -181,9 +181,9 @@ class SearchLoop:
                 self._close()
             board.refresh()
             if self._file is not None and not self._over:
-                self._file.save_if_due(self.trials)
+                self._file.keep_if_due(self.trials)
         except BaseException:
-            self._leave(quietly=True)
+            self._leave()
             raise
         if board.busy:
             logger.info("Not waiting for %d trials.", len(board.running) + len(board.queue))
@@ -206,7 +206,7 @@ class SearchLoop:
                 board.sync()
             self._take(finished, shown)
             if self._file is not None and finished:
-                self._file.save_if_due(self.trials)
+                self._file.keep_if_due(self.trials)
 
     def _get_runner(self) -> Runner:
         if self._runner is None:
@@ -257,15 +257,14 @@ class SearchLoop:
             self.trials._fmin_cancelled = True
             self.trials._fmin_cancelled_reason = ending.reason
 
-    def _leave(self, quietly: bool = False) -> None:
+    def _leave(self) -> None:
         """Keep what ended, cancel the rest, save, and only then wait for what is still running.
 
-        Ctrl-C skips the waiting; each of the steps is done however the others end. `quietly` is for
-        when an exception is being raised, which must not be lost.
+        Ctrl-C skips the waiting; each of the steps is done however the others end.
         """
         with ExitStack() as leaving:
             leaving.callback(insist, self._close)
-            leaving.callback(insist, self._save, quietly)
+            leaving.callback(insist, self._save)
             leaving.callback(insist, self._cancel)
             if self._runner is not None and self.asynchronous:
                 for finished in self._runner.wait(0):
@@ -296,15 +295,9 @@ class SearchLoop:
             self._runner.close()
             self._runner = None
 
-    def _save(self, quietly: bool = False) -> None:
-        if self._file is None:
-            return
-        try:
-            self._file.save(self.trials)
-        except Exception:
-            if not quietly:
-                raise
-            logger.exception("Cannot save the trials to %r.", self.options.trials_save_file)
+    def _save(self) -> None:
+        if self._file is not None:
+            self._file.keep(self.trials)
 
     # -- suggesting and starting ---------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from sparktune._search.arguments import (
 )
 from sparktune._search.calls import check_algo, check_early_stop
 from sparktune._search.signatures import Callback, EarlyStop, SuggestFunction
+from sparktune._trials.savefile import SaveFile
 
 __all__ = ["SearchOptions"]
 
@@ -59,6 +60,8 @@ class SearchOptions:
         checked["catch_eval_exceptions"] = checked_catch(self.catch_eval_exceptions)
         checked["callbacks"] = checked_callbacks(self.callbacks)
         vars(self).update(checked)
+        if self.trials_save_file:
+            SaveFile(self.trials_save_file).check()
 
     @property
     def limit(self) -> int:

@@ -140,6 +140,7 @@ class LargeValues:
         self._place = folder
         self._folder: _Folder | None = None
         self._lock = threading.Lock()
+        self._warned = False
         self._best: list[tuple[float, list[StoredValue]]] = []  # by loss
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -152,8 +153,10 @@ class LargeValues:
                 self._folder = self._folder or _Folder(self._place)
             return StoredValue(self._folder.write(pickled), len(pickled))
         except OSError as error:
+            level = logging.DEBUG if self._warned else logging.WARNING
+            self._warned = True
             text = "A large value of a result cannot be written, so it stays in memory: %s."
-            logger.warning(text, error)
+            logger.log(level, text, error)
             return StoredValue(None, len(pickled), pickled)
 
     def rank(self, loss: float | None, values: Iterable[StoredValue]) -> None:
@@ -230,8 +233,13 @@ def _linked(path: Path, folder: Path) -> Path:
             raise
         except OSError:  # another file system
             copied = target.with_suffix(".tmp")
-            shutil.copyfile(path, copied)
-            copied.replace(target)
+            try:
+                shutil.copyfile(path, copied)
+                copied.replace(target)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    copied.unlink()
+                raise
     return target
 
 
