@@ -13,7 +13,6 @@ from sparktune._search.arguments import (
     validate_trial_timeout,
 )
 from sparktune._search.trials import Trials
-from sparktune._trials.documents import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 if TYPE_CHECKING:
@@ -90,28 +89,10 @@ class ParallelTrials(Trials):
     def __str__(self) -> str:
         return f"{type(self).__name__}(trials={self.trials})"
 
-    # -- what became of the trials -------------------------------------------------------------
-
     @property
     def fmin_cancelled_reason(self) -> str | None:
         """Why the last search ended early; None if it did not."""
         return self._fmin_cancelled_reason
-
-    def count_successful_trials(self) -> int:
-        """Return the number of trials that ended without an error."""
-        return self.count_by_state_unsynced(JOB_STATE_DONE)
-
-    def count_failed_trials(self) -> int:
-        """Return the number of trials that ended with an error."""
-        return self.count_by_state_unsynced(JOB_STATE_ERROR)
-
-    def count_cancelled_trials(self) -> int:
-        """Return the number of trials that were cancelled."""
-        return self.count_by_state_unsynced(JOB_STATE_CANCEL)
-
-    def count_total_trials(self) -> int:
-        """Return the number of trials that ended, in whatever way."""
-        return self.count_by_state_unsynced([JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_CANCEL])
 
     def delete_all(self) -> None:
         """Forget all trials and attachments, and why the last search ended."""

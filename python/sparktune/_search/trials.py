@@ -11,8 +11,8 @@ from sparktune._space.compile import evaluate_assignment
 from sparktune._tracking.base import ResumedSearch
 from sparktune._tracking.resume import read_search
 from sparktune._trials import findings
-from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import Misc, Result, Trial, miscs_to_idxs_vals, plain
+from sparktune._trials.summary import CountedTrials
 from sparktune._trials.table import trials_table
 from sparktune.exceptions import AllTrialsFailed, SparktuneError
 
@@ -26,7 +26,7 @@ __all__ = ["Trials", "trials_from_docs"]
 Self = TypeVar("Self", bound="Trials")
 
 
-class Trials(TrialCollection):
+class Trials(CountedTrials):
     """The trials of a search, as live documents that callers may read and change.
 
     Parameters
@@ -93,35 +93,6 @@ class Trials(TrialCollection):
         """For each label, its values in the trials in which it is active."""
         return self.idxs_vals[1]
 
-    def count_by_state_synced(
-        self, arg: int | Iterable[int], trials: Iterable[Trial] | None = None
-    ) -> int:
-        """Count trials by state.
-
-        Parameters
-        ----------
-        arg : int or iterable of int
-            One or more of `JOB_STATES`.
-        trials : iterable of Trial, optional
-            By default `trials` as of the last `refresh`.
-
-        Raises
-        ------
-        InvalidArgumentType
-            If `arg` is neither a state nor several states.
-        """
-        return findings.count_by_state(self._trials if trials is None else trials, arg)
-
-    def count_by_state_unsynced(self, arg: int | Iterable[int]) -> int:
-        """Count trials by state as they are now, ERROR and CANCEL included.
-
-        Parameters
-        ----------
-        arg : int or iterable of int
-            One or more of `JOB_STATES`.
-        """
-        return self.count_by_state_synced(arg, trials=self._all_docs())
-
     def losses(self, bandit: Domain | None = None) -> list[Any]:
         """Return the loss of each of `trials`, None if there is none.
 
@@ -178,6 +149,17 @@ class Trials(TrialCollection):
         if best is None:
             raise AllTrialsFailed(findings.why_no_best(self._all_docs(), self._trials))
         return best
+
+    @property
+    def best_loss(self) -> float:
+        """The loss of the best trial.
+
+        Raises
+        ------
+        AllTrialsFailed
+            If there is no best trial.
+        """
+        return float(self.best_trial["result"]["loss"])
 
     @property
     def argmin(self) -> dict[str, Any]:
