@@ -210,8 +210,10 @@ def fmin(
     algo : callable, optional
         `tpe.suggest` (the default), `rand.suggest` or your own.
     max_evals : int, optional
-        The maximum number of trials, including those already in `trials` but not
-        `points_to_evaluate`. None means no limit.
+        The maximum number of trials; None means no limit. Those already in `trials` count: new,
+        running and done ones, and where the search survives failures (see
+        `catch_eval_exceptions`) failed ones too, so the same call again does nothing. Cancelled
+        trials do not count, nor do `points_to_evaluate` in the search that evaluates them.
     timeout : float, optional
         Seconds after which the search ends; positive. Trials that run elsewhere are cancelled; a
         trial that runs in this process is finished first.
@@ -220,7 +222,8 @@ def fmin(
     trials : Trials, optional
         Where trials are kept: `Trials` evaluates them here one by one, `ProcessTrials` in processes
         of this machine, `SparkTrials` on a cluster.
-        Trials that are already in it are taken into account.
+        Trials that are already in it are taken into account. Those that were running when the
+        driver of an earlier search died run again with the same values.
     rstate : numpy.random.Generator, numpy.random.RandomState or int, optional
         The source of randomness, or its seed. The default seed is the environment variable
         `SPARKTUNE_SEED` or `HYPEROPT_FMIN_SEED`; without it, every search is different.

@@ -7,7 +7,13 @@ from collections import deque
 from typing import Any
 
 from sparktune._trials.collection import TrialCollection
-from sparktune._trials.documents import JOB_STATE_DONE, JOB_STATE_NEW, JOB_STATE_RUNNING, Trial
+from sparktune._trials.documents import (
+    JOB_STATE_DONE,
+    JOB_STATE_ERROR,
+    JOB_STATE_NEW,
+    JOB_STATE_RUNNING,
+    Trial,
+)
 from sparktune._trials.entry import Entry
 from sparktune._trials.following import FollowingLedger, ledger_of
 
@@ -29,8 +35,7 @@ class Board:
     queue : deque of Trial
         Trials that have not started, in order.
     running : dict of tid to Trial
-        Trials that this search started and that have not ended; if `polled`, all that run. A trial
-        that runs according to a loaded file is not waited for.
+        Trials that this search started and that have not ended; if `polled`, all that run.
     finished : list of Trial
         Trials that are DONE, in the order in which they ended.
     """
@@ -57,6 +62,20 @@ class Board:
     def best_loss(self) -> float:
         """The lowest finite loss of a trial with status ``'ok'``, otherwise infinity."""
         return self._ledger.best_loss
+
+    def count_failed(self, survives: bool) -> int:
+        """Return how many failed trials count towards `max_evals`, those of earlier searches too.
+
+        None unless the search survives failures, as in Hyperopt: loops that search again after each
+        failure, until `len(trials)` is enough, would not end.
+        """
+        if not survives:
+            return 0
+        key = getattr(self._trials, "_exp_key", None)
+        return sum(
+            doc["state"] == JOB_STATE_ERROR and (key is None or doc["exp_key"] == key)
+            for doc in self._trials._dynamic_trials
+        )
 
     def refresh(self) -> None:
         """Bring `trials.trials` in line with documents that were appended."""

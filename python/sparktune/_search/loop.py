@@ -138,11 +138,19 @@ class SearchLoop:
     def exhaust(self: Self) -> Self:
         """Run until `max_evals` or another limit is reached; return this object."""
         __tracebackhide__ = True
-        self.run(self.options.limit - len(self.trials), block_until_done=self.asynchronous)
+        self.run(self.options.limit - self.count_evals(), block_until_done=self.asynchronous)
         self.trials.refresh()
         if not self._over:  # else it has been saved
             insist(self._save)
         return self
+
+    def count_evals(self) -> int:
+        """Return how many trials count towards `max_evals`; see `fmin`."""
+        return len(self.trials) + self._board.count_failed(self._survives_failures)
+
+    @property
+    def _survives_failures(self) -> bool:
+        return bool(self.asynchronous) or bool(self.options.catch_eval_exceptions)
 
     def run(self, N: int, block_until_done: bool = True) -> None:
         """Suggest more trials and have them evaluated.
@@ -170,9 +178,8 @@ class SearchLoop:
         for _ in range(min(-N, len(board.queue))):
             board.queue.pop()
         try:
-            with self.progress_callback(
-                initial=len(board.finished), total=self.options.limit
-            ) as shown:
+            initial = len(board.finished) + board.count_failed(self._survives_failures)
+            with self.progress_callback(initial=initial, total=self.options.limit) as shown:
                 self._narrator.show(shown, board.best_loss)
                 self._search(shown, block_until_done or not self.asynchronous)
                 if self._over:

@@ -1,4 +1,4 @@
-"""Trials of an earlier search: whether they fit the space of the search that goes on with them.
+"""Trials of an earlier search: do they fit the space of the new one, and which must run again.
 
 Users widen ranges and add options while they search, so a space may differ from the one before. But
 it must have what the trials have: their labels, values and kinds of hyperparameters.
@@ -6,18 +6,27 @@ it must have what the trials have: their labels, values and kinds of hyperparame
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sparktune._space.checks import INTEGER
 from sparktune._space.compile import CompiledSpace, Param
 from sparktune._trials.collection import TrialCollection
-from sparktune._trials.documents import JOB_STATE_CANCEL, JOB_STATE_NEW, Trial
+from sparktune._trials.documents import (
+    JOB_STATE_CANCEL,
+    JOB_STATE_NEW,
+    JOB_STATE_RUNNING,
+    UNFINISHED,
+    Trial,
+)
 from sparktune.exceptions import InvalidTrial
 
-__all__ = ["bounds_of", "check_past"]
+__all__ = ["bounds_of", "check_past", "run_again"]
+
+logger = logging.getLogger("sparktune.fmin")
 
 # What a value may exceed a bound by, relative to it: exp(log(bound)) is not exact.
 _ROUNDING = 1e-9
@@ -26,9 +35,9 @@ _ROUNDING = 1e-9
 def check_past(trials: Any, space: CompiledSpace, compared: bool = False) -> None:
     """Check that all trials fit a space, and have `trials` remember its distributions.
 
-    New trials may have values outside the bounds of continuous hyperparameters, as in
-    `points_to_evaluate`. Trials of a search in the same space are not read again. `compared` says
-    that the space is known to be that of the trials.
+    Trials that have not ended may have values outside the bounds of continuous hyperparameters, as
+    in `points_to_evaluate`. Trials of a search in the same space are not read again. `compared`
+    says that the space is known to be that of the trials.
 
     Raises
     ------
@@ -38,20 +47,40 @@ def check_past(trials: Any, space: CompiledSpace, compared: bool = False) -> Non
     """
     now = {p.label: (p.distribution, p.args, p.conditions) for p in space.params}
     before = now if compared else getattr(trials, "_distributions", None)
-    docs = getattr(trials, "_dynamic_trials", ())
-    key = getattr(trials, "_exp_key", None)
     differences = _Differences(space)
-    for doc in docs:
+    for doc in _docs(trials):
         state = doc["state"]
-        if state == JOB_STATE_CANCEL or (key is not None and doc["exp_key"] != key):
-            continue
-        if before != now or state == JOB_STATE_NEW:
+        if state != JOB_STATE_CANCEL and (before != now or state in UNFINISHED):
             differences.note(doc, before or {})
-    if before is not None and docs:
+    if before is not None and getattr(trials, "_dynamic_trials", None):
         differences.note_kinds(before)
     differences.insist()
     if isinstance(trials, TrialCollection):
         trials._distributions = now
+
+
+def run_again(trials: Any) -> None:
+    """Make trials new again that were running when the driver of an earlier search died.
+
+    Not for trials that other processes run: those may still be running.
+    """
+    cut_off = [doc for doc in _docs(trials) if doc["state"] == JOB_STATE_RUNNING]
+    for doc in cut_off:
+        doc["state"] = JOB_STATE_NEW
+    if cut_off:
+        shown = ", ".join(str(doc["tid"]) for doc in cut_off[:10])
+        logger.info(
+            "Trials %s were running when an earlier search was cut off; they run again.",
+            shown + (", ..." if len(cut_off) > 10 else ""),
+        )
+
+
+def _docs(trials: Any) -> Iterator[Trial]:
+    """Give the documents in any state, of the experiment of `trials`."""
+    key = getattr(trials, "_exp_key", None)
+    for doc in getattr(trials, "_dynamic_trials", ()):
+        if key is None or doc["exp_key"] == key:
+            yield doc
 
 
 @dataclass
@@ -79,7 +108,7 @@ class _Differences:
                 if not self.space.opaque and _is_active(param, row):
                     self.missing.setdefault(label, tid)
             elif label not in self.wrong:
-                rule = _broken_rule(param, value, bounded=doc["state"] != JOB_STATE_NEW)
+                rule = _broken_rule(param, value, bounded=doc["state"] not in UNFINISHED)
                 if rule:
                     self.wrong[label] = f"trial {tid} has {value!r} for {label!r}, not {rule}"
 

@@ -12,7 +12,7 @@ from sparktune._search.domain import Domain
 from sparktune._search.loop import SearchLoop
 from sparktune._search.narrator import tell_that_all_is_done
 from sparktune._search.options import SearchOptions
-from sparktune._search.past import check_past
+from sparktune._search.past import check_past, run_again
 from sparktune._search.points import insert_points
 from sparktune._search.signatures import Objective
 from sparktune._space.compile import evaluate_assignment
@@ -40,6 +40,8 @@ def search(trials: Any, fn: Objective, space: Any, options: SearchOptions) -> An
     if options.avoid_duplicates:
         options = replace(options, algo=DistinctSuggester(options.algo))
     loop = SearchLoop(domain, trials, options)
+    if not loop.polled:
+        run_again(trials)
 
     def answer() -> Any:
         if options.return_argmin:
@@ -52,7 +54,7 @@ def search(trials: Any, fn: Objective, space: Any, options: SearchOptions) -> An
             return trials.argmin
         return evaluate_assignment(domain.space, trials.argmin) if len(trials.trials) else None
 
-    done, limit = len(trials), options.limit
+    done, limit = loop.count_evals(), options.limit
     if 0 < limit <= done and all(doc["state"] not in UNFINISHED for doc in trials._dynamic_trials):
         tell_that_all_is_done(done, limit)
         return answer()
