@@ -13,6 +13,7 @@ matplotlib.use("Agg")
 
 from matplotlib import pyplot as plt  # noqa: E402
 
+from sparktune import Trials, fmin, hp, rand  # noqa: E402
 from sparktune.plotting import (  # noqa: E402
     main_plot_histogram,
     main_plot_history,
@@ -64,16 +65,20 @@ def offsets(axes):
 
 def test_history_draws_each_finite_loss_at_its_place():
     figure = main_plot_history(make_trials(MIXED), do_show=False)
-    assert sorted(offsets(figure.axes[0])) == [(0, 3.0), (3, 1.0), (4, 2.0), (7, 5.0)]
+    assert sorted(offsets(figure.axes[0])) == [(100, 3.0), (103, 1.0), (104, 2.0), (107, 5.0)]
 
 
 def test_history_draws_the_best_so_far_and_ticks_for_the_rest():
     figure = main_plot_history(make_trials(MIXED), do_show=False, title="A title")
     axes = figure.axes[0]
-    best, missing = axes.get_lines()
-    assert list(best.get_xdata()) == [0, 3, 4, 7, 7]
-    assert list(best.get_ydata()) == [3.0, 1.0, 1.0, 1.0, 1.0]
-    assert list(missing.get_xdata()) == [1, 2, 5, 6]
+    best, *ticks = axes.get_lines()
+    assert list(best.get_xdata()) == [100, 103, 104, 107]
+    assert list(best.get_ydata()) == [3.0, 1.0, 1.0, 1.0]
+    assert {line.get_label(): list(line.get_xdata()) for line in ticks} == {
+        "failed": [101],
+        "no finite loss": [102, 105],
+        "new": [106],
+    }
     assert axes.get_title() == "A title"
     assert axes.get_ylabel() == "loss"
 
@@ -123,8 +128,8 @@ def test_vars_has_one_panel_a_label_with_its_active_trials():
     drawn = panels(main_plot_vars(conditional_trials(), do_show=False))
     assert list(drawn) == ["C", "depth", "kind"]
     assert len(offsets(drawn["kind"])) == 12
-    assert sorted(offsets(drawn["C"])) == [(i, 10.0 ** (i - 6)) for i in range(1, 12, 2)]
-    assert sorted(offsets(drawn["depth"])) == [(i, 2.0 + i) for i in range(0, 12, 2)]
+    assert sorted(offsets(drawn["C"])) == [(100 + i, 10.0 ** (i - 6)) for i in range(1, 12, 2)]
+    assert sorted(offsets(drawn["depth"])) == [(100 + i, 2.0 + i) for i in range(0, 12, 2)]
 
 
 def test_vars_uses_a_logarithmic_axis_only_for_wide_positive_values():
@@ -143,7 +148,41 @@ def test_vars_colors_only_the_best():
     drawn = panels(main_plot_vars(conditional_trials(), do_show=False, colorize_best=3))
     grey, coloured = drawn["kind"].collections
     assert len(grey.get_offsets()) == 9
-    assert sorted(coloured.get_array()) == [1.0, 2.0, 3.0]
+    assert sorted(coloured.get_array()) == [0.0, 0.5, 1.0]
+    assert sorted(offsets(drawn["kind"]))[:3] == [(100, 0.0), (101, 1.0), (102, 0.0)]
+
+
+def test_vars_shows_the_losses_of_the_ranks():
+    figure = main_plot_vars(conditional_trials(), do_show=False)
+    bar = figure.axes[-1]
+    assert bar.get_ylabel() == "loss (coloured by rank)"
+    assert [label.get_text() for label in bar.get_yticklabels()] == ["1", "4", "7", "9", "12"]
+    limits = {axes.get_xlim() for axes in panels(figure).values()}
+    assert len(limits) == 1
+
+
+def test_vars_names_the_options_of_choices():
+    trials, space = Trials(), {"k": hp.choice("kernel", ["rbf", "poly", "a very long name of it"])}
+    fmin(lambda p: 0.5, space, rand.suggest, 9, trials=trials, rstate=0, verbose=False)
+    axes = panels(main_plot_vars(trials, do_show=False))["kernel"]
+    assert [x.get_text() for x in axes.get_yticklabels()] == ["rbf", "poly", "a very long n..."]
+    assert list(axes.get_yticks()) == [0, 1, 2]
+
+
+def test_history_has_the_trials_that_raised():
+    def fn(x):
+        if x > 0:
+            raise ValueError(x)
+        return x
+
+    trials = Trials()
+    fmin(fn, hp.uniform("x", -1, 1), rand.suggest, 20, trials=trials, rstate=0, verbose=False,
+         catch_eval_exceptions=True)  # fmt: skip
+    axes = main_plot_history(trials, do_show=False).axes[0]
+    raised = [doc["tid"] for doc in trials._dynamic_trials if doc["misc"]["vals"]["x"][0] > 0]
+    _, ticks = axes.get_lines()
+    assert list(ticks.get_xdata()) == raised
+    assert [x for x, _ in offsets(axes)] == trials.tids
 
 
 @pytest.mark.parametrize(

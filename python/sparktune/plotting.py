@@ -9,14 +9,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sparktune._listing import listing
 from sparktune._tracking.plot import wants_log_axis
-from sparktune.exceptions import InvalidArgument, InvalidArgumentType
+from sparktune._trials.plot_data import (
+    Point,
+    best_so_far,
+    names_of,
+    points_of,
+    rank_ticks,
+    ranks,
+    with_loss,
+)
+from sparktune.exceptions import InvalidArgument
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +46,7 @@ default_status_colors: dict[str, str] = {
     "running": "#2ca02c",
     "ok": "#1f77b4",
     "fail": "#d62728",
+    "cancelled": "#bcbd22",
 }
 
 _BEST_COLOR = "#e6550d"
@@ -46,41 +55,10 @@ _REST_COLOR = "#c8c8c8"
 _LOG_RATIO = 500.0
 
 
-@dataclass(frozen=True)
-class _Point:
-    """What the plots need of one trial."""
-
-    index: int  # place in the search, from 0
-    tid: int
-    status: str
-    loss: float  # NaN unless finite
-    vals: dict[str, float]
-
-
-def _points(trials: Any) -> list[_Point]:
-    """Read the trials; a loss that is missing or infinite becomes NaN."""
-    if not hasattr(trials, "trials"):
-        raise InvalidArgumentType(f"`trials` must be a Trials; got {trials!r:.300}.")
-    points = []
-    for index, trial in enumerate(trials.trials):
-        result = trial["result"]
-        loss = result.get("loss")
-        value = math.nan if loss is None else float(loss)
-        finite = value if math.isfinite(value) else math.nan
-        vals = {label: float(v[0]) for label, v in trial["misc"]["vals"].items() if len(v)}
-        status = str(result.get("status", "new"))
-        points.append(_Point(index, trial["tid"], status, finite, vals))
-    return points
-
-
-def _finite(points: Sequence[_Point]) -> tuple[list[_Point], np.ndarray]:
-    """Keep the trials with a finite loss; raise InvalidArgument where there is none."""
-    kept = [point for point in points if not math.isnan(point.loss)]
-    if not kept:
-        raise InvalidArgument(
-            f"A plot needs a trial with a finite loss; none of {len(points)} trials has one."
-        )
-    return kept, np.array([point.loss for point in kept], dtype=float)
+# Statuses of trials without a loss, as the legend has them.
+_WITHOUT_LOSS = {"ok": "no finite loss", "fail": "failed"}
+# More options of a choice than this would not be legible on an axis.
+_MOST_NAMES = 12
 
 
 def _pyplot() -> Any:
@@ -132,9 +110,10 @@ def main_plot_history(
     status_colors: Mapping[str, str] | None = None,
     title: str = "Loss History",
 ) -> Figure | None:
-    """Plot the loss of every trial in the order of the search, and the best loss so far.
+    """Plot the loss of every trial by its id, and the best loss so far.
 
-    Trials without a finite loss (failed, cancelled, still running) are ticks on the bottom edge.
+    Trials without a finite loss (failed, cancelled, still running) are ticks on the bottom edge, in
+    the colour of their status. A trial that raised has the status ``"fail"``.
     Positive losses that span a wide range are shown on a logarithmic axis.
 
     Parameters
@@ -144,8 +123,8 @@ def main_plot_history(
     do_show : bool
         Whether to call ``matplotlib.pyplot.show()``; else the figure is returned.
     status_colors : mapping of str to str, optional
-        The colour for each status (``"ok"``, ``"fail"``, ``"running"``, ``"new"``); statuses that
-        are missing keep the colour of `default_status_colors`.
+        The colour for each status (``"ok"``, ``"fail"``, ``"running"``, ``"new"``,
+        ``"cancelled"``); statuses that are missing keep the colour of `default_status_colors`.
     title : str
         The title of the plot.
 
@@ -163,29 +142,31 @@ def main_plot_history(
         If no trial has a finite loss.
     """
     plt = _pyplot()
-    points = _points(trials)
-    kept, losses = _finite(points)
+    points = points_of(trials)
+    kept = with_loss(points)
     colors = {**default_status_colors, **(status_colors or {})}
     figure, axes = _axes(plt)
 
     for status in dict.fromkeys(point.status for point in kept):
         of_status = [point for point in kept if point.status == status]
-        x, y = [point.index for point in of_status], [point.loss for point in of_status]
+        x, y = [point.tid for point in of_status], [point.loss for point in of_status]
         color = colors.get(status, _REST_COLOR)
         axes.scatter(x, y, s=26, color=color, alpha=0.75, linewidths=0, label=status)
 
-    best = np.minimum.accumulate(losses)
-    x, y = [*(point.index for point in kept), len(points) - 1], [*best, best[-1]]
-    label = f"best so far ({best[-1]:.4g})"
-    axes.step(x, y, where="post", color=_BEST_COLOR, linewidth=1.6, label=label)
-    missing = [point.index for point in points if math.isnan(point.loss)]
-    if missing:
-        y, color, edge = [0.0] * len(missing), colors["fail"], axes.get_xaxis_transform()
+    x, y = best_so_far(points)
+    if y:
+        label = f"best so far ({y[-1]:.4g})"
+        axes.step(x, y, where="post", color=_BEST_COLOR, linewidth=1.6, label=label)
+    missing = [point for point in points if math.isnan(point.loss)]
+    for status in dict.fromkeys(point.status for point in missing):
+        x = [point.tid for point in missing if point.status == status]
+        color, edge = colors.get(status, _REST_COLOR), axes.get_xaxis_transform()
+        label = _WITHOUT_LOSS.get(status, status)
         axes.plot(
-            missing, y, "|", ms=12, color=color, label="no loss", clip_on=False, transform=edge
+            x, [0.0] * len(x), "|", ms=12, color=color, label=label, clip_on=False, transform=edge
         )
 
-    if wants_log_axis(losses.tolist()):
+    if wants_log_axis([point.loss for point in kept]):
         axes.set_yscale("log")
     axes.set(xlabel="trial", ylabel="loss", title=title)
     axes.xaxis.set_major_locator(_whole_numbers())
@@ -222,8 +203,9 @@ def main_plot_histogram(
         If no trial has a finite loss.
     """
     plt = _pyplot()
-    points = _points(trials)
-    kept, losses = _finite(points)
+    points = points_of(trials)
+    kept = with_loss(points)
+    losses = np.array([point.loss for point in kept], dtype=float)
     figure, axes = _axes(plt)
 
     bins = min(50, max(5, math.ceil(2 * math.sqrt(len(kept)))))
@@ -250,7 +232,10 @@ def main_plot_vars(
 ) -> Figure | None:
     """Plot the values of each hyperparameter, one panel per hyperparameter, coloured by loss.
 
-    A panel holds only the trials in which its hyperparameter was active.
+    A panel holds only the trials in which its hyperparameter was active. The colours follow the
+    rank of the loss, so that good trials can be told apart; the scale shows the losses. Choices
+    have the names of their options if `trials` was used in a search since it was loaded, otherwise
+    the positions.
 
     Parameters
     ----------
@@ -265,7 +250,7 @@ def main_plot_vars(
     columns : int
         The most panels in a row, at least 1.
     arrange_by_loss : bool
-        Whether the horizontal axis is the loss rather than the trial's place in the search.
+        Whether the horizontal axis is the loss rather than the id of the trial.
 
     Returns
     -------
@@ -284,42 +269,39 @@ def main_plot_vars(
     for name, value in (("columns", columns), ("colorize_best", colorize_best)):
         if value is not None and value < 1:
             raise InvalidArgument(f"`{name}` must be at least 1; got {value}.")
-    kept, losses = _finite(_points(trials))
+    kept = with_loss(points_of(trials))
     labels = sorted({label for point in kept for label in point.vals})
     if not labels:
         raise InvalidArgument("The trials must have hyperparameters to plot; these have none.")
 
     figure, panels = _panels(plt, len(labels), columns)
-    # The scale belongs to the coloured trials. A few terrible losses would make all the others look
-    # alike, so it ends before them.
-    ranked = sorted(kept, key=lambda point: point.loss)[:colorize_best]
-    best = {point.tid for point in ranked}
-    scale = np.sort(losses)[: len(ranked)]
-    worst = float(np.quantile(scale, 0.9)) if colorize_best is None else float(scale[-1])
-    norm = plt.Normalize(float(scale[0]), worst)
-    shaded = None
+    # The best trials are drawn last: on top.
+    kept.sort(key=lambda point: -point.loss)
+    coloured = kept[-colorize_best:] if colorize_best is not None else kept
+    losses = [point.loss for point in coloured]
+    rank = {point.tid: place for point, place in zip(coloured, ranks(losses), strict=True)}
+    names, norm, shaded = names_of(trials), plt.Normalize(0.0, 1.0), None
     for axes, label in zip(panels.flat, labels, strict=False):
         shown = [point for point in kept if label in point.vals]
-        # The best trials are drawn last: on top.
-        shown.sort(key=lambda point: -point.loss)
-        coloured = [point for point in shown if point.tid in best]
-        grey = [point for point in shown if point.tid not in best]
+        grey = [point for point in shown if point.tid not in rank]
         if grey:
             _scatter(axes, grey, label, arrange_by_loss, color=_REST_COLOR)
-        if coloured:
-            style = {"c": [point.loss for point in coloured], "cmap": "viridis", "norm": norm}
-            drawn = _scatter(axes, coloured, label, arrange_by_loss, **style)
-            shaded = shaded or drawn
-        _label_panel(axes, label, [point.vals[label] for point in shown], fontsize)
+        best = [point for point in shown if point.tid in rank]
+        if best:
+            style = {"c": [rank[point.tid] for point in best], "cmap": "viridis", "norm": norm}
+            shaded = _scatter(axes, best, label, arrange_by_loss, **style)
+        values = [point.vals[label] for point in shown]
+        _label_panel(axes, label, values, names.get(label, ()), fontsize)
     for axes in panels.flat[len(labels) :]:
         axes.set_visible(False)
+    _share_x(panels, [point.loss if arrange_by_loss else point.tid for point in kept])
     _label_bottom(panels, len(labels), "loss" if arrange_by_loss else "trial", fontsize)
 
     if shaded is not None:
-        extend = "max" if worst < scale[-1] else "neither"
-        aspect = max(20, 15 * len(panels))
-        bar = figure.colorbar(shaded, ax=panels, extend=extend, aspect=aspect)
-        bar.set_label("loss", fontsize=fontsize)
+        bar = figure.colorbar(shaded, ax=panels, aspect=max(20, 15 * len(panels)))
+        ticks = rank_ticks(losses)
+        bar.set_ticks([place for place, _ in ticks], labels=[f"{loss:.4g}" for _, loss in ticks])
+        bar.set_label("loss (coloured by rank)", fontsize=fontsize)
         bar.ax.tick_params(labelsize=fontsize - 2)
     return _shown(plt, figure, do_show)
 
@@ -337,25 +319,39 @@ def _panels(plt: Any, count: int, columns: int) -> tuple[Figure, Any]:
 
 
 def _scatter(
-    axes: Axes, points: Sequence[_Point], label: str, arrange_by_loss: bool, **style: Any
+    axes: Axes, points: Sequence[Point], label: str, arrange_by_loss: bool, **style: Any
 ) -> Any:
     """Draw one hyperparameter's values."""
-    x = [point.loss if arrange_by_loss else point.index for point in points]
+    x = [point.loss if arrange_by_loss else point.tid for point in points]
     y = [point.vals[label] for point in points]
     return axes.scatter(x, y, s=18, linewidths=0, **style)
 
 
-def _label_panel(axes: Axes, label: str, values: Sequence[float], fontsize: int) -> None:
+def _label_panel(
+    axes: Axes, label: str, values: Sequence[float], names: Sequence[str], fontsize: int
+) -> None:
     """Set a panel's title and scale."""
     from matplotlib.ticker import MaxNLocator
 
-    if wants_log_axis(values, _LOG_RATIO):
+    if names:
+        every = math.ceil(len(names) / _MOST_NAMES)
+        axes.set_yticks(range(0, len(names), every), labels=names[::every])
+        axes.set_ylim(-0.5, len(names) - 0.5)
+    elif wants_log_axis(values, _LOG_RATIO):
         axes.set_yscale("log")
     elif len(set(values)) <= 10 and all(value.is_integer() for value in values):
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.set_title(label, fontsize=fontsize)
     axes.tick_params(labelsize=fontsize - 2)
     _dress(axes)
+
+
+def _share_x(panels: np.ndarray, values: Sequence[float]) -> None:
+    """Give all panels the same horizontal range."""
+    low, high = min(values), max(values)
+    room = (high - low) * 0.05 or abs(high) * 0.05 or 0.5
+    for axes in panels.flat:
+        axes.set_xlim(low - room, high + room)
 
 
 def _label_bottom(panels: np.ndarray, count: int, text: str, fontsize: int) -> None:
