@@ -151,7 +151,9 @@ ARGUMENTS = [
 
 
 @pytest.mark.parametrize(
-    ("given", "rule", "value", "hint"), ARGUMENTS, ids=[str(row[0])[:30] for row in ARGUMENTS]
+    ("given", "rule", "value", "hint"),
+    ARGUMENTS,
+    ids=[f"{at}-{row[1][:30]}" for at, row in enumerate(ARGUMENTS)],
 )
 def test_arguments(given, rule, value, hint):
     said = told(InvalidArgumentType, **given)

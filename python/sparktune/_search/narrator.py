@@ -74,7 +74,7 @@ class Narrator:
             most = f", most of them with {commonest}" if commonest else ""
             logger.warning(
                 "%d of the last %d trials failed%s. Hint: if a part of the space always fails, "
-                "leave it out. With max_failures=0.5 the search stops when half of the trials fail.",
+                "leave it out. With max_failures=0.5 a search stops when half of its trials fail.",
                 bad,
                 len(self._recent),
                 most,
