@@ -12,6 +12,9 @@ STAMPS := .venv/.stamps
 CORE := python/sparktune/_core.abi3.so
 RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 PYTHON_DIRS := python tests benches examples scripts
+# Many tests wait for Spark or for a time-out, so two processes take half the time. A file stays in
+# one process, with the servers and sessions that its tests share.
+SIDE_BY_SIDE := -n 2 --dist loadfile
 # Percent of lines that the tests must reach; the floor of Python is in pyproject.toml.
 RUST_FLOOR := 97
 
@@ -80,7 +83,7 @@ test: coverage test-rest  ## run every test once, those of Spark and MLflow incl
 
 .PHONY: test-rest
 test-rest: setup $(STAMPS)/dependents  ## run what `make coverage` leaves out: slow tests and those of Spark
-	@$(WITH_JAVA) $(PY) -m pytest -m "slow or spark"
+	@$(WITH_JAVA) $(PY) -m pytest $(SIDE_BY_SIDE) -m "slow or spark"
 
 .PHONY: test-fast
 test-fast: setup  ## run the quick Python tests (a minute): no JVM, no MLflow store, nothing slow
@@ -112,7 +115,7 @@ coverage-rust: setup
 .PHONY: coverage-python
 coverage-python: setup
 	rm -f .coverage .coverage.*
-	$(PY) -m coverage run -m pytest -m "not slow and not spark" $(ARGS)
+	$(PY) -m coverage run -m pytest $(SIDE_BY_SIDE) -m "not slow and not spark" $(ARGS)
 	$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 
