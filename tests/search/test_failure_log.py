@@ -80,6 +80,8 @@ def test_single_failures_have_no_summary(caplog):
     search(objective)
     (message,) = failures(caplog)
     assert message.startswith("Trial 2 failed: ValueError: third\nTraceback")
+    assert "in objective" in message
+    assert "sparktune" not in message.replace(__file__, "")  # none of our own frames
 
 
 def test_other_messages_from_the_same_place_are_logged_without_the_traceback(caplog):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sparktune._search.ctrl import Ctrl
@@ -62,7 +64,7 @@ class TrialError:
         return cls(
             type_name=str(type(error)),
             message=message,
-            traceback="".join(traceback.format_exception(error)),
+            traceback="".join(traceback.format_exception(type(error), error, _of_user(error))),
             exception=error,
             fatal=isinstance(error, (InvalidResult, ObjectiveNotLoaded)),
         )
@@ -72,6 +74,14 @@ class TrialError:
         if self.exception is not None:
             return isinstance(self.exception, classes)
         return self.type_name in map(str, classes)  # it could not be pickled
+
+
+def _of_user(error: BaseException) -> TracebackType | None:
+    """Return the traceback of an exception without the frames of this room above the objective."""
+    room, frames = str(Path(__file__).parent), error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(room):
+        frames = frames.tb_next
+    return error.__traceback__ if frames is None else frames
 
 
 @dataclass(frozen=True)
