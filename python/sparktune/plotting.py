@@ -146,15 +146,17 @@ def main_plot_history(
     kept = with_loss(points)
     colors = {**default_status_colors, **(status_colors or {})}
     figure, axes = _axes(plt)
+    maximized = all(point.has_score for point in kept)
+    sign = -1.0 if maximized else 1.0
 
     for status in dict.fromkeys(point.status for point in kept):
         of_status = [point for point in kept if point.status == status]
-        x, y = [point.tid for point in of_status], [point.loss for point in of_status]
+        x, y = [point.tid for point in of_status], [sign * point.loss for point in of_status]
         color = colors.get(status, _REST_COLOR)
         axes.scatter(x, y, s=26, color=color, alpha=0.75, linewidths=0, label=status)
 
-    x, y = best_so_far(points)
-    if y:
+    x, best = best_so_far(points)
+    if y := [sign * loss for loss in best]:
         label = f"best so far ({y[-1]:.4g})"
         axes.step(x, y, where="post", color=_BEST_COLOR, linewidth=1.6, label=label)
     missing = [point for point in points if math.isnan(point.loss)]
@@ -166,9 +168,9 @@ def main_plot_history(
             x, [0.0] * len(x), "|", ms=12, color=color, label=label, clip_on=False, transform=edge
         )
 
-    if wants_log_axis([point.loss for point in kept]):
+    if wants_log_axis([sign * point.loss for point in kept]):
         axes.set_yscale("log")
-    axes.set(xlabel="trial", ylabel="loss", title=title)
+    axes.set(xlabel="trial", ylabel="score" if maximized else "loss", title=title)
     axes.xaxis.set_major_locator(_whole_numbers())
     axes.legend(frameon=False)
     _dress(axes)

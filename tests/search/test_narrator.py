@@ -187,6 +187,19 @@ class TestMaximize:
         scores = [result["score"] for result in trials.results]
         assert scores[-1] > 0.5 >= max(scores[:-1], default=0)
 
+    def test_the_summary_and_the_plot_show_scores(self):
+        pytest.importorskip("matplotlib").use("agg")
+        from sparktune.plotting import main_plot_history
+
+        trials = Trials()
+        quiet(lambda x: 1 - x**2, trials=trials, maximize=True, max_evals=10)
+        best = trials.best_trial["result"]["score"]
+        assert f"best score {best:.6g} (trial " in repr(trials)
+        axes = main_plot_history(trials, do_show=False).axes[0]
+        assert axes.get_ylabel() == "score"
+        line = next(line for line in axes.lines if line.get_label().startswith("best so far"))
+        assert max(line.get_ydata()) == line.get_ydata()[-1] == best
+
     def test_in_processes_and_again(self):
         trials = ProcessTrials(2)
         for count in (10, 20):

@@ -12,6 +12,7 @@ import numpy as np
 from sparktune._space.reader import SpaceReader
 from sparktune._trials.documents import STATUS_OK
 from sparktune._trials.findings import outcome_of
+from sparktune._trials.results import is_score
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 __all__ = ["Point", "best_so_far", "names_of", "points_of", "rank_ticks", "ranks", "with_loss"]
@@ -28,6 +29,7 @@ class Point:
     status: str  # of its result; "fail" if it raised, "cancelled" if it was
     loss: float  # NaN unless finite
     vals: dict[str, float]
+    has_score: bool = False  # the loss is the negative of a score
 
 
 def points_of(trials: Any) -> list[Point]:
@@ -50,7 +52,8 @@ def points_of(trials: Any) -> list[Point]:
         loss = result.get("loss")
         value = math.nan if loss is None else float(loss)
         vals = {label: float(v[0]) for label, v in doc["misc"]["vals"].items() if len(v)}
-        points.append(Point(doc["tid"], status, value if math.isfinite(value) else math.nan, vals))
+        value = value if math.isfinite(value) else math.nan
+        points.append(Point(doc["tid"], status, value, vals, is_score(result)))
     return sorted(points, key=lambda point: point.tid)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sparktune._trials.documents import STATUS_OK, STATUS_STRINGS, Result
 from sparktune.exceptions import InvalidLoss, InvalidResult, InvalidResultStatus
 
-__all__ = ["finite_loss", "normalize_result", "split_attachments"]
+__all__ = ["finite_loss", "is_score", "normalize_result", "split_attachments"]
 
 
 def finite_loss(result: Mapping[str, Any]) -> float | None:
@@ -131,3 +131,12 @@ def split_attachments(result: Result) -> dict[str, Any]:
     """Remove the attachments from a result document, and return them by name."""
     attachments: Mapping[str, Any] | None = result.pop("attachments", None)
     return attachments if isinstance(attachments, dict) else dict(attachments or {})
+
+
+def is_score(result: Mapping[str, Any]) -> bool:
+    """Whether the loss is the negative of the score, as `fmin(maximize=True)` makes results."""
+    loss = finite_loss(result)
+    try:
+        return loss is not None and "score" in result and float(result["score"]) == -loss
+    except (TypeError, ValueError):
+        return False

@@ -20,7 +20,7 @@ from sparktune._trials.documents import (
     Trial,
     spec_from_misc,
 )
-from sparktune._trials.results import finite_loss
+from sparktune._trials.results import finite_loss, is_score
 from sparktune._trials.table import named
 
 __all__ = ["CountedTrials"]
@@ -109,7 +109,10 @@ def _summary(docs: Sequence[Trial]) -> str:
     listed = ", ".join(f"{counts[kind]} {words.get(kind, kind)}" for kind in kinds)
     text = f"{len(docs)} trial{'s' if len(docs) > 1 else ''}: {listed}"
     best = findings.best_of(doc for doc in docs if doc["state"] == JOB_STATE_DONE)
-    return text if best is None else f"{text}; best loss {_loss(best):.6g} (trial {best['tid']})"
+    if best is None:
+        return text
+    what, value = ("score", -_loss(best)) if is_score(best["result"]) else ("loss", _loss(best))
+    return f"{text}; best {what} {value:.6g} (trial {best['tid']})"
 
 
 def _loss(doc: Trial) -> float:
