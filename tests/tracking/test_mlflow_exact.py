@@ -112,14 +112,14 @@ def test_a_shorter_text_replaces_a_longer_one():
 
 def test_a_text_that_is_not_there_as_a_whole_is_none():
     tags = to_tags("{" + "a" * 20_000)
-    del tags["sparktune.trial.3"]
+    del tags["mlflow.sparktune.trial.3"]
     assert from_tags(tags) is None
     assert from_tags({}) is None
 
 
 @pytest.mark.parametrize("count", ["1000000000", "-1", "", "1e9", "\u00b2", "9" * 5000, "x"])
 def test_a_number_of_parts_that_cannot_be_true(count):
-    assert from_tags({"sparktune.trial": f"{count}|{{"}) is None
+    assert from_tags({"mlflow.sparktune.trial": f"{count}|{{"}) is None
 
 
 def test_what_is_nested_deeply_is_left_out(documents):

@@ -373,7 +373,7 @@ def test_a_tag_that_cannot_be_read_costs_its_trial_only(bad, runs, client, caplo
     trials = Trials()
     search(trials, 6, mlflow=True)
     (parent,), children = runs()
-    client.set_tag(children[2].info.run_id, "sparktune.trial", bad)
+    client.set_tag(children[2].info.run_id, "mlflow.sparktune.trial", bad)
     client.set_tag(children[3].info.run_id, "tid", "\u00b2")
     found = Trials.from_mlflow(parent.info.run_id)
     assert sorted(doc["tid"] for doc in found._dynamic_trials) == [0, 1, 4, 5]

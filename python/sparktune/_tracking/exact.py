@@ -21,7 +21,8 @@ from sparktune._trials.table import STATE_NAMES
 
 __all__ = ["TAG", "Unreadable", "decode_trial", "encode_trial", "from_tags", "to_tags"]
 
-TAG = "sparktune.trial"
+# MLflow's page shows no tags with the prefix "mlflow."; this one is long and not for people.
+TAG = "mlflow.sparktune.trial"
 # Servers before 2.15 accept 5,000 characters per tag. Of a document that exceeds the second limit,
 # only scalar results are kept.
 _TAG_CHARACTERS = 5000

@@ -10,7 +10,7 @@ from typing import Any
 
 from sparktune._space.reader import SpaceReader
 from sparktune._tracking.base import ResumedSearch
-from sparktune._tracking.exact import Unreadable, decode_trial, from_tags
+from sparktune._tracking.exact import TAG, Unreadable, decode_trial, from_tags
 from sparktune._tracking.store import RunWriter, absolute_uri
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
@@ -81,7 +81,7 @@ def read_search(run_id: str, fmin_uuid: str | None = None) -> tuple[list[Trial],
     if unreadable:
         logger.warning(
             "%d runs under run %s are left out: they have no %r tag that can be read.",
-            unreadable, run_id, "sparktune.trial",
+            unreadable, run_id, TAG,
         )  # fmt: skip
     trials = [trial for _, (_, trial) in sorted(found.items())]
     space = _read_space(reader, parent, uuid)
