@@ -46,6 +46,7 @@ FILTERS = {
     "tags.fmin_uuid = '<uuid>' and attributes.run_name LIKE 'trial-%'": {0, 1, 2, 3, 4},
     "tags.trial_status = 'ok' and metrics.loss < 0.1": {0},
     "attributes.status = 'FAILED' and attributes.run_name LIKE 'trial-%'": {3, 4},
+    "tags.error LIKE 'ValueError%'": {4},
     "tags.\"choice.model\" = 'svm'": {0, 2, 4},
     "params.C != ''": {0, 2, 4},
 }

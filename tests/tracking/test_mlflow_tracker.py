@@ -57,8 +57,10 @@ def test_own_run_is_active_during_the_search_and_ended_after_it(documents, runs)
     assert parent.data.tags["fmin_uuid"] == info.uuid
     assert "sparktune.version" in parent.data.tags
     assert parent.data.tags["best_tid"] == "1"
+    assert parent.data.tags["best_run_id"] == children[1].info.run_id
     assert parent.data.metrics == {
         "best_loss": 0.0,
+        "loss": 0.0,
         "trials_ok": 2.0,
         "trials_failed": 0.0,
         "trials_cancelled": 0.0,
@@ -157,6 +159,7 @@ def test_failed_and_cancelled_trials(documents, runs, client, tmp_path):
         "cancelled",
         "cancelled",
     ]
+    assert [child.data.tags.get("error") for child in children] == ["ValueError: no"] + 3 * [None]
     assert all(child.data.params == {"x": "1.0"} for child in children)
     path = client.download_artifacts(children[0].info.run_id, "traceback.txt", str(tmp_path))
     assert "ValueError: no" in Path(path).read_text()
@@ -303,6 +306,7 @@ def test_a_record_that_fails_costs_one_warning_and_no_other_record(
 def test_calls_a_trial_stay_constant(documents, experiment, monkeypatch):
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+    monkeypatch.setattr(mlflow_tracker, "_LOSSES_SECONDS", math.inf)
     calls = []
     for name in ("create_run", "log_batch", "update_run_info", "get_run", "search_runs"):
         real = getattr(SqlAlchemyStore, name)

@@ -194,7 +194,7 @@ def test_an_objective_that_raises(worked):
 def test_no_orphans(worked):
     _, _, runs, _ = worked
     assert [run for run in runs if "mlflow.parentRunId" not in run.data.tags] == [
-        run for run in runs if run.info.run_name.startswith("fmin-")
+        run for run in runs if "sparktune.version" in run.data.tags
     ]
     known = {run.info.run_id for run in runs}
     parents = [run.data.tags.get("mlflow.parentRunId") for run in runs]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from sparktune._search.calls import check_objective
+from sparktune._search.data import ObjectiveWithData
 from sparktune._search.domain import Domain
 from sparktune._search.loop import SearchLoop
 from sparktune._search.narrator import tell_that_all_is_done
@@ -83,7 +84,18 @@ def _describe(trials: Any, domain: Domain, options: SearchOptions) -> SearchInfo
         "trial_timeout": getattr(trials, "trial_timeout", None),
         "avoid_duplicates": options.avoid_duplicates or None,
     }
-    return SearchInfo(params=params, space=domain.expr, resumed=resumed, past=past)
+    known = (doc["misc"].get("run_id") for doc in reversed(trials._dynamic_trials))
+    ours = (each for each in type(trials).__mro__ if each.__module__.startswith("sparktune."))
+    return SearchInfo(
+        params=params,
+        space=domain.expr,
+        resumed=resumed,
+        past=past,
+        objective=_name_of_objective(domain.fn),
+        trials_class=next((each.__name__ for each in ours), "Trials"),
+        maximize=options.maximize,
+        known_run=next((run_id for run_id in known if run_id), None),
+    )
 
 
 def _on_cluster(loop: SearchLoop) -> bool:
@@ -97,3 +109,16 @@ def _name_of(algo: Callable[..., Any]) -> str:
         algo = algo.func
     module, name = getattr(algo, "__module__", ""), getattr(algo, "__qualname__", "")
     return f"{module}.{name}" if name else type(algo).__name__
+
+
+def _name_of_objective(fn: Any) -> str:
+    """Return the name of an objective without its wrappers, empty if it has none."""
+    while isinstance(fn, (functools.partial, ObjectiveWithData)):
+        if isinstance(fn, ObjectiveWithData):
+            fn = fn.fn
+        elif fn.args and str(getattr(fn.func, "__module__", "")).startswith("sparktune."):
+            fn = fn.args[0]  # `fmin` has wrapped it
+        else:
+            fn = fn.func
+    name = getattr(fn, "__name__", type(fn).__name__)
+    return name if isinstance(name, str) and name.isidentifier() else ""

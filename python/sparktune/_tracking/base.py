@@ -39,6 +39,10 @@ class SearchInfo:
     uuid: str = field(default_factory=lambda: uuid.uuid4().hex)
     resumed: ResumedSearch | None = None  # its parent run is used again, unless another is active
     past: Sequence[Trial] = ()  # its trials that have ended: counted, not written again
+    objective: str = ""  # its name, empty if it has none
+    trials_class: str = "Trials"
+    maximize: bool = False  # whether losses are negative scores
+    known_run: str | None = None  # of a trial that was there before, if it was recorded
 
 
 @dataclass(frozen=True)

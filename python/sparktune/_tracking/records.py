@@ -25,15 +25,25 @@ from sparktune._trials.documents import (
     Trial,
     spec_from_misc,
 )
+from sparktune._trials.findings import error_of
 from sparktune._trials.large import small_items
 
-__all__ = ["KeyNames", "TrialRecord", "clean_key", "cut", "milliseconds"]
+__all__ = [
+    "MAX_PARAM",
+    "MAX_TAG",
+    "KeyNames",
+    "TrialRecord",
+    "clean_key",
+    "cut",
+    "milliseconds",
+]
 
 # MLflow's limits in characters: 250 per name; 6,000 per value of a param, but 500 on servers before
 # 2.8; 8,000 per value of a tag, but 5,000 on servers before 2.15.
 MAX_KEY = 250
 MAX_PARAM = 500
 MAX_TAG = 5000
+_MAX_ERROR = 250  # of the tag `error`, a column of MLflow's table
 _UUID_ROOM = 33  # "_" and 32 digits, which a clash appends
 
 _FORBIDDEN = re.compile(r"[^/\w.\- ]" if os.name == "nt" else r"[^/\w.\- :]")
@@ -98,15 +108,17 @@ class TrialRecord:
     vals: Mapping[str, Any]
     metrics: Mapping[str, float]
     error: str  # the traceback if there is one, else type and message
+    brief_error: str  # type and first line of the message, empty if the objective did not raise
     document: str  # see `sparktune._tracking.exact`
     ended: int  # milliseconds since 1970
+    run_id: str | None = None  # if it is known already
 
     @classmethod
     def of(cls, trial: Trial) -> TrialRecord:
         """Read a document whose state is DONE, ERROR or CANCEL."""
         result = trial.get("result") or {}
         misc = trial["misc"]
-        run_status, trial_status, error = "FAILED", "error", ""
+        run_status, trial_status, error, brief = "FAILED", "error", "", ""
         if trial["state"] == JOB_STATE_CANCEL:
             run_status, trial_status = "KILLED", "cancelled"
         elif trial["state"] == JOB_STATE_DONE:
@@ -116,6 +128,7 @@ class TrialRecord:
             error = str(misc.get("traceback") or "")
             if not error and misc.get("error"):
                 error = ": ".join(str(part) for part in misc["error"])
+            brief = error_of(trial) or ""
         return cls(
             tid=int(trial["tid"]),
             run_status=run_status,
@@ -123,8 +136,10 @@ class TrialRecord:
             vals=spec_from_misc(misc),
             metrics=_numbers(result),
             error=redacted(error),
+            brief_error=cut(redacted(brief), _MAX_ERROR),
             document=without_credentials(encode_trial(trial, redacted)),
             ended=milliseconds(trial.get("refresh_time")),
+            run_id=misc.get("run_id"),
         )
 
     @property
@@ -134,6 +149,12 @@ class TrialRecord:
         if self.trial_status != STATUS_OK or loss is None or not math.isfinite(loss):
             return None
         return loss
+
+    @property
+    def score(self) -> float | None:
+        """The score if the search maximizes one, its loss being the negative; else None."""
+        loss, score = self.loss, self.metrics.get("score")
+        return score if loss is not None and score == -loss else None
 
     def params(self, space: SpaceReader, names: KeyNames) -> dict[str, str]:
         """Return the values of the active parameters, as text, by name."""
@@ -154,6 +175,8 @@ class TrialRecord:
         tags = {"trial_status": cut(self.trial_status, MAX_TAG), **to_tags(self.document)}
         for name, text in self.choices(space, names).items():
             tags[clean_key(f"choice.{name}")] = text
+        if self.brief_error:
+            tags["error"] = self.brief_error
         loss = self.metrics.get("loss")
         if loss is not None and not math.isfinite(loss):
             # Stores treat such a metric differently; the tag can be searched.

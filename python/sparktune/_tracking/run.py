@@ -15,6 +15,14 @@ from sparktune._space.reader import SpaceReader
 from sparktune._tracking.base import SearchInfo, SearchSummary
 from sparktune._tracking.exact import encode_trial, to_tags
 from sparktune._tracking.mlflow_compat import context_tags, info_of, remove_active, set_status
+from sparktune._tracking.note import (
+    NOTE_TAG,
+    Failures,
+    Note,
+    Outcome,
+    code_to_go_on,
+    with_note,
+)
 from sparktune._tracking.plot import history_svg
 from sparktune._tracking.records import (
     MAX_PARAM,
@@ -40,6 +48,8 @@ __all__ = ["ChildRun", "SearchRun"]
 
 _T = TypeVar("_T")
 _KINDS = ("params", "metrics", "tags")
+_CONTINUES = "continues_run_id"
+_MAX_NAME = 100
 
 
 class ChildRun:
@@ -89,7 +99,11 @@ class SearchRun:
         self._second = False  # whether another search has written to the parent
         self._context_tags: dict[str, str] = {}
         self._tids: dict[int, str] = {}  # run id by trial
+        self._note: Note | None = None
+        # Of the trials that have ended: what the search's thread adds, and this one writes.
         self.points: list[tuple[int, float | None, str]] = []  # of the history plot
+        self.failures = Failures()
+        self._series: list[tuple[str, float, int, int]] = []  # metrics still to be written
 
     # -- the parent ----------------------------------------------------------------------------
 
@@ -115,7 +129,8 @@ class SearchRun:
             if self.resumed is not None:
                 run = mlflow.start_run(run_id=self.resumed.run_id)
             else:
-                run = mlflow.start_run(run_name=f"fmin-{self.uuid[:6]}")
+                name = f"{self._info.objective[:_MAX_NAME] or 'fmin'}-{self.uuid[:6]}"
+                run = mlflow.start_run(run_name=name)
             remove_active(run.info.run_id)
             self.own_run = run
             run = writer.client.get_run(run.info.run_id)
@@ -131,7 +146,45 @@ class SearchRun:
             self._taken = dict.fromkeys(_KINDS, own)
         self._context_tags = {name: redacted(value) for name, value in context_tags().items()}
         self._experiment_id = run.info.experiment_id
+        self._note = self._make_note(writer, run)
         return writer, run.info.run_id
+
+    def _make_note(self, writer: RunWriter, parent: Any) -> Note:
+        """Return what describes the search in its parent run."""
+        run_id = parent.info.run_id
+        return Note(
+            tracking_uri=self._tracking_uri,
+            experiment_id=self._experiment_id,
+            uuid=self.uuid,
+            go_on=code_to_go_on(self._info, run_id, self.uuid if self._shared else None),
+            earlier=self._find_earlier(writer, parent),
+        )
+
+    @property
+    def _shared(self) -> bool:
+        """Whether the parent run may hold other searches."""
+        return self._second or self._active is not None
+
+    def _require_note(self) -> Note:
+        self.target()
+        assert self._note is not None
+        return self._note
+
+    def _described(self, note: Note, paragraphs: list[str]) -> dict[str, str]:
+        """Return the tag with the description, beside what others may just have written there."""
+        writer, parent = self.target()
+        return with_note(writer.client.get_run(parent).data.tags.get(NOTE_TAG), note, paragraphs)
+
+    def _find_earlier(self, writer: RunWriter, parent: Any) -> tuple[str, str] | None:
+        """Return experiment and parent run of the search that this one continues, if another."""
+        if self.resumed is not None:
+            tag = next(iter(self._free("tags", {_CONTINUES: ""})))
+            known = parent.data.tags.get(tag)
+            return None if known is None else (self._experiment_id, known)
+        if self._info.known_run is None:
+            return None
+        found = writer.parent_of(self._info.known_run)
+        return None if found is None or found[1] == parent.info.run_id else found
 
     def _free(self, kind: str, values: Mapping[str, _T]) -> dict[str, _T]:
         """Rename what has a name that was taken in the parent run when the search began."""
@@ -153,19 +206,61 @@ class SearchRun:
             if value is not None
         }
         tags = {"fmin_uuid": self.uuid, "sparktune.version": _version()}
-        writer.log(parent, params=self._free("params", params), tags=self._free("tags", tags))
+        note = self._require_note()
+        if note.earlier is not None:
+            tags[_CONTINUES] = note.earlier[1]
+        tags = {**self._free("tags", tags), **self._described(note, note.running())}
+        writer.log(parent, params=self._free("params", params), tags=tags)
         space = self._space.describe()
         if space is not None and self.resumed is None:
             text = json.dumps(space, indent=1, default=str)
             writer.client.log_text(parent, text, self._file("space", "json"))
 
-    def log_best(self, loss: float, finished: int, moment: int) -> None:
-        """Record a new best loss."""
-        writer, parent = self.target()
-        metrics = self._free("metrics", {"best_loss": loss})
-        writer.log(parent, metrics=metrics, step=finished, moment=moment)
+    def keep(self, record: TrialRecord) -> None:
+        """Take in a trial that has ended; called on the search's thread."""
+        self.points.append((record.tid, record.loss, record.trial_status))
+        if record.run_status == "FAILED":
+            self.failures.add(record.brief_error or f"returned status {record.trial_status!r}")
+        values = {"loss": record.loss, "score": record.score}
+        self._series += [
+            (name, value, record.ended, record.tid)
+            for name, value in values.items()
+            if value is not None
+        ]
 
-    def finish(self, summary: SearchSummary, counts: dict[str, float], moment: int) -> None:
+    def log_losses(self) -> None:
+        """Record the losses of trials that are not recorded in the parent yet."""
+        self._log_with_losses()
+
+    def log_best(self, best: TrialRecord, finished: int) -> None:
+        """Record a new best trial."""
+        assert best.loss is not None
+        metrics = {"best_loss": best.loss}
+        if best.score is not None:
+            metrics["best_score"] = best.score
+        self._log_with_losses(
+            metrics=self._free("metrics", metrics),
+            tags=self._free("tags", self._tags_of_best(best)),
+            step=finished,
+            moment=best.ended,
+        )
+
+    def _tags_of_best(self, best: TrialRecord) -> dict[str, str]:
+        tags = {"best_tid": str(best.tid)}
+        run_id = self._tids.get(best.tid, best.run_id)
+        return tags if run_id is None else {**tags, "best_run_id": run_id}
+
+    def _log_with_losses(self, **batch: Any) -> None:
+        """Write a batch to the parent, and the losses that wait with it."""
+        writer, parent = self.target()
+        waiting = self._series[:]  # more may be appended meanwhile
+        renamed = self._free("metrics", {point[0]: point[0] for point in waiting})
+        names = {old: new for new, old in renamed.items()}
+        series = [(names[name], value, moment, tid) for name, value, moment, tid in waiting]
+        writer.log(parent, series=series, **batch)
+        del self._series[: len(waiting)]
+
+    def finish(self, summary: SearchSummary, counts: dict[str, int], moment: int) -> None:
         """Write how the search ended, and end the parent run if it is the search's own."""
         writer, parent = self.target()
         retried = False
@@ -179,25 +274,29 @@ class SearchRun:
             if self.own_run is not None and not retried:
                 set_status(writer.client, parent, summary.status, moment)
 
-    def _summarize(self, summary: SearchSummary, counts: dict[str, float], moment: int) -> None:
+    def _summarize(self, summary: SearchSummary, counts: dict[str, int], moment: int) -> None:
         writer, parent = self.target()
         params: dict[str, str] = {}
         tags: dict[str, str] = {}
-        if summary.best_trial is not None:
-            best = TrialRecord.of(summary.best_trial)
-            tags["best_tid"] = str(best.tid)
+        best = None if summary.best_trial is None else TrialRecord.of(summary.best_trial)
+        if best is not None:
+            tags = self._tags_of_best(best)
             params = {
                 f"best_{name}": value
                 for name, value in best.params(self._space, self._names).items()
             }
             for name, text in best.choices(self._space, self._names).items():
                 tags[clean_key(f"best_choice.{name}")] = text
-        writer.log(
-            parent,
+        note = self._require_note()
+        outcome = Outcome(summary.status, counts, self.failures.commonest())
+        if best is not None:
+            run_id = tags.get("best_run_id")
+            outcome = outcome.with_best(note, best, run_id, best.tid in self._tids, self._space)
+        self._log_with_losses(
             params=self._free("params", params),
-            metrics=self._free("metrics", counts),
-            tags=self._free("tags", tags),
-            step=int(sum(counts.values())),
+            metrics=self._free("metrics", {f"trials_{name}": n for name, n in counts.items()}),
+            tags={**self._free("tags", tags), **self._described(note, note.ended(outcome))},
+            step=sum(counts.values()),
             moment=moment,
         )
         if self.points:

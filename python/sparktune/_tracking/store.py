@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,17 @@ class RunWriter:
             if not token:
                 return
 
+    def parent_of(self, run_id: str) -> tuple[str, str] | None:
+        """Return the experiment and the parent of a run; None if it is not there or has none."""
+        try:
+            run = self.client.get_run(run_id)
+        except Exception as error:
+            if is_passing(error):
+                raise
+            return None
+        parent = run.data.tags.get("mlflow.parentRunId")
+        return None if parent is None else (run.info.experiment_id, parent)
+
     def log(
         self,
         run_id: str,
@@ -145,8 +156,11 @@ class RunWriter:
         tags: Mapping[str, str] | None = None,
         step: int = 0,
         moment: int = 0,
+        series: Iterable[tuple[str, float, int, int]] = (),
     ) -> None:
         """Write a batch; `moment`, in milliseconds, is the time of the metrics.
+
+        `series` has metrics with times and steps of their own: (name, value, moment, step).
 
         Params that the run has with other values get new names: MLflow does not let a param change
         and would refuse the whole batch.
@@ -154,7 +168,10 @@ class RunWriter:
         from mlflow.entities import Metric, Param, RunTag
 
         batch: dict[str, Any] = {
-            "metrics": [Metric(key, value, moment, step) for key, value in (metrics or {}).items()],
+            "metrics": [
+                *(Metric(key, value, moment, step) for key, value in (metrics or {}).items()),
+                *(Metric(*point) for point in series),
+            ],
             "params": [Param(key, value) for key, value in (params or {}).items()],
             "tags": [RunTag(key, value) for key, value in (tags or {}).items()],
         }

@@ -41,6 +41,9 @@ _REQUEST_SECONDS = 20
 _END_IDLE_SECONDS = (5.0, 30.0)
 _END_SECONDS = 600.0
 
+# The losses of trials are written to the parent with each new best one, and this often.
+_LOSSES_SECONDS = 30.0
+
 _GROUPS = {"FINISHED": "ok", "FAILED": "failed", "KILLED": "cancelled"}
 _SEARCH = "the search itself"
 
@@ -95,6 +98,7 @@ class MlflowTracker:
         self._unnamed: list[tuple[Trial, ChildRun]] = []  # ended before their run was made
         self._counts = dict.fromkeys(_GROUPS.values(), 0)
         self._best: float | None = None
+        self._wrote_losses = self._began
         self._search: SearchRun | None = None
 
     # -- the contract --------------------------------------------------------------------------
@@ -163,10 +167,15 @@ class MlflowTracker:
                 self._outbox.put(lambda: search.record(run, record), about=record.tid)
                 self._outbox.put(lambda: search.end_trial(run, record), about=record.tid)
                 self._name(trial, run)
-            best = self._count(record)
-            if best is not None:
+            is_best, now = self._count(record), time.monotonic()
+            if is_best:
                 done = sum(self._counts.values())
-                self._outbox.put(lambda: search.log_best(best, done, record.ended), about=_SEARCH)
+                self._outbox.put(lambda: search.log_best(record, done), about=_SEARCH)
+            elif now - self._wrote_losses > _LOSSES_SECONDS:
+                self._outbox.put(search.log_losses, about=_SEARCH)
+            else:
+                return
+            self._wrote_losses = now
 
     def local_run(self, trial: Trial) -> AbstractContextManager[object]:
         """See `Tracker`."""
@@ -186,7 +195,7 @@ class MlflowTracker:
             # Trials whose end was not reported.
             for tracked in list(self._tracked.values()):
                 self.trial_finished({**tracked.trial, "state": JOB_STATE_CANCEL})
-            counts = {f"trials_{name}": float(count) for name, count in self._counts.items()}
+            counts = dict(self._counts)
             self._outbox.put(lambda: search.finish(summary, counts, now), order=LAST, about=_SEARCH)
             try:
                 least, most = _END_IDLE_SECONDS
@@ -202,16 +211,16 @@ class MlflowTracker:
 
     # -- bookkeeping, on the search's thread -----------------------------------------------------
 
-    def _count(self, record: TrialRecord) -> float | None:
-        """Count a trial; return its loss if that is a new best one."""
+    def _count(self, record: TrialRecord) -> bool:
+        """Count a trial; return whether it is a new best one."""
         self._counts[_GROUPS[record.run_status]] += 1
-        loss = record.loss
         if self._search is not None:
-            self._search.points.append((record.tid, loss, record.trial_status))
+            self._search.keep(record)
+        loss = record.loss
         if loss is None or (self._best is not None and loss >= self._best):
-            return None
+            return False
         self._best = loss
-        return loss
+        return True
 
     def _name(self, trial: Trial, run: ChildRun) -> None:
         """Write into a document which run is the trial's, now or at the end."""
