@@ -15,6 +15,7 @@ from sparktune._hyperopt.old_pickles import load_hyperopt_trials
 from sparktune._listing import listing
 from sparktune._search.arguments import OBJECTIVE, annotated_space, check_trials
 from sparktune._search.ask_tell import Search
+from sparktune._search.calls import is_maximized
 from sparktune._search.domain import Domain
 from sparktune._search.iterator import FMinIter
 from sparktune._search.narrator import tell_what_is_kept
@@ -317,7 +318,7 @@ def fmin(
     if isinstance(space, str) and space == "annotated":
         space = annotated_space(fn)
         fn = functools.partial(call_with_keywords, fn)
-    if maximize and not _returns_loss_of_score(fn):
+    if maximize and not is_maximized(fn):
         fn = functools.partial(loss_of_score, fn)
         if loss_threshold is not None:
             options = replace(options, loss_threshold=-loss_threshold)
@@ -346,11 +347,6 @@ def _searches_itself(trials: Any) -> bool:
     """Whether the trials have their own `fmin`; Hyperopt's does not know our spaces."""
     own = getattr(type(trials), "fmin", None)
     return own not in (None, Trials.fmin) and not own.__module__.startswith("hyperopt.")
-
-
-def _returns_loss_of_score(fn: Objective) -> bool:
-    """Whether an outer call of `fmin` has wrapped the objective."""
-    return isinstance(fn, functools.partial) and fn.func is loss_of_score
 
 
 def _takes_points(trials: Any) -> bool:

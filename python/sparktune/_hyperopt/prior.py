@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sparktune._search.arguments import drawn_seed
 from sparktune._space.expr import scope
 from sparktune.rand import suggest_batch
 from sparktune.trials import Trials
@@ -14,5 +15,4 @@ __all__ = ["draw_idxs_vals"]
 @scope.define
 def draw_idxs_vals(domain: Any, new_ids: Any, rng: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Draw trials from the prior of a domain; see `Domain.s_idxs_vals`."""
-    draw = getattr(rng, "integers", None) or rng.randint
-    return suggest_batch(new_ids, domain, Trials(), int(draw(2**31 - 1)))
+    return suggest_batch(new_ids, domain, Trials(), drawn_seed(rng))

@@ -27,6 +27,7 @@ __all__ = [
     "checked_max_failures",
     "checked_rstate",
     "checked_verdict",
+    "drawn_seed",
     "seed_of_workers",
     "validate_loss_threshold",
     "validate_timeout",
@@ -181,6 +182,12 @@ def checked_rstate(rstate: Any) -> Any:
         "`rstate` must be a numpy Generator, a RandomState, an int or None; "
         f"got {rstate!r}. Hint: numpy.random.default_rng(42)."
     )
+
+
+def drawn_seed(rstate: Any) -> int:
+    """Draw the seed of one call of a suggest function from a numpy Generator or RandomState."""
+    draw = getattr(rstate, "integers", None) or rstate.randint
+    return int(draw(2**31 - 1))
 
 
 def seed_of_workers(rstate: Any) -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sparktune._arguments import Rule
-from sparktune._search.arguments import RULES, check_suggestions, checked_rstate
+from sparktune._search.arguments import RULES, check_suggestions, checked_rstate, drawn_seed
 from sparktune._search.domain import Domain
 from sparktune._search.past import check_past
 from sparktune._search.signatures import SuggestFunction
@@ -141,8 +141,7 @@ class Search:
         trials = self.trials
         tids = trials.new_trial_ids(count)
         trials.refresh()
-        draw: Callable[[int], Any] = getattr(self._rstate, "integers", None) or self._rstate.randint
-        docs = self._algo(tids, self._domain, trials, int(draw(2**31 - 1)))
+        docs = self._algo(tids, self._domain, trials, drawn_seed(self._rstate))
         check_suggestions(docs, tids)
         if not docs:
             raise InvalidArgument("The suggest function of this Search has no more points.")

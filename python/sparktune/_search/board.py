@@ -15,6 +15,7 @@ from sparktune._trials.documents import (
     Trial,
 )
 from sparktune._trials.entry import Entry
+from sparktune._trials.findings import docs_of
 from sparktune._trials.following import FollowingLedger, ledger_of
 
 __all__ = ["Board"]
@@ -71,11 +72,7 @@ class Board:
         """
         if not survives:
             return 0
-        key = getattr(self._trials, "_exp_key", None)
-        return sum(
-            doc["state"] == JOB_STATE_ERROR and (key is None or doc["exp_key"] == key)
-            for doc in self._trials._dynamic_trials
-        )
+        return sum(doc["state"] == JOB_STATE_ERROR for doc in docs_of(self._trials))
 
     def refresh(self) -> None:
         """Bring `trials.trials` in line with documents that were appended."""

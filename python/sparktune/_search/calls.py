@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from sparktune._space.graph import Apply
 from sparktune._space.reader import SpaceReader
@@ -13,7 +13,7 @@ from sparktune._suggest.calls import check_settings
 from sparktune._worker.score import loss_of_score
 from sparktune.exceptions import InvalidArgumentType
 
-__all__ = ["check_algo", "check_early_stop", "check_objective", "keys_of"]
+__all__ = ["check_algo", "check_early_stop", "check_objective", "is_maximized", "keys_of"]
 
 # Keys and parameters that a message shows.
 _SHOWN = 8
@@ -67,8 +67,8 @@ def check_objective(fn: Callable[..., Any], space: Apply, by_keywords: bool | No
     InvalidArgumentType
         If it cannot.
     """
-    while isinstance(fn, functools.partial) and fn.func is loss_of_score:
-        fn = fn.args[0]  # with maximize=True
+    while is_maximized(fn):
+        fn = fn.args[0]
     signature = None if by_keywords else _signature(fn)
     if signature is None or _takes(signature, 1):
         return
@@ -89,6 +89,11 @@ def check_objective(fn: Callable[..., Any], space: Apply, by_keywords: bool | No
         f"The objective must take one argument, the point{_described(space, keys)}; "
         f"got {_shown(fn, signature)}. Hint: {hint}."
     )
+
+
+def is_maximized(fn: Callable[..., Any]) -> TypeGuard[functools.partial[Any]]:
+    """Whether `fmin` has wrapped an objective for ``maximize=True``."""
+    return isinstance(fn, functools.partial) and fn.func is loss_of_score
 
 
 def keys_of(space: Apply) -> list[str]:

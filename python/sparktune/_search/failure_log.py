@@ -13,13 +13,12 @@ from sparktune._search.runner import TrialError
 from sparktune._space.reader import SpaceReader
 from sparktune._suggest.suggestion import space_of
 from sparktune._trials.documents import Trial, spec_from_misc
-from sparktune._trials.findings import brief_error
+from sparktune._trials.findings import brief_error, class_name, without_numbers
 
 __all__ = ["FailureLog"]
 
 logger = logging.getLogger("sparktune.fmin")
 
-_NUMBER = re.compile(r"-?\b(0x[0-9a-fA-F]+|\d+(\.\d+)?(e[+-]?\d+)?)\b")
 _INTEGER_WANTED = re.compile(r"\bint(eger)?s?\b", re.IGNORECASE)
 _DICT_GIVEN = re.compile(r"\bdict\b")
 _FLOAT_GIVEN = re.compile(r"\bfloat(32|64)?\b|\d\.0\b", re.IGNORECASE)
@@ -55,15 +54,14 @@ class FailureLog:
     def note(self, trial: Trial, error: TrialError, raised: bool) -> None:
         """Log a failure; the traceback only if it is new, and not `raised` by the search anyway."""
         message, frames = error.message.strip(), _frames(error.traceback)
-        key = hash((error.type_name, frames, _NUMBER.sub("0", message)))
+        key = hash((error.type_name, frames, without_numbers(message)))
         group = self._groups.get(key)
         if group is not None:
             group.count, group.last = group.count + 1, trial["tid"]
             logger.debug("Trial %s failed as others did: %s", trial["tid"], message)
             return
         self._groups[key] = _Alike(brief_error(error.type_name, error.message), last=trial["tid"])
-        kind = brief_error(error.type_name, "")
-        text = f"{kind}: {message}{self._hint(trial, error)}"
+        text = f"{class_name(error.type_name)}: {message}{self._hint(trial, error)}"
         if frames and not raised and hash(frames) not in self._shown:
             self._shown.add(hash(frames))
             text += "\n" + error.traceback.rstrip()
@@ -97,7 +95,7 @@ class FailureLog:
     def _about_the_point(self, error: TrialError) -> str:
         """Return a hint for an objective that takes the point for one of its values, or a key."""
         keys = keys_of(self._domain.expr)
-        kind, message = brief_error(error.type_name, ""), error.message.strip()
+        kind, message = class_name(error.type_name), error.message.strip()
         if not keys:
             return ""
         shown = ", ".join(map(repr, keys[:_SHOWN])) + (", ..." if len(keys) > _SHOWN else "")

@@ -16,7 +16,12 @@ from typing import Any, TypeVar
 import cloudpickle
 
 from sparktune._search import ending as endings
-from sparktune._search.arguments import check_suggestions, checked_verdict, seed_of_workers
+from sparktune._search.arguments import (
+    check_suggestions,
+    checked_verdict,
+    drawn_seed,
+    seed_of_workers,
+)
 from sparktune._search.board import Board
 from sparktune._search.ending import (
     STOPPED_EARLY,
@@ -317,7 +322,8 @@ class SearchLoop:
         while self._left > 0 and len(board.queue) < target:
             tids = self.trials.new_trial_ids(min(target - len(board.queue), self._left))
             board.refresh()
-            docs = self.options.algo(tids, self.domain, self.trials, self._seed())
+            seed = drawn_seed(self.options.rstate)
+            docs = self.options.algo(tids, self.domain, self.trials, seed)
             check_suggestions(docs, tids)
             if not docs:
                 message = "the suggester has no more trials"
@@ -329,11 +335,6 @@ class SearchLoop:
             board.sync()
             self._suggested.update(doc["tid"] for doc in docs)
             self._left -= len(docs)
-
-    def _seed(self) -> int:
-        rstate = self.options.rstate
-        draw = getattr(rstate, "integers", None) or rstate.randint
-        return int(draw(2**31 - 1))
 
     def _start_ready(self, runner: Runner) -> None:
         board = self._board

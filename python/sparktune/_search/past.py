@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +22,10 @@ from sparktune._trials.documents import (
     UNFINISHED,
     Trial,
 )
+from sparktune._trials.findings import docs_of
 from sparktune.exceptions import InvalidTrial
 
-__all__ = ["bounds_of", "check_past", "run_again"]
+__all__ = ["bounds_of", "check_past", "is_between", "run_again"]
 
 logger = logging.getLogger("sparktune.fmin")
 
@@ -48,7 +49,7 @@ def check_past(trials: Any, space: CompiledSpace, compared: bool = False) -> Non
     now = {p.label: (p.distribution, p.args, p.conditions) for p in space.params}
     before = now if compared else getattr(trials, "_distributions", None)
     differences = _Differences(space)
-    for doc in _docs(trials):
+    for doc in docs_of(trials):
         state = doc["state"]
         if state != JOB_STATE_CANCEL and (before != now or state in UNFINISHED):
             differences.note(doc, before or {})
@@ -64,7 +65,7 @@ def run_again(trials: Any) -> None:
 
     Not for trials that other processes run: those may still be running.
     """
-    cut_off = [doc for doc in _docs(trials) if doc["state"] == JOB_STATE_RUNNING]
+    cut_off = [doc for doc in docs_of(trials) if doc["state"] == JOB_STATE_RUNNING]
     for doc in cut_off:
         doc["state"] = JOB_STATE_NEW
     if cut_off:
@@ -73,14 +74,6 @@ def run_again(trials: Any) -> None:
             "Trials %s were running when an earlier search was cut off; they run again.",
             shown + (", ..." if len(cut_off) > 10 else ""),
         )
-
-
-def _docs(trials: Any) -> Iterator[Trial]:
-    """Give the documents in any state, of the experiment of `trials`."""
-    key = getattr(trials, "_exp_key", None)
-    for doc in getattr(trials, "_dynamic_trials", ()):
-        if key is None or doc["exp_key"] == key:
-            yield doc
 
 
 @dataclass
@@ -166,12 +159,17 @@ def _broken_rule(param: Param, value: Any, bounded: bool) -> str | None:
             return None
         return f"a whole number from {low:.12g} to {high:.12g}"
     low, high = bounds_of(param) if bounded else (0.0 if "log" in name else -math.inf, math.inf)
-    slack = _ROUNDING * max(abs(low), abs(high)) if math.isfinite(high) else 0.0
-    if math.isfinite(number) and low - slack <= number <= high + slack:
+    if math.isfinite(number) and is_between(number, low, high):
         return None
     if math.isfinite(high):
         return f"a number from {low:.12g} to {high:.12g}"
     return "a finite number of at least 0" if low == 0.0 else "a finite number"
+
+
+def is_between(number: float, low: float, high: float) -> bool:
+    """Whether a number is between two bounds, apart from rounding."""
+    slack = _ROUNDING * max(abs(low), abs(high)) if math.isfinite(high) else 0.0
+    return low - slack <= number <= high + slack
 
 
 def bounds_of(param: Param) -> tuple[float, float]:

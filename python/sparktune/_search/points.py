@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sparktune._search.past import bounds_of
+from sparktune._search.past import bounds_of, is_between
 from sparktune._space.compile import CompiledSpace, Param
 from sparktune._trials.documents import STATUS_NEW, Misc, Trial, new_trial_doc
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
@@ -131,8 +131,7 @@ def _check_value(name: str, value: Any, param: Param) -> None:
         raise InvalidArgument(message)
     if not whole:
         low, high = bounds_of(param)
-        slack = 1e-9 * max(abs(low), abs(high)) if math.isfinite(high) else 0.0
-        if not low - slack <= number <= high + slack:
+        if not is_between(number, low, high):
             logger.warning(
                 "`%s` should be from %.6g to %.6g, the range of the space; got %r. It is evaluated "
                 "all the same.",

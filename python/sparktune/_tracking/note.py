@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from sparktune._space.reader import SpaceReader
 from sparktune._tracking.base import SearchInfo
 from sparktune._tracking.records import MAX_TAG, TrialRecord, cut
+from sparktune._trials.findings import without_numbers
 
 __all__ = ["NOTE_TAG", "Failures", "Note", "Outcome", "code_to_go_on", "with_note"]
 
@@ -28,7 +29,6 @@ _WIDTH = 70  # of code
 _SHOWN_ERRORS = 5
 _MAX_ERRORS = 1_000  # told apart, so that memory stays bounded
 _OTHER = "other errors"
-_NUMBER = re.compile(r"-?\b(0x[0-9a-fA-F]+|\d+(\.\d+)?(e[+-]?\d+)?)\b")
 
 
 class Failures:
@@ -40,7 +40,7 @@ class Failures:
 
     def add(self, error: str) -> None:
         """Count one trial with this error."""
-        key = _NUMBER.sub("0", error)
+        key = without_numbers(error)
         if key not in self._first and len(self._first) >= _MAX_ERRORS:
             key = error = _OTHER
         self._first.setdefault(key, error)

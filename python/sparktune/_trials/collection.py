@@ -17,6 +17,7 @@ from sparktune._trials.documents import (
     make_plain,
     new_trial_doc,
 )
+from sparktune._trials.findings import docs_of
 from sparktune._trials.history import HistoryFeeder
 from sparktune._trials.large import LargeDict
 from sparktune._trials.ledger import Ledger
@@ -350,8 +351,7 @@ class TrialCollection:
 
     def _all_docs(self) -> list[Trial]:
         """Return the documents in any state, of this experiment."""
-        key = self._exp_key
-        return [doc for doc in self._dynamic_trials if key is None or doc["exp_key"] == key]
+        return list(docs_of(self))
 
     @property
     def trials(self) -> list[Trial]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,14 +31,19 @@ __all__ = [
     "average_best_error",
     "best_of",
     "brief_error",
+    "class_name",
     "count_by_state",
+    "docs_of",
     "error_of",
     "first_failure",
     "outcome_of",
     "why_no_best",
+    "without_numbers",
 ]
 
 CANCELLED = "cancelled"
+
+_NUMBER = re.compile(r"-?\b(0x[0-9a-fA-F]+|\d+(\.\d+)?(e[+-]?\d+)?)\b")
 
 _OUTCOMES = {
     JOB_STATE_NEW: STATUS_NEW,
@@ -46,6 +51,14 @@ _OUTCOMES = {
     JOB_STATE_ERROR: STATUS_FAIL,
     JOB_STATE_CANCEL: CANCELLED,
 }
+
+
+def docs_of(trials: Any) -> Iterator[Trial]:
+    """Yield the documents in any state, of the experiment of `trials`."""
+    key = getattr(trials, "_exp_key", None)
+    for doc in getattr(trials, "_dynamic_trials", ()):
+        if key is None or doc["exp_key"] == key:
+            yield doc
 
 
 def outcome_of(doc: Trial) -> str:
@@ -66,6 +79,16 @@ def error_of(doc: Trial) -> str | None:
     return brief_error(str(error[0]), str(error[1]) if len(error) > 1 else "")
 
 
+def class_name(type_name: str) -> str:
+    """Return the name of a class without its module, of ``str(type(exception))``."""
+    return re.sub(r"<class '(?:.*\.)?(.*)'>", r"\1", type_name)
+
+
+def without_numbers(message: str) -> str:
+    """Return a message with all numbers alike, to count errors that differ in these only."""
+    return _NUMBER.sub("0", message)
+
+
 def brief_error(type_name: str, text: str) -> str:
     """Return ``"ValueError: x is too large"``: a type and the first line of a message.
 
@@ -76,7 +99,7 @@ def brief_error(type_name: str, text: str) -> str:
     text : str
         The message, or the traceback of which it is the end.
     """
-    kind = re.sub(r"<class '(?:.*\.)?(.*)'>", r"\1", type_name)
+    kind = class_name(type_name)
     lines = text.strip().splitlines() or [""]
     if lines[0].startswith("Traceback (") or lines[0].lstrip().startswith("+ Exception Group"):
         # The last line with the type, because causes come before.

@@ -270,9 +270,10 @@ class Ledger:
         if entry is None:
             entry = self._entries[id(doc)] = Entry(doc, place)
             self._read(entry)
-        entry.place = place
-        if not entry.has_outcome():
-            self._read(entry)
+        else:
+            entry.place = place
+            if not entry.has_outcome():
+                self._read(entry)
         self._order.append(entry)
         self._known.append(doc)
         self._states[place:] = [entry.state]

@@ -11,7 +11,7 @@ import numpy as np
 
 from sparktune._space.reader import SpaceReader
 from sparktune._trials.documents import STATUS_OK
-from sparktune._trials.findings import outcome_of
+from sparktune._trials.findings import docs_of, outcome_of
 from sparktune._trials.results import is_score
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
@@ -39,14 +39,9 @@ def points_of(trials: Any) -> list[Point]:
     """
     if not hasattr(trials, "trials"):
         raise InvalidArgumentType(f"`trials` must be a Trials; got {trials!r:.300}.")
-    key = getattr(trials, "_exp_key", None)
-    docs = getattr(trials, "_dynamic_trials", None)
-    if docs is None:
-        docs = trials.trials
+    docs = docs_of(trials) if hasattr(trials, "_dynamic_trials") else trials.trials
     points = []
     for doc in docs:
-        if key is not None and doc["exp_key"] != key:
-            continue
         result = doc["result"]
         status = outcome_of(doc) if "state" in doc else str(result.get("status", "new"))
         loss = result.get("loss")
