@@ -19,6 +19,7 @@ from sparktune._hyperopt.names import (
     refuse,
 )
 from sparktune._hyperopt.old_pickles import load_hyperopt_trials
+from sparktune._journal.journal import Journal
 from sparktune._search.ask_tell import Asked, Search
 from sparktune._search.console import log_to_console
 from sparktune._search.ctrl import Ctrl
@@ -70,6 +71,7 @@ __all__ = [
     "Ctrl",
     "Domain",
     "FMinIter",
+    "Journal",
     "ProcessTrials",
     "Search",
     "SparkTrials",

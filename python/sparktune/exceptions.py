@@ -17,6 +17,7 @@ __all__ = [
     "BackendLost",
     "BadSearchSpace",
     "BadSearchSpaceType",
+    "DamagedJournal",
     "DuplicateLabel",
     "InvalidAnnotatedParameter",
     "InvalidArgument",
@@ -115,6 +116,25 @@ class UnknownParameter(SparktuneError, KeyError):
     def __str__(self) -> str:
         # A KeyError shows the repr of its argument.
         return str(self.args[0]) if self.args else type(self).__name__
+
+
+class DamagedJournal(SparktuneError, ValueError):
+    """A record of a journal is not as it was written.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, and what can be saved.
+    record : int
+        The number of the first such record; kept as ``.record``.
+    """
+
+    def __init__(self, message: str = "The journal is damaged.", record: int = 0) -> None:
+        super().__init__(message)
+        self.record = record
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return type(self), (str(self), self.record)
 
 
 # -- trials and results ------------------------------------------------------------------------

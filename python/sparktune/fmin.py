@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 from sparktune import tpe
 from sparktune._arguments import known_arguments
 from sparktune._hyperopt.old_pickles import load_hyperopt_trials
+from sparktune._journal.journal import Journal
 from sparktune._listing import listing
 from sparktune._search.arguments import OBJECTIVE, annotated_space, check_trials
 from sparktune._search.ask_tell import Search
@@ -196,6 +197,7 @@ def fmin(
     avoid_duplicates: bool = False,
     maximize: bool = False,
     callbacks: Sequence[Callback] = (),
+    journal: str | os.PathLike[str] | Journal | None = None,
 ) -> Any:
     """Search for the point of a space where an objective is lowest.
 
@@ -277,6 +279,11 @@ def fmin(
     callbacks : list of callable, optional
         Functions called as ``callback(trials, trial)`` after each trial that ended, whether it
         failed or not, with its document. What one raises ends the search.
+    journal : str, os.PathLike or Journal, optional
+        A folder where everything that happens is written down at once, a finished trial before the
+        search acts on it. The same call with the same path goes on after any end, a kill too:
+        trials that had ended are known, those that had not run again with the same values, and
+        `max_evals` counts all. See docs/journal.md, and `Journal` for its settings.
 
     Returns
     -------
@@ -288,7 +295,9 @@ def fmin(
     ------
     InvalidArgument, InvalidArgumentType
         If an argument is wrong, or `trials_save_file` cannot be written to or holds anything but
-        trials.
+        trials; or if `journal` is in use, or of another objective.
+    DamagedJournal
+        If a record of `journal` is not as it was written.
     BadSearchSpace
         If the space is wrong.
     InvalidTrial
@@ -335,7 +344,7 @@ def fmin(
     try:
         return search(trials, fn, space, options)
     except KeyboardInterrupt:
-        tell_what_is_kept(trials, is_given, trials_save_file)
+        tell_what_is_kept(trials, is_given, trials_save_file, options.journal)
         raise
 
 

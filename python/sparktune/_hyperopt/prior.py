@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sparktune._search.arguments import drawn_seed
+from sparktune._search.randomness import drawn_seed
 from sparktune._space.expr import scope
 from sparktune.rand import suggest_batch
 from sparktune.trials import Trials

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 __all__ = ["InUse", "Part", "Store"]
@@ -63,6 +64,10 @@ class Store(Protocol):
         """Return when all that was appended would survive a loss of power."""
         ...
 
+    def trust(self) -> None:
+        """Take what was appended as safe, instead of calling `sync`."""
+        ...
+
     def close(self) -> None:
         """Let others write; may be called twice."""
         ...
@@ -73,4 +78,8 @@ class Store(Protocol):
 
     def get_value(self, name: str) -> bytes:
         """Return a value."""
+        ...
+
+    def path_of_value(self, name: str) -> Path | None:
+        """Return the path of a value, None if it is not a file of this computer."""
         ...

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import inspect
 import numbers
-import operator
-import os
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -25,16 +22,11 @@ __all__ = [
     "checked_callbacks",
     "checked_catch",
     "checked_max_failures",
-    "checked_rstate",
     "checked_verdict",
-    "drawn_seed",
-    "seed_of_workers",
     "validate_loss_threshold",
     "validate_timeout",
     "validate_trial_timeout",
 ]
-
-SEED_VARIABLES = ("SPARKTUNE_SEED", "HYPEROPT_FMIN_SEED")
 
 OBJECTIVE = Rule("function", noun="a function of a point")
 TRIAL_TIMEOUT = Rule(
@@ -149,65 +141,6 @@ def checked_callbacks(callbacks: Any) -> tuple[Callable[..., Any], ...]:
             f"got {callbacks!r}. Hint: callbacks=[lambda trials, trial: print(trial['tid'])]."
         )
     return given
-
-
-def checked_rstate(rstate: Any) -> Any:
-    """Return a generator of seeds: a numpy Generator or RandomState, as given or made from a seed.
-
-    By default the seed is $SPARKTUNE_SEED or $HYPEROPT_FMIN_SEED, or a new one.
-    """
-    if hasattr(rstate, "integers") or hasattr(rstate, "randint"):
-        return rstate
-    if rstate is None:
-        for name in SEED_VARIABLES:
-            text = os.environ.get(name, "")
-            if text:
-                try:
-                    return np.random.default_rng(int(text))
-                except ValueError:
-                    raise InvalidArgument(
-                        f"${name} must be an int of at least 0; got {text!r}."
-                    ) from None
-        return np.random.default_rng()
-    if not isinstance(rstate, (bool, np.bool_)):
-        try:
-            seed = operator.index(rstate)
-        except TypeError:
-            pass
-        else:
-            if seed < 0:
-                raise InvalidArgument(f"`rstate` as a seed must be at least 0; got {seed}.")
-            return np.random.default_rng(seed)
-    raise InvalidArgumentType(
-        "`rstate` must be a numpy Generator, a RandomState, an int or None; "
-        f"got {rstate!r}. Hint: numpy.random.default_rng(42)."
-    )
-
-
-def drawn_seed(rstate: Any) -> int:
-    """Draw the seed of one call of a suggest function from a numpy Generator or RandomState."""
-    draw = getattr(rstate, "integers", None) or rstate.randint
-    return int(draw(2**31 - 1))
-
-
-def seed_of_workers(rstate: Any) -> int | None:
-    """Return a number that depends on the state of `rstate`, which stays as it is.
-
-    None for a generator that has neither NumPy's `bit_generator` nor its `get_state`.
-    """
-    try:
-        found = getattr(rstate, "bit_generator", None)
-        state = rstate.get_state(legacy=False) if found is None else found.state
-    except (AttributeError, TypeError):
-        return None
-    # By `repr` of lists: that of a long array leaves items out.
-    return zlib.crc32(repr(_listed(state)).encode())
-
-
-def _listed(state: Any) -> Any:
-    if isinstance(state, dict):
-        return {key: _listed(value) for key, value in state.items()}
-    return state.tolist() if isinstance(state, np.ndarray) else state
 
 
 def check_trials(trials: Any) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sparktune._arguments import Rule
-from sparktune._search.arguments import RULES, check_suggestions, checked_rstate, drawn_seed
+from sparktune._search.arguments import RULES, check_suggestions
 from sparktune._search.domain import Domain
 from sparktune._search.past import check_past
+from sparktune._search.randomness import checked_rstate, drawn_seed
 from sparktune._search.signatures import SuggestFunction
 from sparktune._search.trials import Trials
 from sparktune._trials.documents import (

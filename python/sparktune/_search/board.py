@@ -39,12 +39,14 @@ class Board:
         Trials that this search started and that have not ended; if `polled`, all that run.
     finished : list of Trial
         Trials that are DONE, in the order in which they ended.
+    ledger : Ledger
+        The one that tells the news.
     """
 
     def __init__(self, trials: Any, polled: bool = False) -> None:
         self._trials = trials
         self._polled = polled
-        self._ledger = ledger_of(trials, polled)
+        self.ledger = self._ledger = ledger_of(trials, polled)
         if isinstance(trials, TrialCollection):
             trials._ledger.expect_any_change()
         self._subscription = self._ledger.subscribe()

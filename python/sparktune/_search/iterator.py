@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sparktune import progress
+from sparktune._search.ending import is_cancelled
 from sparktune._search.loop import SearchLoop
 from sparktune._search.options import SearchOptions
 from sparktune._search.runner import SerialRunner
@@ -90,6 +91,20 @@ class FMinIter(SearchLoop):
     max_failures = _Option()
     catch_eval_exceptions = _Option()
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the trials object says that the search was cancelled."""
+        return is_cancelled(self.trials)
+
+    @property
+    def early_stop_args(self) -> Any:
+        """What `early_stop_fn` returned last, for its next call."""
+        return self._stopping.args
+
+    @early_stop_args.setter
+    def early_stop_args(self, args: Any) -> None:
+        self._stopping.args = args
+
     def __init__(
         self,
         algo: SuggestFunction,
@@ -166,6 +181,6 @@ class FMinIter(SearchLoop):
         if not self._over:
             self.run(1, block_until_done=self.asynchronous)
         if self.ending is not None or len(self.trials) >= self.options.limit:
-            self._save()
+            self._keepers.save()
             raise StopIteration
         return self.trials

@@ -15,25 +15,24 @@ from typing import Any, TypeVar
 
 import cloudpickle
 
+from sparktune._journal.contents import Contents
+from sparktune._journal.keeper import JournalKeeper
 from sparktune._search import ending as endings
-from sparktune._search.arguments import (
-    check_suggestions,
-    checked_verdict,
-    drawn_seed,
-    seed_of_workers,
-)
+from sparktune._search.arguments import check_suggestions
 from sparktune._search.board import Board
+from sparktune._search.early_stopping import EarlyStopping
 from sparktune._search.ending import (
     STOPPED_EARLY,
     Ending,
     best_trial,
     insist,
-    is_cancelled,
     limit_reached,
 )
+from sparktune._search.keepers import Keepers
 from sparktune._search.narrator import Narrator
 from sparktune._search.options import SearchOptions
 from sparktune._search.outcomes import Failures, write
+from sparktune._search.randomness import drawn_seed, seed_of_workers
 from sparktune._search.runner import Finished, Runner, RunnerOptions, TrialError, make_runner
 from sparktune._suggest.suggestion import space_of
 from sparktune._tracking.base import NullTracker, SearchInfo, Tracker
@@ -74,6 +73,8 @@ class SearchLoop:
         Whether trials run while the search goes on; by default as `trials` says.
     poll_interval_secs : float, default 1.0
         Pause between two polls of trials that other processes run.
+    journal : JournalKeeper, optional
+        Writes the search down; it may have been begun by another process.
 
     Attributes
     ----------
@@ -91,6 +92,7 @@ class SearchLoop:
         *,
         asynchronous: bool | None = None,
         poll_interval_secs: float = 1.0,
+        journal: JournalKeeper | None = None,
     ) -> None:
         self.domain = domain
         self.trials = trials
@@ -98,16 +100,17 @@ class SearchLoop:
         self.asynchronous = trials.asynchronous if asynchronous is None else asynchronous
         self.poll_interval_secs = poll_interval_secs
         self.progress_callback = options.progress_callback
-        self.early_stop_args: Any = []
         self.start_time = timer()
         self.ending: Ending | None = None
 
         self._tracker: Tracker = NullTracker()
-        self._file = SaveFile(options.trials_save_file) if options.trials_save_file else None
-        self._store = LargeValues(self._file.values if self._file else None)
+        file = SaveFile(options.trials_save_file) if options.trials_save_file else None
+        self._keepers = Keepers(trials, file, journal)
+        self._store = LargeValues(self._keepers.values)
         self._make_runner = getattr(type(trials), "make_runner", make_runner)
         self.polled = bool(self.asynchronous) and self._make_runner is make_runner
         self._board = Board(trials, self.polled)
+        self._stopping = EarlyStopping(self._board)
         self._runner: Runner | None = None
         self._left = 0  # trials still to suggest in this run
         self._failures = Failures()
@@ -118,6 +121,9 @@ class SearchLoop:
         if self.polled:
             # The workers get the objective from here.
             trials.attachments["FMinIter_Domain"] = cloudpickle.dumps(domain)
+        self._keepers.follow(self._board)
+        if journal is not None and journal.resumed is not None:
+            self._recall(journal.resumed)
 
     # -- running -------------------------------------------------------------------------------
 
@@ -127,6 +133,7 @@ class SearchLoop:
         self._tracker = tracker
         try:
             tracker.begin(info)
+            self._keepers.track(tracker.parent)
             self.exhaust()
             return answer()
         except BaseException as error:
@@ -138,6 +145,7 @@ class SearchLoop:
                 best = best_trial(self.trials)
             finally:
                 tracker.end(ending.summary(best))
+            self._keepers.end(ending)
             self._narrator.end()
 
     def exhaust(self: Self) -> Self:
@@ -146,8 +154,15 @@ class SearchLoop:
         self.run(self.options.limit - self.count_evals(), block_until_done=self.asynchronous)
         self.trials.refresh()
         if not self._over:  # else it has been saved
-            insist(self._save)
+            insist(self._keepers.save)
         return self
+
+    def _recall(self, past: Contents) -> None:
+        """Bring what is not in the documents to where another process left it."""
+        self._board.sync()
+        self._failures.recall(self.trials)
+        if self._stopping.recall(self.options.early_stop_fn, past.order):
+            self._note(STOPPED_EARLY)
 
     def count_evals(self) -> int:
         """Return how many trials count towards `max_evals`; see `fmin`."""
@@ -192,8 +207,8 @@ class SearchLoop:
             if not board.running:
                 self._close()
             board.refresh()
-            if self._file is not None and not self._over:
-                self._file.keep_if_due(self.trials)
+            if not self._over:
+                self._keepers.save_if_due()
         except BaseException:
             self._leave()
             raise
@@ -213,12 +228,13 @@ class SearchLoop:
             self._start_ready(runner)
             if not board.busy or (self._left == 0 and not wait_for_all):
                 return
+            self._keepers.rest()
             finished = runner.wait(self._seconds_left())
             if self.polled:
                 board.sync()
             self._take(finished, shown)
-            if self._file is not None and finished:
-                self._file.keep_if_due(self.trials)
+            if finished:
+                self._keepers.save_if_due()
 
     def _get_runner(self) -> Runner:
         if self._runner is None:
@@ -240,11 +256,6 @@ class SearchLoop:
         return max(0.0, self.start_time + self.options.timeout - timer())
 
     # -- ending --------------------------------------------------------------------------------
-
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether the trials object says that the search was cancelled."""
-        return is_cancelled(self.trials)
 
     @property
     def _over(self) -> bool:
@@ -276,7 +287,7 @@ class SearchLoop:
         """
         with ExitStack() as leaving:
             leaving.callback(insist, self._close)
-            leaving.callback(insist, self._save)
+            leaving.callback(insist, self._keepers.save)
             leaving.callback(insist, self._cancel)
             if self._runner is not None and self.asynchronous:
                 for finished in self._runner.wait(0):
@@ -307,10 +318,6 @@ class SearchLoop:
             self._runner.close()
             self._runner = None
 
-    def _save(self) -> None:
-        if self._file is not None:
-            self._file.keep(self.trials)
-
     # -- suggesting and starting ---------------------------------------------------------------
 
     def _suggest(self, runner: Runner) -> None:
@@ -333,6 +340,7 @@ class SearchLoop:
             self.trials.insert_trial_docs(docs)
             board.refresh()
             board.sync()
+            self._keepers.suggested(seed)
             self._suggested.update(doc["tid"] for doc in docs)
             self._left -= len(docs)
 
@@ -348,6 +356,7 @@ class SearchLoop:
         trial["book_time"] = trial["refresh_time"] = coarse_utcnow()
         self._board.running[trial["tid"]] = trial
         self._suggested.discard(trial["tid"])
+        self._keepers.started(trial)
         runner.start(trial, self._tracker.trial_started(trial))
 
     # -- outcomes ------------------------------------------------------------------------------
@@ -356,6 +365,7 @@ class SearchLoop:
         __tracebackhide__ = True
         # All results are written first, because what follows may end the search.
         finished = [each for each in finished if self._write(each)]
+        self._keepers.secure()
         for each in finished:
             done = each.trial["state"] == JOB_STATE_DONE
             self._failures.count(done)
@@ -390,9 +400,5 @@ class SearchLoop:
         return self.polled or self._failures.survives(error, self.options, bool(self.asynchronous))
 
     def _ask_early_stop(self) -> None:
-        if self.options.early_stop_fn is None:
-            return
-        answer = self.options.early_stop_fn(self._board.finished_view(), *self.early_stop_args)
-        stop, self.early_stop_args = checked_verdict(answer)
-        if stop:
+        if self._stopping.ask(self.options.early_stop_fn):
             self._note(STOPPED_EARLY)

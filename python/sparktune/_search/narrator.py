@@ -8,6 +8,7 @@ from collections import deque
 from math import isfinite
 from typing import Any
 
+from sparktune._journal.journal import Journal
 from sparktune._search.failure_log import FailureLog
 from sparktune._search.runner import TrialError
 from sparktune._trials.documents import Trial
@@ -94,12 +95,16 @@ def tell_that_all_is_done(done: int, max_evals: int) -> None:
     )
 
 
-def tell_what_is_kept(trials: Any, given: bool, file: str | os.PathLike[str]) -> None:
+def tell_what_is_kept(
+    trials: Any, given: bool, file: str | os.PathLike[str], journal: Journal | None
+) -> None:
     """Say, after Ctrl-C, how the search can go on."""
     count = len(trials.trials)
     if not count:
         return
-    if file:
+    if journal is not None:
+        where = f"are kept in the journal {journal.place!r}; the same call of fmin goes on."
+    elif file:
         where = f"are kept in {os.fspath(file)!r}; call fmin again with this file to go on."
     elif given:
         where = "are kept in `trials`; call fmin again with them to go on."

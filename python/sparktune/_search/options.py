@@ -11,14 +11,15 @@ from typing import Any
 
 from sparktune import progress
 from sparktune._arguments import check_all
+from sparktune._journal.journal import journal_of
 from sparktune._search.arguments import (
     RULES,
     checked_callbacks,
     checked_catch,
     checked_max_failures,
-    checked_rstate,
 )
 from sparktune._search.calls import check_algo, check_early_stop
+from sparktune._search.randomness import checked_rstate
 from sparktune._search.signatures import Callback, EarlyStop, SuggestFunction
 from sparktune._trials.savefile import SaveFile
 
@@ -48,6 +49,7 @@ class SearchOptions:
     avoid_duplicates: bool = False
     maximize: bool = False
     callbacks: Sequence[Callback] = ()
+    journal: Any = None
 
     def __post_init__(self) -> None:
         if isinstance(self.max_evals, float) and self.max_evals == inf:
@@ -59,6 +61,7 @@ class SearchOptions:
         checked["max_failures"] = checked_max_failures(self.max_failures)
         checked["catch_eval_exceptions"] = checked_catch(self.catch_eval_exceptions)
         checked["callbacks"] = checked_callbacks(self.callbacks)
+        checked["journal"] = journal_of(self.journal)
         vars(self).update(checked)
         if self.trials_save_file:
             SaveFile(self.trials_save_file).check()
@@ -88,6 +91,7 @@ class SearchOptions:
             "avoid_duplicates",
             "maximize",
             "callbacks",
+            "journal",
         }
         return {
             each.name: value

@@ -10,7 +10,7 @@ from sparktune._search.options import SearchOptions
 from sparktune._search.runner import Finished, TrialError
 from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import JOB_STATE_DONE, JOB_STATE_ERROR, UNFINISHED, coarse_utcnow
-from sparktune._trials.findings import first_failure
+from sparktune._trials.findings import docs_of, first_failure
 from sparktune._trials.large import LargeDict
 from sparktune._trials.results import split_attachments
 from sparktune.exceptions import ObjectiveNotLoaded, SearchFailed
@@ -68,6 +68,13 @@ class Failures:
         """Count a trial that ended, whether with a result or with an error, which `take` gets."""
         self.ended += 1
         self.succeeded += done
+
+    def recall(self, trials: Any) -> None:
+        """Count the trials that another process of this search has run."""
+        for doc in docs_of(trials):
+            if doc["state"] in (JOB_STATE_DONE, JOB_STATE_ERROR):
+                self.count(doc["state"] == JOB_STATE_DONE)
+                self.failed += doc["state"] == JOB_STATE_ERROR
 
     def survives(self, error: TrialError, options: SearchOptions, asynchronous: bool) -> bool:
         """Whether the search goes on after a failure; one bad trial does not end parallel ones.

@@ -33,12 +33,14 @@ logger = logging.getLogger("sparktune.fmin")
 _ROUNDING = 1e-9
 
 
-def check_past(trials: Any, space: CompiledSpace, compared: bool = False) -> None:
+def check_past(
+    trials: Any, space: CompiledSpace, compared: bool = False, what: str = "`trials`"
+) -> None:
     """Check that all trials fit a space, and have `trials` remember its distributions.
 
     Trials that have not ended may have values outside the bounds of continuous hyperparameters, as
     in `points_to_evaluate`. Trials of a search in the same space are not read again. `compared`
-    says that the space is known to be that of the trials.
+    says that the space is known to be that of the trials, `what` where the trials are from.
 
     Raises
     ------
@@ -55,7 +57,7 @@ def check_past(trials: Any, space: CompiledSpace, compared: bool = False) -> Non
             differences.note(doc, before or {})
     if before is not None and getattr(trials, "_dynamic_trials", None):
         differences.note_kinds(before)
-    differences.insist()
+    differences.insist(what)
     if isinstance(trials, TrialCollection):
         trials._distributions = now
 
@@ -113,7 +115,7 @@ class _Differences:
                 kinds = [_kind(each) for each in (name, param.distribution)]
                 self.wrong[param.label] = "{!r} had {} and has {} now".format(param.label, *kinds)
 
-    def insist(self) -> None:
+    def insist(self, what: str) -> None:
         """Raise if there is a difference."""
         found = [f"trial {tid} has {label!r}, which the space does not have"
                  for label, tid in self.extra.items()]  # fmt: skip
@@ -122,10 +124,10 @@ class _Differences:
         if found:
             more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
             raise InvalidTrial(
-                f"`trials` must have trials of this space only: {'; '.join(found[:5])}{more}. "
-                f"The space has {list(self.space.labels)}. Hint: begin with new trials or another "
-                "`trials_save_file`, and give known points as `points_to_evaluate`. The same "
-                "trials can be used with wider ranges and more options."
+                f"{what} must have trials of this space only: {'; '.join(found[:5])}{more}. "
+                f"The space has {list(self.space.labels)}. Hint: begin with new trials, or another "
+                "`trials_save_file` or `journal`, and give known points as `points_to_evaluate`. "
+                "The same trials can be used with wider ranges and more options."
             )
 
 

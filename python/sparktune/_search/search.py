@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from sparktune._journal.keeper import JournalKeeper
 from sparktune._search.calls import check_objective
 from sparktune._search.data import ObjectiveWithData
 from sparktune._search.domain import Domain
+from sparktune._search.journaling import begin_record, journal_for
 from sparktune._search.loop import SearchLoop
 from sparktune._search.narrator import tell_that_all_is_done
 from sparktune._search.options import SearchOptions
@@ -34,13 +36,28 @@ def search(trials: Any, fn: Objective, space: Any, options: SearchOptions) -> An
     domain = Domain(fn, space, pass_expr_memo_ctrl=options.pass_expr_memo_ctrl)
     check_objective(fn, domain.expr, domain.pass_expr_memo_ctrl)
     warn_of_constants(domain.space)
+    with journal_for(trials, options, _name_and_code(domain.fn)) as journal:
+        return _search(trials, domain, options, journal)
+
+
+def _search(
+    trials: Any, domain: Domain, options: SearchOptions, journal: JournalKeeper | None
+) -> Any:
+    __tracebackhide__ = True
     info = _describe(trials, domain, options)
-    check_past(trials, domain.space, info.resumed is not None and info.resumed.space is not None)
+    check_past(
+        trials,
+        domain.space,
+        info.resumed is not None and info.resumed.space is not None,
+        "`trials`" if journal is None else f"The journal {journal.journal.place!r}",
+    )
     if options.points_to_evaluate is not None:
         insert_points(trials, options.points_to_evaluate, domain.space)
     if options.avoid_duplicates:
         options = replace(options, algo=DistinctSuggester(options.algo))
-    loop = SearchLoop(domain, trials, options)
+    if journal is not None:
+        journal.begin(begin_record(journal, domain, options, _name_and_code(domain.fn), info))
+    loop = SearchLoop(domain, trials, options, journal=journal)
     if not loop.polled:
         run_again(trials)
 
@@ -91,7 +108,7 @@ def _describe(trials: Any, domain: Domain, options: SearchOptions) -> SearchInfo
         space=domain.expr,
         resumed=resumed,
         past=past,
-        objective=_name_of_objective(domain.fn),
+        objective=_name_and_code(domain.fn)[0],
         trials_class=next((each.__name__ for each in ours), "Trials"),
         maximize=options.maximize,
         known_run=next((run_id for run_id in known if run_id), None),
@@ -111,8 +128,8 @@ def _name_of(algo: Callable[..., Any]) -> str:
     return f"{module}.{name}" if name else type(algo).__name__
 
 
-def _name_of_objective(fn: Any) -> str:
-    """Return the name of an objective without its wrappers, empty if it has none."""
+def _name_and_code(fn: Any) -> tuple[str, Any]:
+    """Return the name of an objective without its wrappers, empty if it has none, and itself."""
     while isinstance(fn, (functools.partial, ObjectiveWithData)):
         if isinstance(fn, ObjectiveWithData):
             fn = fn.fn
@@ -121,4 +138,4 @@ def _name_of_objective(fn: Any) -> str:
         else:
             fn = fn.func
     name = getattr(fn, "__name__", type(fn).__name__)
-    return name if isinstance(name, str) and name.isidentifier() else ""
+    return (name if isinstance(name, str) and name.isidentifier() else ""), fn

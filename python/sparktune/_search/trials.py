@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from sparktune._journal.journal import Journal
 from sparktune._search.ctrl import Ctrl
 from sparktune._search.runner import make_runner
 from sparktune._space.compile import evaluate_assignment
@@ -281,6 +282,50 @@ class Trials(CountedTrials):
         trials._resumed = resumed
         return trials
 
+    @classmethod
+    def from_journal(
+        cls: type[Self], path: Any, *, allow_pickle: bool = False, **kwargs: Any
+    ) -> Self:
+        """Read the trials of a journal, also while a search writes it, on any computer.
+
+        To go on with a search, pass the path as `journal` to `fmin` instead.
+
+        Parameters
+        ----------
+        path : str, os.PathLike or Journal
+            The journal.
+        allow_pickle : bool, default False
+            Whether values of results that are not plain data, such as models, are unpickled when
+            they are looked at. That runs code of whoever wrote the journal; otherwise such a value
+            is an object with a method `load`, and nothing in the journal is run.
+        **kwargs : Any
+            Passed to the class, such as `parallelism` of `SparkTrials`.
+
+        Returns
+        -------
+        Trials
+            With the documents as they were written: states, values, results, errors and
+            attachments.
+
+        Raises
+        ------
+        InvalidArgument
+            If there is no journal, or one of another version.
+        DamagedJournal
+            If a record is not as it was written.
+        """
+        journal = path if isinstance(path, Journal) else Journal(path)
+        contents = journal.contents()
+        docs, attachments = journal.trials(contents, journal.values_of(allow_pickle))
+        trials = cls(**kwargs)
+        for doc in docs:
+            doc["exp_key"] = trials._exp_key
+        trials._insert_trial_docs(docs)
+        trials.attachments.update(dict.items(attachments))
+        trials.refresh()
+        trials._journal = contents.id
+        return trials
+
     make_runner = make_runner
 
     def fmin(
@@ -307,6 +352,7 @@ class Trials(CountedTrials):
         avoid_duplicates: bool = False,
         maximize: bool = False,
         callbacks: Sequence[Callable[..., object]] = (),
+        journal: Any = None,
     ) -> Any:
         """Search with these trials; see `sparktune.fmin`, which has the same parameters."""
         given = {name: value for name, value in locals().items() if name != "self"}

@@ -80,6 +80,10 @@ class Tracker(Protocol):
         """Start recording; called once, before the first trial."""
         ...
 
+    def parent(self) -> dict[str, str] | None:
+        """Return `uri`, `run_id` and `uuid` of what is recorded; None until the run is known."""
+        ...
+
     def trial_started(self, trial: Trial) -> TrackedRun | None:
         """Record that `trial` is about to run."""
         ...
@@ -105,6 +109,9 @@ class NullTracker:
 
     def begin(self, info: SearchInfo) -> None:
         """Do nothing."""
+
+    def parent(self) -> None:
+        """Return None."""
 
     def trial_started(self, trial: Trial) -> None:
         """Do nothing."""

@@ -115,6 +115,12 @@ class SearchRun:
             self._target = self._open()
         return self._target
 
+    def where(self) -> dict[str, str] | None:
+        """Return the store, the parent run and the search; None until there is a run."""
+        if self._target is None:
+            return None
+        return {"uri": self._tracking_uri, "run_id": self._target[1], "uuid": self.uuid}
+
     def _open(self) -> tuple[RunWriter, str]:
         import mlflow
 

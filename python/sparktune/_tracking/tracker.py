@@ -138,6 +138,10 @@ class MlflowTracker:
                 if search.own_run is not None:  # for callbacks and for the user
                     active_runs().append(search.own_run)
 
+    def parent(self) -> dict[str, str] | None:
+        """See `Tracker`."""
+        return None if self._search is None else self._search.where()
+
     def trial_started(self, trial: Trial) -> TrackedRun | None:
         """See `Tracker`."""
         with self._guard():

@@ -84,6 +84,7 @@ class TrialCollection:
     # By label, the distribution, its arguments and conditions in the latest search; pickled, so
     # that the next search can tell another space.
     _distributions: dict[str, tuple[Any, ...]] | None = None
+    _journal: str | None = None  # the id of the journal that has the trials
 
     def __init__(self, exp_key: Any = None, refresh: bool = True) -> None:
         self._exp_key = exp_key

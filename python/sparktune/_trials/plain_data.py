@@ -1,9 +1,9 @@
 """Any plain value as JSON and back, with exact values and types.
 
-Numbers, text, lists and dicts with text keys are themselves. What JSON does not have is a dict with
-one key that begins with ``$``: ``$tuple``, ``$dict`` (a list of pairs), ``$time``, ``$float`` (not
-finite), ``$bytes`` (base64), ``$numpy`` and ``$array`` (with a dtype). Anybody may have written what
-is decoded, so nothing in it is trusted.
+Numbers, text, lists and dicts with text keys are themselves. What JSON does not have is a dict
+whose first key begins with ``$``: ``$tuple``, ``$dict`` (a list of pairs), ``$time``, ``$float``
+(not finite), ``$bytes`` (base64), ``$numpy`` and ``$array`` (with a dtype). Anybody may have
+written what is decoded, so nothing in it is trusted.
 """
 
 from __future__ import annotations

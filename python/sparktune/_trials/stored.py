@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
 import logging
 import os
 import pickle
@@ -18,11 +19,11 @@ import uuid
 import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sparktune.exceptions import SparktuneError
 
-__all__ = ["KEPT", "LargeValues", "StoredValue"]
+__all__ = ["KEPT", "LargeValues", "StoredFile", "StoredValue"]
 
 logger = logging.getLogger("sparktune.fmin")
 
@@ -32,15 +33,35 @@ KEPT = 3
 _NOT_LOADED = object()
 
 
+class StoredFile(Protocol):
+    """Where the bytes of a value are."""
+
+    @property
+    def path(self) -> Path | None:
+        """Its path, None if it is not a file of this computer."""
+        ...
+
+    def read(self) -> bytes:
+        """Return the bytes; raises `OSError`."""
+        ...
+
+
 class StoredValue:
     """A value whose pickle is in a file, or in memory if there is no file.
 
-    Pickles as the value itself.
+    Pickles as the value itself. `loads` makes the value of the bytes, if they are not a pickle.
     """
 
-    def __init__(self, file: _File | None, size: int, pickled: bytes | None = None) -> None:
+    def __init__(
+        self,
+        file: StoredFile | None,
+        size: int,
+        pickled: bytes | None = None,
+        loads: Callable[[bytes], Any] = pickle.loads,
+    ) -> None:
         self._file = file
         self._pickled = pickled
+        self._loads = loads
         self._value: Any = _NOT_LOADED
         self._held = False
         self.size = size  # of the pickle, in bytes
@@ -56,7 +77,7 @@ class StoredValue:
         if self._value is not _NOT_LOADED:
             return self._value
         try:
-            value = pickle.loads(self._bytes())
+            value = self._loads(self.pickled())
         except SparktuneError:
             raise
         except Exception as error:
@@ -69,12 +90,13 @@ class StoredValue:
             self._pickled = None if self._file is not None else self._pickled
         return value
 
-    def _bytes(self) -> bytes:
+    def pickled(self) -> bytes:
+        """Return the bytes that the value is made of."""
         if self._pickled is not None:
             return self._pickled
         assert self._file is not None
         try:
-            return self._file.path.read_bytes()
+            return self._file.read()
         except OSError as error:
             raise SparktuneError(
                 f"A value of a result must be in its file, which cannot be read ({error}). Hint: "
@@ -84,7 +106,7 @@ class StoredValue:
     def hold(self) -> None:
         """Keep the value in memory from here on."""
         self._held = True
-        self._pickled = self._bytes()
+        self._pickled = self.pickled()
 
     def release(self) -> None:
         """Keep the value on disk only."""
@@ -93,10 +115,21 @@ class StoredValue:
             self._pickled = None
 
     def file_in(self, folder: Path) -> str | None:
-        """Return the name of the value's file in a folder, which it moves to; None without one."""
-        if self._file is not None and self._file.path.parent != folder:
-            self._file = _File(_linked(self._file.path, folder))
-        return None if self._file is None else self._file.path.name
+        """Return the name of the file with its pickle in a folder, which it moves to.
+
+        None if it is in memory.
+        """
+        if self._file is None:
+            return None
+        path = self._file.path
+        if path is None or self._loads is not pickle.loads:
+            data = self.pickled() if self._loads is pickle.loads else pickle.dumps(self.load())
+            self._file, self._loads = _Folder(folder).write(data), pickle.loads
+            self.size = len(data)
+        elif path.parent != folder:
+            self._file = _File(_linked(path, folder))
+        assert self._file.path is not None
+        return self._file.path.name
 
     @classmethod
     def in_file(cls, path: Path, size: int) -> StoredValue:
@@ -106,7 +139,7 @@ class StoredValue:
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         if self._value is not _NOT_LOADED:
             return _same, (self._value,)
-        return pickle.loads, (self._bytes(),)
+        return self._loads, (self.pickled(),)
 
     def __copy__(self) -> StoredValue:
         return self
@@ -114,7 +147,8 @@ class StoredValue:
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         if self._value is not _NOT_LOADED:
             return copy.deepcopy(self._value, memo)
-        return StoredValue(self._file, self.size, None if self._file else self._pickled)
+        pickled = None if self._file else self._pickled
+        return StoredValue(self._file, self.size, pickled, self._loads)
 
     def __eq__(self, other: object) -> bool:
         same = isinstance(other, StoredValue) and self._file is not None
@@ -178,10 +212,14 @@ class _File:
     """A file with a pickle. A temporary one goes with this object."""
 
     def __init__(self, path: Path, folder: _Folder | None = None) -> None:
-        self.path = path
+        self.path: Path = path
         self._folder = folder  # which goes after its last file
         if folder is not None:
             weakref.finalize(self, _remove, path, os.getpid())
+
+    def read(self) -> bytes:
+        """Return what is in it."""
+        return self.path.read_bytes()
 
 
 class _Folder:
@@ -197,9 +235,13 @@ class _Folder:
             place.mkdir(mode=0o700, exist_ok=True)
 
     def write(self, data: bytes) -> _File:
-        path = self._path / f"{uuid.uuid4().hex}.pkl"
+        # What stays is named by its contents, of which one copy is enough.
+        name = uuid.uuid4().hex if self._temporary else hashlib.sha256(data).hexdigest()
+        path = self._path / f"{name}.pkl"
+        if not self._temporary and path.exists() and path.stat().st_size == len(data):
+            return _File(path)
         try:
-            with path.open("xb") as file:
+            with path.open("xb" if self._temporary else "wb") as file:
                 file.write(data)
                 if not self._temporary:
                     file.flush()

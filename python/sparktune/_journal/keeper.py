@@ -1,0 +1,245 @@
+"""`JournalKeeper`: writes what happens to the documents of one search into its journal.
+
+Most of it comes from the ledger, which tells what was added, changed or removed, whoever did that.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sparktune._journal.contents import FORMAT, VERSION, Contents
+from sparktune._journal.events import fields_of, outcome_of, written_time
+from sparktune._journal.journal import Journal, this_process
+from sparktune._journal.store import Store
+from sparktune._journal.values import Values
+from sparktune._journal.writer import Writer
+from sparktune._trials.collection import TrialCollection
+from sparktune._trials.documents import UNFINISHED, Trial, coarse_utcnow
+from sparktune._trials.ledger import Ledger, Subscription
+
+__all__ = ["JournalKeeper"]
+
+logger = logging.getLogger("sparktune.journal")
+
+# Belongs to the search, which puts it there again.
+_NOT_KEPT = frozenset({"FMinIter_Domain"})
+
+
+class JournalKeeper:
+    """Writes a search into an open journal; while it is at it, no method raises for the disk.
+
+    Parameters
+    ----------
+    journal : Journal
+        Open.
+    store : Store
+        What opening it returned.
+    contents : Contents or None
+        What it holds; None if it is new.
+    number : int
+        The number of the next record.
+    values : Values
+        For values of results.
+    trials : TrialCollection
+        The trials of the search. Those that the journal holds are there already.
+
+    Attributes
+    ----------
+    resumed : Contents or None
+        `contents`.
+    stream : tuple of (Any, int)
+        The state in which the search's generator of seeds began, and how many it has drawn since.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        store: Store,
+        contents: Contents | None,
+        number: int,
+        values: Values,
+        trials: TrialCollection,
+    ) -> None:
+        self.journal = journal
+        self.resumed = contents
+        self.stream: tuple[Any, int] = (None, 0)
+        self.id = uuid.uuid4().hex if contents is None else contents.id
+        self._store = store
+        self._values = values
+        self._writer = Writer(store, values, number, journal.fsync)
+        self._trials = trials
+        self._ledger: Ledger | None = None
+        self._subscription: Subscription | None = None
+        self._known: dict[int, tuple[Trial, Any, Any]] = {}
+        self._tids: set[Any] = set()
+        self._attached: dict[str, Any] = {}
+        self._of_trial: dict[str, list[str]] = {}  # keys in `_attached` by their first part
+        self._told = False
+        self._parent: Callable[[], Any] | None = None
+        if contents is None:
+            self._add("journal", format=FORMAT, version=VERSION, id=self.id, at=_now())
+        self._add("opened", at=_now(), **this_process())
+
+    @property
+    def folder_of_values(self) -> Path | None:
+        """Where large values of results may be put at once."""
+        return self.journal.values
+
+    # -- what happens --------------------------------------------------------------------------
+
+    def expect(self, docs: Iterable[Trial]) -> None:
+        """Take documents as written, because they are."""
+        for doc in docs:
+            self._known[id(doc)] = (doc, doc["state"], doc["result"])
+            self._tids.add(doc["tid"])
+        for key, value in dict.items(self._trials.attachments):
+            self._note_attached(key, value)
+
+    def begin(self, search: dict[str, Any]) -> None:
+        """Record that a search begins, with the fields of its record."""
+        self._add("search", at=_now(), **search)
+
+    def follow(self, ledger: Ledger) -> None:
+        """Read from now on what happens to documents from their ledger."""
+        self._ledger, self._subscription = ledger, ledger.subscribe()
+        self._take(None)
+
+    def track(self, parent: Callable[[], dict[str, str] | None]) -> None:
+        """Record which MLflow run the search has, as soon as `parent` knows it."""
+        self._parent = parent
+        self._ask_for_run()
+
+    def _ask_for_run(self) -> None:
+        if self._parent is not None and (found := self._parent()) is not None:
+            self._parent = None
+            self._add("tracking", at=_now(), **found)
+
+    def suggested(self, seed: int) -> None:
+        """Record the trials that a suggester made of a seed."""
+        self._take(seed)
+
+    def started(self, trial: Trial) -> None:
+        """Record that a trial starts."""
+        self._add("started", tid=trial["tid"], at=written_time(trial["book_time"]))
+        self._known[id(trial)] = (trial, trial["state"], trial["result"])
+
+    def rest(self) -> None:
+        """Write what happened; it need not be safe from a loss of power."""
+        self._ask_for_run()
+        self._writer.flush(durable=False)
+
+    def secure(self) -> None:
+        """Write what happened, before the search acts on it."""
+        self._take(None)
+        self._writer.flush()
+
+    def end(self, reason: str, message: str, error: str | None) -> None:
+        """Record that the search ended."""
+        self._take(None)
+        self._ask_for_run()
+        fields = {"reason": reason, "message": message, **({"error": error} if error else {})}
+        self._add("ended", at=_now(), **fields)
+
+    def close(self) -> None:
+        """Write all, and let others write the journal."""
+        try:
+            self._writer.close()
+        finally:
+            self._store.close()
+
+    # -- records -------------------------------------------------------------------------------
+
+    def _add(self, kind: str, **fields: Any) -> None:
+        self._writer.add(kind, fields)
+
+    def _take(self, seed: int | None) -> None:
+        """Record what the ledger tells; `seed` is the one that new trials were suggested with."""
+        if self._ledger is None or self._subscription is None:
+            return
+        self._ledger.update()
+        news, anew = self._subscription.news()
+        if anew:
+            there = {id(entry.doc) for entry in news}
+            self._remove([key for key in self._known if key not in there])
+        self._attach()
+        new: list[Trial] = []
+        for entry in news:
+            doc, key = entry.doc, id(entry.doc)
+            known = self._known.get(key)
+            if entry.state is None:
+                self._remove([key] if known is not None else [])
+            elif known is None:
+                if self._is_recordable(doc):
+                    new.append(doc)
+                    self._known[key] = (doc, doc["state"], doc["result"])
+            elif known[1] != doc["state"] or known[2] is not doc["result"]:
+                self._attach_again(doc)
+                self._change(doc)
+                self._known[key] = (doc, doc["state"], doc["result"])
+        if new or seed is not None:
+            fields = {"trials": [fields_of(doc, self._values) for doc in new]}
+            if seed is None:
+                self._add("added", at=_now(), **fields)
+            else:
+                self._add("suggested", at=_now(), seed=seed, **fields)
+
+    def _is_recordable(self, doc: Trial) -> bool:
+        tid = doc["tid"]
+        if type(tid) is int and tid not in self._tids:
+            self._tids.add(tid)
+            return True
+        if not self._told:
+            self._told = True
+            logger.warning(
+                "Trial %r is missing in the journal: a trial must have an int as its id, which no "
+                "other trial has. Hint: trials.new_trial_ids(1).",
+                tid,
+            )
+        return False
+
+    def _change(self, doc: Trial) -> None:
+        if doc["state"] in UNFINISHED:
+            self._add("changed", at=_now(), trial=fields_of(doc, self._values))
+        else:
+            kind, fields = outcome_of(doc, self._values)
+            self._add(kind, **fields)
+
+    def _remove(self, keys: list[int]) -> None:
+        if keys:
+            gone = [self._known.pop(key)[0]["tid"] for key in keys]
+            self._tids.difference_update(gone)
+            self._add("removed", at=_now(), tids=gone)
+
+    def _attach(self) -> None:
+        """Record attachments with new keys."""
+        attachments = self._trials.attachments
+        count = len(attachments) - len(self._attached)
+        for key, value in list(islice(reversed(dict.items(attachments)), max(count, 0)))[::-1]:
+            self._attach_one(key, value)
+
+    def _attach_again(self, doc: Trial) -> None:
+        """Record those attachments of a trial that took the place of others."""
+        for key in self._of_trial.get(self._trials.aname(doc, ""), ()):
+            value = dict.get(self._trials.attachments, key)
+            if value is not self._attached[key]:
+                self._attach_one(key, value)
+
+    def _attach_one(self, key: str, value: Any) -> None:
+        if key not in _NOT_KEPT:
+            self._add("attached", key=key, value=self._values.value(value))
+        self._note_attached(key, value)
+
+    def _note_attached(self, key: str, value: Any) -> None:
+        if key not in self._attached and key.startswith("ATTACH::"):
+            first = "::".join([*key.split("::", 2)[:2], ""])
+            self._of_trial.setdefault(first, []).append(key)
+        self._attached[key] = value
+
+
+def _now() -> Any:
+    return written_time(coarse_utcnow())

@@ -1,0 +1,120 @@
+"""`Writer`: puts records into a store, and keeps them while the store cannot be written to."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from sparktune._journal.record import line_of
+from sparktune._journal.store import Store
+from sparktune._journal.values import Values
+
+__all__ = ["Writer"]
+
+logger = logging.getLogger("sparktune.journal")
+
+# Seconds after which a store that failed is tried again, and for which lines that need not be safe
+# at once wait where each write is dear.
+_AGAIN = 1.0
+_GATHERED = 1.0
+
+
+class Writer:
+    """Numbers records and writes them; no method raises for a store that fails.
+
+    Parameters
+    ----------
+    store : Store
+        Open for writing.
+    values : Values
+        What the records refer to; goes into the store before them.
+    number : int
+        The number of the next record.
+    fsync : bool
+        Whether `flush` waits for the disk.
+    """
+
+    def __init__(self, store: Store, values: Values, number: int, fsync: bool) -> None:
+        self._store = store
+        self._values = values
+        self._fsync = fsync
+        self._next = number
+        self._lines: list[bytes] = []
+        self._failing = False
+        self._not_before = 0.0  # when to try again, or to write what waits
+
+    @property
+    def waiting(self) -> int:
+        """How many records are not written."""
+        return len(self._lines)
+
+    def add(self, kind: str, fields: dict[str, Any]) -> None:
+        """Take a record; `flush` writes it."""
+        self._lines.append(line_of(self._next, kind, fields))
+        self._next += 1
+
+    def flush(self, durable: bool = True, insist: bool = False) -> None:
+        """Write all records.
+
+        Parameters
+        ----------
+        durable : bool
+            Whether they have to survive a loss of power when this returns.
+        insist : bool
+            Whether to try even if that failed a moment ago.
+        """
+        now = time.monotonic()
+        if not insist:
+            if self._store.gathers and not (durable and self._fsync) and not self._failing:
+                if not self._lines:
+                    return
+                if self._not_before == 0.0:
+                    self._not_before = now + _GATHERED
+            if now < self._not_before:
+                return
+        try:
+            self._write(durable)
+        except OSError as error:
+            self._not_before = time.monotonic() + _AGAIN
+            self._warn(error)
+        else:
+            self._not_before = 0.0
+            if self._failing:
+                self._failing = False
+                logger.warning("The journal %r is complete again.", self._store.place)
+
+    def _write(self, durable: bool) -> None:
+        waiting = self._values.waiting
+        while waiting:
+            name = next(iter(waiting))
+            self._store.put_value(name, waiting[name])
+            del waiting[name]
+        if self._lines:
+            first = self._next - len(self._lines)
+            self._store.append(b"".join(self._lines), first, self._next - 1)
+            self._lines.clear()
+        if not self._fsync:
+            self._store.trust()
+        elif durable:
+            self._store.sync()
+
+    def _warn(self, error: OSError) -> None:
+        level = logging.DEBUG if self._failing else logging.WARNING
+        self._failing = True
+        logger.log(
+            level,
+            "The journal %r cannot be written (%s: %s). The search goes on; its records are kept "
+            "in memory, and written as soon as that works.",
+            self._store.place, type(error).__name__, error,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Write what is left, or say that it is lost."""
+        self.flush(insist=True)
+        if self._failing:
+            logger.warning(
+                "%d records of the search are missing in the journal %r, which still cannot be "
+                "written. In memory the trials are complete.",
+                len(self._lines), self._store.place,
+            )  # fmt: skip
