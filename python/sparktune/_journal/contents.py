@@ -14,7 +14,7 @@ from sparktune._trials.documents import Trial
 from sparktune._trials.large import LargeDict
 from sparktune._trials.plain_data import decode
 
-__all__ = ["FORMAT", "VERSION", "Contents", "Unknown"]
+__all__ = ["FORMAT", "VERSION", "Contents", "Unknown", "without_collections"]
 
 FORMAT: Final = "sparktune journal"
 VERSION: Final = 1
@@ -175,8 +175,7 @@ class Contents:
         Exception
             Whatever is raised for fields that were not written by a journal.
         """
-        with _without_collections():
-            return [document_of(trial, values) for trial in self.trials.values()]
+        return [document_of(trial, values) for trial in self.trials.values()]
 
     def attachments(self, values: Values) -> LargeDict:
         """Return the attachments by their keys in `Trials.attachments`."""
@@ -187,7 +186,7 @@ class Contents:
 
 
 @contextmanager
-def _without_collections() -> Iterator[None]:
+def without_collections() -> Iterator[None]:
     """Make many objects without looking for garbage among them, which takes most of the time."""
     enabled = gc.isenabled()
     gc.disable()

@@ -32,6 +32,10 @@ _EPOCH: Final = datetime.datetime(1970, 1, 1)
 _MILLISECOND: Final = datetime.timedelta(milliseconds=1)
 _CMD: Final = ("domain_attachment", "FMinIter_Domain")
 
+_USUAL: Final = frozenset(
+    ("tid", "vals", "state", "began", "at", "result", "misc", "error", "traceback")
+)
+
 KIND_OF_STATE: Final = {JOB_STATE_DONE: "finished", JOB_STATE_CANCEL: "cancelled"}
 
 
@@ -120,18 +124,22 @@ def document_of(fields: Mapping[str, Any], values: Values) -> Trial:
     Exception
         Whatever is raised for fields that were not written here.
     """
-    tid = fields["tid"]
+    tid, tags = fields["tid"], values.tags
     expect(type(tid) is int)
-    found = {"result": {"status": STATUS_NEW}, **fields}
-    found["book_time"], found["refresh_time"] = (
-        read_time(fields.get(key)) for key in ("began", "at")
-    )
-    tags = values.tags
-    more = decode(found.pop("misc", {}), tags)
+    found = dict(fields)
+    found.setdefault("result", {"status": STATUS_NEW})
+    if (began := found.get("began")) is not None:
+        found["book_time"] = read_time(began)
+    if (ended := found.get("at")) is not None:
+        found["refresh_time"] = read_time(ended)
+    more = found.pop("misc", None)
     doc = read_document(found, tid, tags)
-    if any(type(value) is StoredValue for value in doc["result"].values()):
+    if StoredValue in map(type, doc["result"].values()):
         doc["result"] = LargeDict(doc["result"])
-    doc["misc"].update(more)
+    if more is not None:
+        doc["misc"].update(decode(more, tags))
+    if _USUAL.issuperset(fields):
+        return doc
     if "columns" in fields:
         doc["misc"]["idxs"], doc["misc"]["vals"] = (
             _whole(each, tags) for each in fields["columns"]

@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 import tempfile
+import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = ["LOG", "VALUES", "FileStore"]
 LOG = "journal.log"
 VALUES = "values"
 _TEMPORARY = ".tmp"
+_LOOKS = 0.5  # seconds between two looks at the path, when nobody waits for the disk
 _FAR = 2**31 - 2  # Windows locks bytes, which nobody else may then read
 
 
@@ -46,6 +48,8 @@ class FileStore:
         # What was written since, and whether it has to be written again.
         self._since: list[bytes] = []
         self._again = False
+        self._trusting = False
+        self._look_at = 0.0
         _in_this_process.add(self)
 
     def exists(self) -> bool:
@@ -111,9 +115,15 @@ class FileStore:
     def trust(self) -> None:
         """Take what was appended as safe."""
         self._start_at(self._size)
+        self._trusting = True
 
     def _write_again(self) -> None:
         """Write what may be lost, and see to it that the open file is the one of the path."""
+        if self._trusting and not self._again:
+            now = time.monotonic()  # to look takes longer than to write
+            if now < self._look_at:
+                return
+            self._look_at = now + _LOOKS
         here = self._path.stat()
         ours = os.fstat(self._file) if self._file is not None else None
         if ours is None or (here.st_ino, here.st_dev) != (ours.st_ino, ours.st_dev):

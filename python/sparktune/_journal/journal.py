@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sparktune._core import __version__
-from sparktune._journal.contents import Contents, Unknown
+from sparktune._journal.contents import Contents, Unknown, without_collections
 from sparktune._journal.events import read_time
 from sparktune._journal.places import store_at
 from sparktune._journal.record import Log
@@ -108,7 +108,8 @@ class Journal:
                 f"`journal` must be the path of a journal; there is none in {self.place!r}. "
                 "Hint: fmin(..., journal=path) begins one."
             )
-        return Log().read(_explained(self._store, lambda: list(self._store.read())))
+        with without_collections():
+            return Log().read(_explained(self._store, lambda: list(self._store.read())))
 
     def contents(self, log: Log | None = None) -> Contents:
         """Return what the journal says.
@@ -128,7 +129,8 @@ class Journal:
     def contents_in_spite(self, log: Log) -> Contents:
         """Return what those records say that can be read."""
         try:
-            contents = Contents(log)
+            with without_collections():
+                contents = Contents(log)
         except Unknown as error:
             raise InvalidArgument(
                 f"`journal` must be a journal that this version of sparktune knows; of "
@@ -143,7 +145,8 @@ class Journal:
     def trials(self, contents: Contents, values: Values) -> tuple[list[Trial], LargeDict]:
         """Return documents and attachments."""
         try:
-            return contents.documents(values), contents.attachments(values)
+            with without_collections():
+                return contents.documents(values), contents.attachments(values)
         except Exception as error:  # whatever values raise that nobody wrote
             raise self._unknown(error) from error
 

@@ -6,6 +6,7 @@ Most of it comes from the ledger, which tells what was added, changed or removed
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -19,7 +20,7 @@ from sparktune._journal.store import Store
 from sparktune._journal.values import Values
 from sparktune._journal.writer import Writer
 from sparktune._trials.collection import TrialCollection
-from sparktune._trials.documents import UNFINISHED, Trial, coarse_utcnow
+from sparktune._trials.documents import UNFINISHED, Trial
 from sparktune._trials.ledger import Ledger, Subscription
 
 __all__ = ["JournalKeeper"]
@@ -79,6 +80,8 @@ class JournalKeeper:
         self._tids: set[Any] = set()
         self._attached: dict[str, Any] = {}
         self._of_trial: dict[str, list[str]] = {}  # keys in `_attached` by their first part
+        # The fields of trials in records that are not written, by id.
+        self._suggested: dict[int, dict[str, Any]] = {}
         self._told = False
         self._parent: Callable[[], Any] | None = None
         if contents is None:
@@ -125,17 +128,24 @@ class JournalKeeper:
 
     def started(self, trial: Trial) -> None:
         """Record that a trial starts."""
-        self._add("started", tid=trial["tid"], at=written_time(trial["book_time"]))
+        began = written_time(trial["book_time"])
+        suggested = self._suggested.pop(trial["tid"], None)
+        if suggested is not None:
+            suggested.update(state="running", began=began, at=began)
+        else:
+            self._add("started", tid=trial["tid"], at=began)
         self._known[id(trial)] = (trial, trial["state"], trial["result"])
 
     def rest(self) -> None:
         """Write what happened; it need not be safe from a loss of power."""
         self._ask_for_run()
+        self._suggested.clear()
         self._writer.flush(durable=False)
 
     def secure(self) -> None:
         """Write what happened, before the search acts on it."""
         self._take(None)
+        self._suggested.clear()
         self._writer.flush()
 
     def end(self, reason: str, message: str, error: str | None) -> None:
@@ -182,7 +192,9 @@ class JournalKeeper:
                 self._change(doc)
                 self._known[key] = (doc, doc["state"], doc["result"])
         if new or seed is not None:
-            fields = {"trials": [fields_of(doc, self._values) for doc in new]}
+            trials = [fields_of(doc, self._values) for doc in new]
+            self._suggested.update((trial["tid"], trial) for trial in trials)
+            fields = {"trials": trials}
             if seed is None:
                 self._add("added", at=_now(), **fields)
             else:
@@ -241,5 +253,5 @@ class JournalKeeper:
         self._attached[key] = value
 
 
-def _now() -> Any:
-    return written_time(coarse_utcnow())
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -61,6 +61,8 @@ class Values:
     ----------
     waiting : dict of str to bytes
         By name, what has to be put into the store before a record refers to it.
+    tags : dict of str to callable
+        What `decode` needs to know.
     """
 
     def __init__(self, store: Store, unpickle: bool = False) -> None:
@@ -68,6 +70,7 @@ class Values:
         self._unpickle = unpickle
         self._warned = False
         self.waiting: dict[str, bytes] = {}
+        self.tags: dict[str, Callable[[Any], Any]] = {VALUE: self._found, LOST: lambda _: None}
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -121,11 +124,6 @@ class Values:
         return {VALUE: name, "size": len(data)}
 
     # -- reading -------------------------------------------------------------------------------
-
-    @property
-    def tags(self) -> dict[str, Callable[[Any], Any]]:
-        """What `decode` needs to know."""
-        return {VALUE: self._found, LOST: lambda _: None}
 
     def _found(self, written: Any) -> Any:
         name, size = written[VALUE], written["size"]

@@ -40,18 +40,15 @@ class Writer:
         self._values = values
         self._fsync = fsync
         self._next = number
+        # Encoded when they are written, until when the caller may complete their fields.
+        self._waiting: list[tuple[int, str, dict[str, Any]]] = []
         self._lines: list[bytes] = []
         self._failing = False
         self._not_before = 0.0  # when to try again, or to write what waits
 
-    @property
-    def waiting(self) -> int:
-        """How many records are not written."""
-        return len(self._lines)
-
     def add(self, kind: str, fields: dict[str, Any]) -> None:
-        """Take a record; `flush` writes it."""
-        self._lines.append(line_of(self._next, kind, fields))
+        """Take a record; `flush` writes it, and until then its fields may be completed."""
+        self._waiting.append((self._next, kind, fields))
         self._next += 1
 
     def flush(self, durable: bool = True, insist: bool = False) -> None:
@@ -67,7 +64,7 @@ class Writer:
         now = time.monotonic()
         if not insist:
             if self._store.gathers and not (durable and self._fsync) and not self._failing:
-                if not self._lines:
+                if not (self._lines or self._waiting):
                     return
                 if self._not_before == 0.0:
                     self._not_before = now + _GATHERED
@@ -85,6 +82,8 @@ class Writer:
                 logger.warning("The journal %r is complete again.", self._store.place)
 
     def _write(self, durable: bool) -> None:
+        self._lines += [line_of(*record) for record in self._waiting]
+        self._waiting.clear()
         waiting = self._values.waiting
         while waiting:
             name = next(iter(waiting))

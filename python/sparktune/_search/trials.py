@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from sparktune._journal.contents import without_collections
 from sparktune._journal.journal import Journal
 from sparktune._search.ctrl import Ctrl
 from sparktune._search.runner import make_runner
@@ -315,8 +316,9 @@ class Trials(CountedTrials):
             If a record is not as it was written.
         """
         journal = path if isinstance(path, Journal) else Journal(path)
-        contents = journal.contents()
-        docs, attachments = journal.trials(contents, journal.values_of(allow_pickle))
+        with without_collections():
+            contents = journal.contents()
+            docs, attachments = journal.trials(contents, journal.values_of(allow_pickle))
         trials = cls(**kwargs)
         for doc in docs:
             doc["exp_key"] = trials._exp_key

@@ -37,6 +37,7 @@ DTYPES: Final = frozenset(
     ["bool", "float16", "float32", "float64"]
     + [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 )
+_LEAVES: Final = frozenset((float, str, bool, type(None)))  # which JSON tells apart
 _TAGS: Final = ("$tuple", "$dict", "$time", "$float", "$bytes", "$numpy", "$array")
 
 
@@ -168,7 +169,10 @@ def _decode(value: Any, more: Mapping[str, Callable[[Any], Any]], depth: int) ->
         return value
     tag = next(iter(value), "")
     if not tag.startswith("$"):
-        return {key: _decode(item, more, depth + 1) for key, item in value.items()}
+        return {
+            key: item if type(item) in _LEAVES else _decode(item, more, depth + 1)
+            for key, item in value.items()
+        }
     if tag in more:
         return more[tag](value)
     expect(tag in _TAGS)
