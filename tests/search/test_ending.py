@@ -40,6 +40,9 @@ class Recorder:
         self.began += 1
         self._maybe_interrupt("begin")
 
+    def parent(self):
+        return None
+
     def trial_started(self, trial):
         return None
 

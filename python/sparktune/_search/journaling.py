@@ -15,11 +15,14 @@ from sparktune._journal.contents import Contents
 from sparktune._journal.journal import Journal
 from sparktune._journal.keeper import JournalKeeper
 from sparktune._journal.record import Log
+from sparktune._journal.values import Values
 from sparktune._search.domain import Domain
 from sparktune._search.options import SearchOptions
 from sparktune._search.randomness import go_on, state_of
 from sparktune._space.reader import SpaceReader
 from sparktune._tracking.base import SearchInfo
+from sparktune._tracking.resume import read_runs
+from sparktune._tracking.switch import is_off
 from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
@@ -72,7 +75,7 @@ def journal_for(
         keeper = JournalKeeper(journal, store, contents, log.next, values, trials)
         if contents is not None:
             _check_objective(journal, contents, *objective)
-            keeper.expect(_restored(journal, contents, trials, values))
+            keeper.expect(_restored(journal, contents, trials, values, options))
         keeper.stream = _stream(contents, options.rstate)
         trials._journal = keeper.id
     except BaseException:
@@ -95,7 +98,11 @@ def _check_class(trials: Any) -> None:
 
 
 def _restored(
-    journal: Journal, contents: Contents, trials: TrialCollection, values: Any
+    journal: Journal,
+    contents: Contents,
+    trials: TrialCollection,
+    values: Values,
+    options: SearchOptions,
 ) -> list[Trial]:
     """Put the trials of a journal into `trials`, and return their documents."""
     if trials._dynamic_trials:
@@ -121,6 +128,8 @@ def _restored(
         doc["state"], doc["result"] = JOB_STATE_NEW, {"status": STATUS_NEW}
         doc["book_time"] = doc["refresh_time"] = None
     trials.refresh()
+    if contents.tracking and not is_off(options.mlflow, getattr(trials, "_spark", None)):
+        trials._resumed = read_runs(contents.tracking, docs)  # type: ignore[attr-defined]
     if docs:
         logger.info(
             "The search of the journal %r goes on: %d trials have ended, %d run again.",

@@ -27,7 +27,9 @@ class ResumedSearch:
     run_id: str  # of the parent run
     uuid: str  # of the search
     space: Any = None  # its description, as JSON has it; None if it could not be read
-    open_runs: frozenset[str] = frozenset()  # of ended trials: the driver died in between
+    # The driver died in between: runs that were not ended, and ended trials that have no run.
+    open_runs: frozenset[str] = frozenset()
+    missing: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

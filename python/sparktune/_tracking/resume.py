@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sparktune._space.reader import SpaceReader
 from sparktune._tracking.base import ResumedSearch
 from sparktune._tracking.exact import TAG, Unreadable, decode_trial, from_tags
-from sparktune._tracking.store import RunWriter, absolute_uri
+from sparktune._tracking.store import CONNECT_SECONDS, RunWriter, absolute_uri, redacted
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
     JOB_STATE_DONE,
     JOB_STATE_NEW,
     JOB_STATE_RUNNING,
     STATUS_NEW,
+    UNFINISHED,
     Trial,
 )
+from sparktune._worker.mlflow_access import check_reachable
 from sparktune.exceptions import BadSearchSpace, InvalidArgument, InvalidArgumentType
 
-__all__ = ["check_same_space", "read_search"]
+__all__ = ["check_same_space", "read_runs", "read_search"]
 
 logger = logging.getLogger("sparktune.mlflow")
 
@@ -86,6 +88,57 @@ def read_search(run_id: str, fmin_uuid: str | None = None) -> tuple[list[Trial],
     trials = [trial for _, (_, trial) in sorted(found.items())]
     space = _read_space(reader, parent, uuid)
     return trials, ResumedSearch(run_id, uuid, space, frozenset(open_runs))
+
+
+def read_runs(where: Mapping[str, str], trials: Iterable[Trial]) -> ResumedSearch | None:
+    """Return where a search was recorded whose trials are known from elsewhere.
+
+    The documents of trials that have not ended get their runs, to go on in them. None, with a
+    warning, if the store cannot be asked or the run is gone: the search then gets a new parent.
+
+    Parameters
+    ----------
+    where : mapping
+        The ``uri`` of the store, the parent's ``run_id`` and the ``uuid`` of the search.
+    trials : iterable of Trial
+        All trials of the search.
+    """
+    try:
+        import mlflow
+
+        now = absolute_uri(mlflow.get_tracking_uri())
+        if now != where["uri"]:
+            raise InvalidArgument(f"the tracking store is now {redacted(now)}")
+        check_reachable(now, CONNECT_SECONDS)
+        reader = RunWriter(now, "")
+        parent = reader.client.get_run(where["run_id"])
+        if parent.info.lifecycle_stage != "active":
+            raise InvalidArgument("the run is deleted")
+        children = reader.children(
+            parent.info.experiment_id, where["run_id"], fmin_uuid=where["uuid"]
+        )
+        runs = {run.data.tags.get("tid", ""): run for run in children}
+    except Exception as error:
+        logger.warning(
+            "The search was recorded in run %s of %s, which cannot be used (%s: %s), so what "
+            "follows is recorded in another run.",
+            where.get("run_id"), redacted(str(where.get("uri"))), type(error).__name__,
+            redacted(str(error))[:300],
+        )  # fmt: skip
+        return None
+    missing = set()
+    for trial in trials:
+        run = runs.get(str(trial["tid"]))
+        if run is not None:
+            trial["misc"]["run_id"] = run.info.run_id
+        elif trial["state"] not in UNFINISHED:
+            missing.add(int(trial["tid"]))
+    still_open = frozenset(
+        run.info.run_id for run in runs.values() if run.info.status in ("RUNNING", "SCHEDULED")
+    )
+    return ResumedSearch(
+        where["run_id"], where["uuid"], open_runs=still_open, missing=frozenset(missing)
+    )
 
 
 def _which_search(parent: Any, wanted: str | None) -> str:

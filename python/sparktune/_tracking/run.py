@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from sparktune._space.reader import SpaceReader
 from sparktune._tracking.base import SearchInfo, SearchSummary
-from sparktune._tracking.exact import encode_trial, to_tags
+from sparktune._tracking.child_run import ChildRun
+from sparktune._tracking.exact import to_tags
 from sparktune._tracking.mlflow_compat import context_tags, info_of, remove_active, set_status
 from sparktune._tracking.note import (
     NOTE_TAG,
@@ -30,7 +31,6 @@ from sparktune._tracking.records import (
     TrialRecord,
     clean_key,
     cut,
-    milliseconds,
 )
 from sparktune._tracking.store import (
     CONNECT_SECONDS,
@@ -41,28 +41,14 @@ from sparktune._tracking.store import (
     worker_environment,
     worker_uri,
 )
-from sparktune._trials.documents import Trial
 from sparktune._worker.mlflow_access import check_reachable
 
-__all__ = ["ChildRun", "SearchRun"]
+__all__ = ["SearchRun"]
 
 _T = TypeVar("_T")
 _KINDS = ("params", "metrics", "tags")
 _CONTINUES = "continues_run_id"
 _MAX_NAME = 100
-
-
-class ChildRun:
-    """What is known about the run of one trial."""
-
-    def __init__(self, trial: Trial) -> None:
-        self.tid = int(trial["tid"])
-        self.started = milliseconds(trial.get("book_time"))
-        self.document = encode_trial(trial)
-        self.known: str | None = trial["misc"].get("run_id")  # a resumed trial's
-        self.run_id: str | None = None
-        self.payload: dict[str, Any] | None = None
-        self.attempted = False  # a call that failed may have created the run nevertheless
 
 
 class SearchRun:
@@ -386,6 +372,11 @@ class SearchRun:
         set_status(writer.client, run_id, record.run_status, record.ended)
         if record.error:
             writer.client.log_text(run_id, record.error, "traceback.txt")
+
+    def give_up(self, run_id: str, now: int) -> None:
+        """End the run of a trial that runs again in another run."""
+        writer, _ = self.target()
+        set_status(writer.client, run_id, "KILLED", now)
 
     def _run_of(self, child: ChildRun) -> tuple[RunWriter, str]:
         self.create(child)

@@ -11,7 +11,7 @@ from typing import Any
 from sparktune._tracking.base import NullTracker, Tracker
 from sparktune.exceptions import InvalidArgumentType
 
-__all__ = ["make_tracker"]
+__all__ = ["is_off", "make_tracker"]
 
 ENVIRONMENT_SWITCH = "SPARKTUNE_MLFLOW"
 SPARK_SWITCH = "spark.databricks.mlflow.trackHyperopt.enabled"
@@ -36,9 +36,7 @@ def make_tracker(
     ImportError
         If `enabled` is true and MLflow is not installed.
     """
-    if enabled is not None and not isinstance(enabled, bool):
-        raise InvalidArgumentType(f"`mlflow` must be True, False or None; got {enabled!r}.")
-    if enabled is False or _switched_off(session):
+    if is_off(enabled, session):
         return NullTracker()
     if not _installed():
         if enabled:
@@ -53,6 +51,13 @@ def make_tracker(
     from sparktune._tracking.tracker import MlflowTracker
 
     return MlflowTracker()
+
+
+def is_off(enabled: bool | None, session: Any = None) -> bool:
+    """Return whether a search must not be recorded; for the parameters see `make_tracker`."""
+    if enabled is not None and not isinstance(enabled, bool):
+        raise InvalidArgumentType(f"`mlflow` must be True, False or None; got {enabled!r}.")
+    return enabled is False or _switched_off(session)
 
 
 def _switched_off(session: Any) -> bool:

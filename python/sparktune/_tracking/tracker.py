@@ -6,17 +6,19 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from traceback import format_exception
 from typing import Any
 
 from sparktune._space.reader import SpaceReader
-from sparktune._tracking.base import SearchInfo, SearchSummary, TrackedRun
+from sparktune._tracking.base import ResumedSearch, SearchInfo, SearchSummary, TrackedRun
+from sparktune._tracking.child_run import ChildRun
 from sparktune._tracking.mlflow_compat import leave_run, request_timeout
 from sparktune._tracking.outbox import FIRST, LAST, Outbox
 from sparktune._tracking.records import TrialRecord, cut, milliseconds
-from sparktune._tracking.run import ChildRun, SearchRun
+from sparktune._tracking.run import SearchRun
 from sparktune._tracking.store import absolute_uri, is_passing, is_refusal, is_remote, redacted
 from sparktune._trials.documents import JOB_STATE_CANCEL, Trial
 from sparktune._worker.mlflow_compat import active_runs
@@ -116,13 +118,8 @@ class MlflowTracker:
             active = mlflow.active_run()
             search = SearchRun(info, uri, None if registry == uri else registry, active, space)
             self._search = search
-            if search.resumed is not None:
-                for trial in info.past:
-                    record = TrialRecord.of(trial)
-                    self._count(record)
-                    if trial["misc"].get("run_id") in search.resumed.open_runs:
-                        end = partial(search.end_trial, ChildRun(trial), record)
-                        self._outbox.put(end, about=record.tid)
+            if info.resumed is not None:
+                self._complete(search, info.resumed, info.past)
             opened = threading.Event()
 
             def open_run() -> None:
@@ -137,6 +134,27 @@ class MlflowTracker:
                               stuck=_BEGIN_SECONDS)  # fmt: skip
                 if search.own_run is not None:  # for callbacks and for the user
                     active_runs().append(search.own_run)
+
+    def _complete(self, search: SearchRun, resumed: ResumedSearch, past: Sequence[Trial]) -> None:
+        """Write what the driver of an earlier process of this search could not write."""
+        still_open = set(resumed.open_runs)
+        for trial in past:
+            record = TrialRecord.of(trial)
+            if search.resumed is not None:
+                self._count(record)
+            child = ChildRun(trial)
+            if child.known in still_open:
+                still_open.discard(child.known)
+                child.run_id = child.known
+            elif record.tid not in resumed.missing:
+                continue
+            self._outbox.put(partial(search.record, child, record), about=record.tid)
+            self._outbox.put(partial(search.end_trial, child, record), about=record.tid)
+            self._name(trial, child)
+        if search.resumed is None:
+            # Another parent: trials that run again get new runs there.
+            for run_id in still_open:
+                self._outbox.put(partial(search.give_up, run_id, milliseconds(None)))
 
     def parent(self) -> dict[str, str] | None:
         """See `Tracker`."""
