@@ -15,7 +15,7 @@ from sparktune._journal.contents import Contents, Unknown, without_collections
 from sparktune._journal.events import read_time
 from sparktune._journal.places import store_at
 from sparktune._journal.record import Log
-from sparktune._journal.store import InUse, Store
+from sparktune._journal.store import InUse, Part, Store
 from sparktune._journal.values import Values
 from sparktune._trials.documents import Trial
 from sparktune._trials.large import LargeDict
@@ -73,7 +73,7 @@ class Journal:
             raise InvalidArgumentType(f"`fsync` must be True or False; got {fsync!r}.")
         self.path = os.fspath(path)
         self.fsync = fsync
-        self._store = store_at(self.path, storage_options)
+        self.store = store_at(self.path, storage_options)
 
     def __repr__(self) -> str:
         return f"Journal({self.path!r})"
@@ -81,25 +81,25 @@ class Journal:
     @property
     def place(self) -> str:
         """The whole path, or the URL."""
-        return self._store.place
+        return self.store.place
 
     @property
     def checkpoints(self) -> Path | None:
         """The folder of the trials' checkpoints, None if the journal is not in a local folder."""
-        values = self._store.path_of_value("any")
+        values = self.store.path_of_value("any")
         return None if values is None else values.parent.parent / "checkpoints"
 
     @property
     def values(self) -> Path | None:
         """The folder of large values, None if the journal is not in a local folder."""
-        values = self._store.path_of_value("any")
+        values = self.store.path_of_value("any")
         return None if values is None else values.parent
 
     # -- reading -------------------------------------------------------------------------------
 
     def exists(self) -> bool:
         """Whether there is a journal."""
-        return bool(_explained(self._store, self._store.exists))
+        return bool(_explained(self.store, self.store.exists))
 
     def log(self) -> Log:
         """Return the records, and what is wrong with them."""
@@ -109,7 +109,12 @@ class Journal:
                 "Hint: fmin(..., journal=path) begins one."
             )
         with without_collections():
-            return Log().read(_explained(self._store, lambda: list(self._store.read())))
+            return Log().read(self.parts())
+
+    def parts(self) -> list[Part]:
+        """Return the lines, as they are."""
+        found: list[Part] = _explained(self.store, lambda: list(self.store.read()))
+        return found
 
     def contents(self, log: Log | None = None) -> Contents:
         """Return what the journal says.
@@ -123,7 +128,7 @@ class Journal:
         """
         log = log or self.log()
         if log.damage:
-            raise self._damaged(log)
+            raise self.damaged(log)
         return self.contents_in_spite(log)
 
     def contents_in_spite(self, log: Log) -> Contents:
@@ -152,7 +157,7 @@ class Journal:
 
     def values_of(self, unpickle: bool) -> Values:
         """Return what reads and writes the values beside the log."""
-        return Values(self._store, unpickle)
+        return Values(self.store, unpickle)
 
     def _unknown(self, why: Any) -> InvalidArgument:
         what = f"{type(why).__name__}: {why}" if isinstance(why, Exception) else why
@@ -161,7 +166,8 @@ class Journal:
             f"({what!s:.200}). Hint: choose another path."
         )
 
-    def _damaged(self, log: Log) -> DamagedJournal:
+    def damaged(self, log: Log) -> DamagedJournal:
+        """Return the error that says what is wrong with the records."""
         saved = self.contents_in_spite(log)
         ended = sum(trial.get("state") in ("done", "error") for trial in saved.trials.values())
         first, more = log.damage[0], len(log.damage) - 1
@@ -185,13 +191,13 @@ class Journal:
             If another process writes the journal, or the path cannot be written.
         """
         try:
-            _explained(self._store, self._store.open)
+            _explained(self.store, self.store.open)
         except InUse:
             raise InvalidArgument(
                 f"`journal` must not be in use; {self.place!r} is being written{self._holder()}. "
                 "Hint: wait for that search, stop it, or choose another path."
             ) from None
-        return self._store
+        return self.store
 
     def _holder(self) -> str:
         """Return who writes the journal, as it says itself."""

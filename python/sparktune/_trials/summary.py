@@ -23,7 +23,7 @@ from sparktune._trials.documents import (
 from sparktune._trials.results import finite_loss, is_score
 from sparktune._trials.table import named
 
-__all__ = ["CountedTrials"]
+__all__ = ["CountedTrials", "common_errors", "summarized"]
 
 # What the HTML shows at most.
 _BEST = 5
@@ -82,7 +82,7 @@ class CountedTrials(TrialCollection):
 
     def __repr__(self) -> str:
         try:
-            return f"<{type(self).__name__}, {_summary(self._all_docs())}>"
+            return f"<{type(self).__name__}, {summarized(self._all_docs())}>"
         except Exception:  # documents made by hand, say; debuggers need an answer
             return object.__repr__(self)
 
@@ -91,14 +91,14 @@ class CountedTrials(TrialCollection):
         try:
             docs = self._all_docs()
             names = {} if self._space is None else SpaceReader(self._space.expr).names()
-            parts = [f"<p><b>{escape(type(self).__name__)}</b>, {escape(_summary(docs))}</p>"]
+            parts = [f"<p><b>{escape(type(self).__name__)}</b>, {escape(summarized(docs))}</p>"]
             parts += [_best_trials(docs, names), _errors(docs)]
         except Exception:
             return None
         return f"<div>{''.join(parts)}</div>"
 
 
-def _summary(docs: Sequence[Trial]) -> str:
+def summarized(docs: Sequence[Trial]) -> str:
     """Return "3 trials: 2 ok, 1 failed; best loss 0.5 (trial 1)"."""
     if not docs:
         return "no trials"
@@ -142,12 +142,15 @@ def _best_trials(docs: Sequence[Trial], names: Mapping[str, Sequence[Any]]) -> s
 
 def _errors(docs: Sequence[Trial]) -> str:
     """Return the commonest errors, each with its number of trials."""
+    listed = common_errors(docs)
+    return f"<p>Errors: {escape('; '.join(listed))}</p>" if listed else ""
+
+
+def common_errors(docs: Sequence[Trial]) -> list[str]:
+    """Return the commonest errors of trials, each with its number of trials."""
     counts = Counter(error for doc in docs if (error := findings.error_of(doc)) is not None)
-    if not counts:
-        return ""
-    listed = "; ".join(f"{_text(error)} ({count})" for error, count in counts.most_common(_ERRORS))
-    more = "; ..." if len(counts) > _ERRORS else ""
-    return f"<p>Errors: {escape(listed)}{more}</p>"
+    listed = [f"{_text(error)} ({count})" for error, count in counts.most_common(_ERRORS)]
+    return [*listed, "..."] if len(counts) > _ERRORS else listed
 
 
 def _text(value: Any) -> str:
