@@ -63,6 +63,8 @@ def fields_of(doc: Trial, values: Values) -> dict[str, Any]:
         fields["columns"] = [values.value(misc["idxs"]), values.value(misc["vals"])]
     if misc["cmd"] != _CMD:
         fields["cmd"] = values.value(misc["cmd"])
+    if "workdir" not in misc:  # as in derived trials
+        fields["absent"] = ["workdir"]
     for key, value in (("workdir", misc.get("workdir")), ("spec", doc["spec"]),
                        ("exp_key", doc["exp_key"])):  # fmt: skip
         if value is not None:
@@ -149,6 +151,8 @@ def document_of(fields: Mapping[str, Any], values: Values) -> Trial:
     for key in ("spec", "exp_key"):
         if key in fields:
             doc[key] = _whole(fields[key], tags)
+    if "absent" in fields:
+        doc["misc"].pop("workdir", None)
     if "workdir" in fields:
         doc["misc"]["workdir"] = _whole(fields["workdir"], tags)
     return doc

@@ -1,4 +1,4 @@
-"""What ``python -m sparktune journal`` does: it shows the state or the events, or saves the rest."""
+"""What ``python -m sparktune journal`` does: show the state or events, or save what is left."""
 
 from __future__ import annotations
 
