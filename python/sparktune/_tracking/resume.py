@@ -131,7 +131,9 @@ def read_runs(where: Mapping[str, str], trials: Iterable[Trial]) -> ResumedSearc
         run = runs.get(str(trial["tid"]))
         if run is not None:
             trial["misc"]["run_id"] = run.info.run_id
-        elif trial["state"] not in UNFINISHED:
+            continue
+        trial["misc"].pop("run_id", None)  # of a run that was deleted
+        if trial["state"] not in UNFINISHED:
             missing.add(int(trial["tid"]))
     still_open = frozenset(
         run.info.run_id for run in runs.values() if run.info.status in ("RUNNING", "SCHEDULED")
