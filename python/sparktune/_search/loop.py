@@ -27,6 +27,7 @@ from sparktune._search.ending import (
     STOPPED_EARLY,
     Ending,
     best_trial,
+    declare,
     insist,
     is_cancelled,
     limit_reached,
@@ -263,11 +264,7 @@ class SearchLoop:
     def _note(self, ending: Ending) -> None:
         """Take in that the search ends, and say so in the trials."""
         self.ending = ending
-        if ending.error is None:
-            logger.info("The search ends: %s.", ending.message)
-        if ending.cancels and hasattr(self.trials, "_fmin_cancelled_reason"):
-            self.trials._fmin_cancelled = True
-            self.trials._fmin_cancelled_reason = ending.reason
+        declare(ending, self.trials)
 
     def _leave(self) -> None:
         """Keep what ended, cancel the rest, save, and only then wait for what is still running.
