@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sparktune._arguments import Rule, is_number
+from sparktune._search.calls import is_handle
 from sparktune._space.expr import Apply
 from sparktune.exceptions import InvalidAnnotatedParameter, InvalidArgument, InvalidArgumentType
 
@@ -257,7 +258,9 @@ def annotated_space(fn: Callable[..., Any]) -> dict[str, Any]:
     For example ``def fn(x: hp.uniform("x", -1, 1)): ...``.
     """
     spec = inspect.getfullargspec(fn)
-    space = {name: hint for name, hint in spec.annotations.items() if name != "return"}
+    parameters = inspect.signature(fn, follow_wrapped=False).parameters
+    others = {"return", *(["trial"] if is_handle(parameters.get("trial")) else [])}
+    space = {name: hint for name, hint in spec.annotations.items() if name not in others}
     if not space:
         raise InvalidAnnotatedParameter(
             None,
@@ -274,9 +277,9 @@ def annotated_space(fn: Callable[..., Any]) -> dict[str, Any]:
             )
         if not isinstance(hint, Apply):
             raise InvalidAnnotatedParameter(hint)
-    for name, each in inspect.signature(fn, follow_wrapped=False).parameters.items():
+    for name, each in parameters.items():
         needed = each.default is each.empty and each.kind < each.VAR_KEYWORD
-        if needed and each.kind is not each.VAR_POSITIONAL and name not in space:
+        if needed and each.kind is not each.VAR_POSITIONAL and name not in {*space, *others}:
             raise InvalidAnnotatedParameter(
                 None,
                 'With space="annotated" every parameter without a default must have an annotation '

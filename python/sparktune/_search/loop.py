@@ -32,6 +32,7 @@ from sparktune._search.ending import (
     is_cancelled,
     limit_reached,
 )
+from sparktune._search.handles import HandleOptions
 from sparktune._search.narrator import Narrator
 from sparktune._search.options import SearchOptions
 from sparktune._search.outcomes import Failures, write
@@ -82,6 +83,8 @@ class SearchLoop:
         Why the last run ended; None if it evaluated all its trials.
     polled : bool
         Whether other processes run the trials, so that they can only be watched.
+    handle_options : HandleOptions
+        What the handles of the trials offer; to be set before the first trial.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class SearchLoop:
         self.start_time = timer()
         self.ending: Ending | None = None
 
+        self.handle_options = HandleOptions()
         self._tracker: Tracker = NullTracker()
         self._file = SaveFile(options.trials_save_file) if options.trials_save_file else None
         self._store = LargeValues(self._file.values if self._file else None)
@@ -231,6 +235,7 @@ class SearchLoop:
                 tracker=self._tracker,
                 seed=seed_of_workers(self.options.rstate),
                 store=self._store,
+                handle=self.handle_options,
             )
             self._runner = self._make_runner(self.trials, self.domain, options)
         return self._runner
