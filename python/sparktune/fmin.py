@@ -196,6 +196,7 @@ def fmin(
     avoid_duplicates: bool = False,
     maximize: bool = False,
     callbacks: Sequence[Callback] = (),
+    retries: int | Mapping[str, int] | None = None,
 ) -> Any:
     """Search for the point of a space where an objective is lowest.
 
@@ -279,6 +280,11 @@ def fmin(
     callbacks : list of callable, optional
         Functions called as ``callback(trials, trial)`` after each trial that ended, whether it
         failed or not, with its document. What one raises ends the search.
+    retries : int or dict, optional
+        How often a trial runs again, with the same values, that was lost with its process or its
+        executor. ``{"lost": 2, "timeout": 1}`` also runs a trial again that took longer than the
+        `trial_timeout` of `ProcessTrials` or `SparkTrials`. What an objective raises is never run
+        again; nor can a trial be lost that runs in this process. See docs/parallel.md.
 
     Returns
     -------

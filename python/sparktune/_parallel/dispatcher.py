@@ -19,6 +19,7 @@ from sparktune._parallel.flight import CANCEL_AGAIN_SECONDS, Flight
 from sparktune._search.handles import HandleOptions, Handles
 from sparktune._search.runner import Finished
 from sparktune._tracking.base import TrackedRun
+from sparktune._trials.attempts import attempt_of
 from sparktune._trials.documents import Trial
 from sparktune._trials.stored import LargeValues
 from sparktune.exceptions import BackendLost, TrialTimeout
@@ -102,7 +103,8 @@ class Dispatcher:
         """Hand a trial to a thread."""
         if self._closed:
             raise RuntimeError("This Dispatcher is closed.")
-        tag = f"sparktune-{self._search}-{trial['tid']}"
+        # An attempt that was given up may still have a thread and a job.
+        tag = f"sparktune-{self._search}-{trial['tid']}-{attempt_of(trial)}"
         flight = Flight(trial, tracked, tag, self._seed, self._handles.data(trial))
         with self._lock:
             self._airborne[flight.tag] = flight

@@ -7,7 +7,7 @@ import numbers
 import operator
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ __all__ = [
     "checked_callbacks",
     "checked_catch",
     "checked_max_failures",
+    "checked_retries",
     "checked_rstate",
     "checked_verdict",
     "drawn_seed",
@@ -37,6 +38,10 @@ __all__ = [
 
 SEED_VARIABLES = ("SPARKTUNE_SEED", "HYPEROPT_FMIN_SEED")
 
+RETRIES = {
+    name: Rule("int", low=0, hint="how many attempts may be lost before the trial fails")
+    for name in ("lost", "timeout")
+}
 OBJECTIVE = Rule("function", noun="a function of a point")
 TRIAL_TIMEOUT = Rule(
     "number",
@@ -122,6 +127,28 @@ def checked_max_failures(max_failures: Any) -> int | float | None:
             "Hint: a number of trials is an int."
         )
     return float(max_failures)
+
+
+def checked_retries(retries: Any) -> dict[str, int] | None:
+    """Return `retries`: how many attempts of a trial may be lost in which way, None if none."""
+    if retries is None:
+        return None
+    if not isinstance(retries, Mapping):
+        if not is_number(retries):
+            raise InvalidArgumentType(
+                "`retries` must be an int, a dict with the keys 'lost' and 'timeout', or None; "
+                f"got {retries!r}. Hint: retries=2, or retries={{'lost': 2, 'timeout': 1}}."
+            )
+        retries = {"lost": RETRIES["lost"].check("retries", retries)}
+    if not RETRIES.keys() >= retries.keys():
+        raise InvalidArgument(
+            f"`retries` must have no keys but 'lost' and 'timeout'; got {dict(retries)!r}. "
+            "Hint: what an objective raises is not run again; catch it there."
+        )
+    checked = {
+        name: RETRIES[name].check(f"retries[{name!r}]", count) for name, count in retries.items()
+    }
+    return {name: count for name, count in checked.items() if count} or None
 
 
 def checked_catch(classes: Any) -> bool | tuple[type[BaseException], ...]:

@@ -35,19 +35,12 @@ from sparktune._search.ending import (
 from sparktune._search.handles import HandleOptions
 from sparktune._search.narrator import Narrator
 from sparktune._search.options import SearchOptions
-from sparktune._search.outcomes import Failures, write
+from sparktune._search.outcomes import Failures, begin, cancel, put_back, write
 from sparktune._search.runner import Finished, Runner, RunnerOptions, TrialError, make_runner
 from sparktune._suggest.suggestion import space_of
 from sparktune._tracking.base import NullTracker, SearchInfo, Tracker
 from sparktune._trials.collection import TrialCollection
-from sparktune._trials.documents import (
-    JOB_STATE_CANCEL,
-    JOB_STATE_DONE,
-    JOB_STATE_RUNNING,
-    STATUS_FAIL,
-    Trial,
-    coarse_utcnow,
-)
+from sparktune._trials.documents import JOB_STATE_DONE, STATUS_FAIL, Trial
 from sparktune._trials.large import stored_values
 from sparktune._trials.results import finite_loss
 from sparktune._trials.savefile import SaveFile
@@ -294,8 +287,7 @@ class SearchLoop:
         running = list(board.running.values())
         # Trials that the user gave stay NEW, for the next search.
         waiting = [trial for trial in board.queue if trial["tid"] in self._suggested]
-        for trial in waiting + running:
-            trial["state"], trial["refresh_time"] = JOB_STATE_CANCEL, coarse_utcnow()
+        cancel(waiting + running)
         for trial in waiting + running:
             board.note_ended(trial)
         for trial in running:
@@ -346,8 +338,7 @@ class SearchLoop:
                 self._start(runner, trial)
 
     def _start(self, runner: Runner, trial: Trial) -> None:
-        trial["state"] = JOB_STATE_RUNNING
-        trial["book_time"] = trial["refresh_time"] = coarse_utcnow()
+        begin(trial)
         self._board.running[trial["tid"]] = trial
         self._suggested.discard(trial["tid"])
         runner.start(trial, self._tracker.trial_started(trial))
@@ -377,7 +368,12 @@ class SearchLoop:
                 callback(self.trials, each.trial)
 
     def _write(self, finished: Finished) -> bool:
-        """Write an outcome into the document; False if the trial has already ended."""
+        """Write an outcome into the document; False if the trial had ended, or runs again."""
+        if put_back(finished, self.options.retries_by_reason):
+            self._board.wait_again(finished.trial)
+            self._suggested.add(finished.trial["tid"])
+            self._narrator.trial_runs_again(finished.trial)
+            return False
         if not write(finished, self.trials, bool(self.asynchronous)) and not self.polled:
             return False
         if finished.result is not None:

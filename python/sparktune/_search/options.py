@@ -16,6 +16,7 @@ from sparktune._search.arguments import (
     checked_callbacks,
     checked_catch,
     checked_max_failures,
+    checked_retries,
     checked_rstate,
 )
 from sparktune._search.calls import check_algo, check_early_stop
@@ -48,6 +49,7 @@ class SearchOptions:
     avoid_duplicates: bool = False
     maximize: bool = False
     callbacks: Sequence[Callback] = ()
+    retries: int | Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.max_evals, float) and self.max_evals == inf:
@@ -57,6 +59,7 @@ class SearchOptions:
         check_early_stop(self.early_stop_fn)
         checked["rstate"] = checked_rstate(self.rstate)
         checked["max_failures"] = checked_max_failures(self.max_failures)
+        checked["retries"] = checked_retries(self.retries)
         checked["catch_eval_exceptions"] = checked_catch(self.catch_eval_exceptions)
         checked["callbacks"] = checked_callbacks(self.callbacks)
         vars(self).update(checked)
@@ -67,6 +70,11 @@ class SearchOptions:
     def limit(self) -> int:
         """`max_evals`, where None is more than any search has."""
         return sys.maxsize if self.max_evals is None else self.max_evals
+
+    @property
+    def retries_by_reason(self) -> Mapping[str, int]:
+        """How many attempts of a trial may be lost in which way; see `TrialError.reason`."""
+        return self.retries if isinstance(self.retries, Mapping) else {}
 
     @property
     def progress_callback(self) -> Any:
@@ -88,6 +96,7 @@ class SearchOptions:
             "avoid_duplicates",
             "maximize",
             "callbacks",
+            "retries",
         }
         return {
             each.name: value

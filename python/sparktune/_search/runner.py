@@ -7,7 +7,7 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sparktune._search.ctrl import Ctrl
 from sparktune._search.handles import HandleOptions, Handles
@@ -47,6 +47,10 @@ class TrialError:
     fatal : bool
         Whether all other trials would fail too, so that the search ends: the objective returned
         something that is not a result, or a worker could not load it.
+    reason : str or None
+        How the trial ended through no fault of its objective, so that it may run again:
+        ``"lost"`` with its process or executor, or stopped by a ``"timeout"``. None if the
+        objective itself failed.
     """
 
     type_name: str
@@ -54,6 +58,7 @@ class TrialError:
     traceback: str
     exception: BaseException | None = None
     fatal: bool = False
+    reason: Literal["lost", "timeout"] | None = None
 
     @classmethod
     def from_exception(cls, error: BaseException) -> TrialError:

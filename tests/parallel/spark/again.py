@@ -1,8 +1,12 @@
 """Scenarios about the handles of trials, and trials that run again; see `scenarios`."""
 
+import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 
-from scenarios import search
+from scenarios import points, search
 
 from sparktune import SparkTrials, with_data
 
@@ -32,3 +36,29 @@ def unshared_folder(spark):
 
     trials = SparkTrials(parallelism=1, spark_session=spark)
     return search(objective, trials, max_evals=1, return_argmin=False)
+
+
+def lost_at_first(spark, how, always=False, retries=1):
+    """A trial that is lost in its first attempt, or always, in one of several ways."""
+
+    def objective(x, trial):
+        folder = Path(trial.checkpoint_dir)
+        before = len(list(folder.iterdir()))
+        (folder / str(before)).touch()
+        if x < 0 and (always or trial.attempt == 0):
+            if how == "timeout":
+                time.sleep(600)
+            if how == "executor":
+                time.sleep(2)  # otherwise a trial that starts with it never finishes
+                command = ["ps", "-o", "ppid=", "-p", str(os.getppid())]
+                found = subprocess.run(command, capture_output=True, check=True).stdout
+                os.kill(int(found), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"loss": x, "status": "ok", "facts": [trial.tid, trial.attempt, before]}
+
+    timeout = 4 if how == "timeout" else None
+    trials = SparkTrials(parallelism=2, spark_session=spark, trial_timeout=timeout)
+    report = search(objective, trials, points_to_evaluate=points(-1, 1, 2, 3), retries=retries)
+    lost = [doc["misc"].get("attempts", []) for doc in trials._dynamic_trials]
+    attempts = [[[each["reason"], each["error"]] for each in of] for of in lost]
+    return {**report, "attempts": attempts}
