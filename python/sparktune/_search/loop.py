@@ -110,7 +110,7 @@ class SearchLoop:
         self._left = 0  # trials still to suggest in this run
         self._failures = Failures()
         self._narrator = Narrator(domain, options.maximize)
-        self._suggested: set[Any] = set()  # ids of trials that were suggested, but not started
+        self._suggested: set[Any] = set()  # ids of trials that were suggested, or lost, and wait
         if isinstance(trials, TrialCollection):
             trials._space = space_of(domain)
         if self.polled:
