@@ -114,7 +114,7 @@ ARGUMENTS = [
         {"fn": lambda x, y: 0.0, "space": SPACE["a"]},
         "one argument, the point (here the value of 'a')",
         "got <lambda>(x, y)",
-        "Hint: def objective(point).",
+        "Hint: def objective(point), or def objective(point, trial) for the trial's handle.",
     ),
     (
         {"fn": lambda a, b: 0.0},

@@ -17,7 +17,7 @@ from typing import Any
 
 from sparktune import ProcessTrials, SparkTrials, Trials, fmin, hp, no_progress_loss, partial
 from sparktune import rand, space_eval, tpe
-from sparktune.base import Domain, EarlyStop, Objective, SuggestFunction, Trial
+from sparktune.base import Domain, EarlyStop, Objective, SuggestFunction, Trial, TrialHandle
 
 
 def objective(params: dict[str, Any]) -> float:
@@ -26,6 +26,10 @@ def objective(params: dict[str, Any]) -> float:
 
 def detailed(params: dict[str, Any]) -> dict[str, Any]:
     return {"loss": objective(params), "status": "ok"}
+
+
+def trained(params: dict[str, Any], trial: TrialHandle) -> float:
+    return objective(params) + trial.attempt + len(trial.checkpoint_dir)
 
 
 def algo(new_ids: list[int], domain: Domain, trials: Trials, seed: int) -> list[Trial]:
@@ -51,6 +55,7 @@ reveal_type(fmin(lambda p: p["x"], space, early_stop_fn=stop, trials=ProcessTria
 reveal_type(no_progress_loss(3))
 fmin(objective, space, early_stop_fn=no_progress_loss(3))
 kinds: tuple[Objective, SuggestFunction, EarlyStop] = (detailed, tpe.suggest, stop)
+more: Objective = trained
 """
 
 WRONG = """

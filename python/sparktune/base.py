@@ -1,6 +1,7 @@
 """Hyperopt's module name for documents, `Trials` and `Domain`; only re-exports.
 
-`Objective`, `Result`, `SuggestFunction`, `EarlyStop` and `Trial` are types for annotations.
+`Objective`, `Result`, `SuggestFunction`, `EarlyStop`, `Trial` and `TrialHandle` are types for
+annotations.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from sparktune._trials.documents import (
     spec_from_misc,
 )
 from sparktune._trials.pmin import pmin_sampled
+from sparktune._worker.handle import TrialHandle
 from sparktune.exceptions import (
     AllTrialsFailed,
     DuplicateLabel,
@@ -74,6 +76,7 @@ __all__ = [
     "SONify",
     "SuggestFunction",
     "Trial",
+    "TrialHandle",
     "Trials",
     "miscs_to_idxs_vals",
     "miscs_update_idxs_vals",

@@ -197,6 +197,7 @@ def fmin(
     avoid_duplicates: bool = False,
     maximize: bool = False,
     callbacks: Sequence[Callback] = (),
+    retries: int | Mapping[str, int] | None = None,
     journal: str | os.PathLike[str] | Journal | None = None,
 ) -> Any:
     """Search for the point of a space where an objective is lowest.
@@ -206,7 +207,9 @@ def fmin(
     fn : callable
         The objective. It gets a point of `space` and returns the loss as a number, or a dict with
         `status` (``STATUS_OK`` or ``STATUS_FAIL``), `loss` if the status is ok, and anything else
-        that is worth keeping; ``attachments``, a dict, is kept in ``trials.attachments``.
+        that is worth keeping; ``attachments``, a dict, is kept in ``trials.attachments``. A second
+        parameter with the name `trial` and no default gets the trial's handle: `trial.tid`,
+        `trial.attempt` and `trial.checkpoint_dir`; see docs/parallel.md.
     space : Any
         Hyperparameters made with ``hp``, nested in dicts, lists and tuples; or ``"annotated"`` to
         take them from the annotations of the parameters of `fn`.
@@ -279,6 +282,11 @@ def fmin(
     callbacks : list of callable, optional
         Functions called as ``callback(trials, trial)`` after each trial that ended, whether it
         failed or not, with its document. What one raises ends the search.
+    retries : int or dict, optional
+        How often a trial runs again, with the same values, that was lost with its process or its
+        executor. ``{"lost": 2, "timeout": 1}`` also runs a trial again that took longer than the
+        `trial_timeout` of `ProcessTrials` or `SparkTrials`. What an objective raises is never run
+        again; nor can a trial be lost that runs in this process. See docs/parallel.md.
     journal : str, os.PathLike or Journal, optional
         A folder where everything that happens is written down at once, a finished trial before the
         search acts on it. The same call with the same path goes on after any end, a kill too:

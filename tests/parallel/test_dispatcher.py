@@ -435,7 +435,7 @@ def test_what_the_tracked_run_gives_reaches_the_task(make):
     dispatcher.wait(None)
     dispatcher.close()
     ((payload, description),) = seen
-    assert payload == ({"x": 0.123456789, "kind": "svm"}, {"run_id": "abc"}, None)
+    assert payload == ({"x": 0.123456789, "kind": "svm"}, {"run_id": "abc"}, None, None)
     assert description == "sparktune trial 7: x=0.1235, kind=svm"
 
 

@@ -69,6 +69,18 @@ def test_the_status_is_what_became_of_the_trial():
     assert table.duration.dropna().to_dict() == {2: 2.5, 3: 1.0, 4: 0.25, 5: 9.0}
 
 
+def test_attempts_are_counted():
+    lost = {"reason": "lost", "error": "TrialLost: gone", "start_time": START, "end_time": START}
+    table = of(
+        doc(0, JOB_STATE_NEW),
+        doc(1, JOB_STATE_NEW, attempts=[lost]),  # waits to run again
+        doc(2, JOB_STATE_RUNNING, {"status": "running"}, 0, attempts=[lost, lost]),
+        doc(3, JOB_STATE_DONE, {"status": STATUS_OK, "loss": 1.0}, 2.5),
+        doc(4, JOB_STATE_CANCEL, attempts=[lost]),
+    )
+    assert list(table.attempts) == [0, 1, 3, 1, 1]
+
+
 def test_what_the_objective_returned_has_columns():
     table = of(
         doc(0, JOB_STATE_DONE, {"status": "ok", "loss": 1.0, "accuracy": np.float32(0.5), "n": 3}),

@@ -26,7 +26,7 @@ from sparktune._trials.plain_document import (
 from sparktune._trials.stored import StoredValue
 from sparktune._trials.table import STATE_NAMES
 
-__all__ = ["document_of", "fields_of", "outcome_of", "read_time", "written_time"]
+__all__ = ["document_of", "fields_of", "more_of", "outcome_of", "read_time", "written_time"]
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1)
 _MILLISECOND: Final = datetime.timedelta(milliseconds=1)
@@ -73,7 +73,7 @@ def fields_of(doc: Trial, values: Values) -> dict[str, Any]:
         fields["state"] = STATE_NAMES[doc["state"]]
     if doc["state"] != JOB_STATE_NEW or doc["result"] != {"status": STATUS_NEW}:
         fields.update(_what_came_out(doc, values))
-    elif more := _more(misc, values):
+    elif more := more_of(misc, values):
         fields["misc"] = more
     if doc.get("version", 0):
         fields["version"] = doc["version"]
@@ -96,12 +96,13 @@ def _what_came_out(doc: Trial, values: Values) -> dict[str, Any]:
     }
     if doc["owner"] is not None:
         fields["owner"] = encode_or_none(doc["owner"])
-    if more := _more(misc, values):
+    if more := more_of(misc, values):
         fields["misc"] = more
     return fields
 
 
-def _more(misc: Misc, values: Values) -> Any:
+def more_of(misc: Misc, values: Values) -> Any:
+    """Return what the `misc` of a document has beyond its values; None if it has no more."""
     more = {key: value for key, value in misc.items() if key not in KNOWN_MISC or key == "run_id"}
     return values.entries(more) if more else None
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sparktune._journal.contents import FORMAT, VERSION, Contents
-from sparktune._journal.events import fields_of, outcome_of, written_time
+from sparktune._journal.events import fields_of, more_of, outcome_of, written_time
 from sparktune._journal.journal import Journal, this_process
 from sparktune._journal.store import Store
 from sparktune._journal.values import Values
@@ -133,7 +133,8 @@ class JournalKeeper:
         if suggested is not None:
             suggested.update(state="running", began=began, at=began)
         else:
-            self._add("started", tid=trial["tid"], at=began)
+            more = more_of(trial["misc"], self._values) if "attempts" in trial["misc"] else None
+            self._add("started", tid=trial["tid"], at=began, **({"misc": more} if more else {}))
         self._known[id(trial)] = (trial, trial["state"], trial["result"])
 
     def rest(self) -> None:

@@ -17,7 +17,7 @@ from sparktune._trials.documents import Trial
 from sparktune._trials.large import LargeDict
 from sparktune._trials.results import normalize_result
 from sparktune._trials.stored import LargeValues
-from sparktune.exceptions import JobFailed, ObjectiveNotLoaded
+from sparktune.exceptions import JobFailed, ObjectiveNotLoaded, TrialTimeout
 
 __all__ = ["failed", "finished"]
 
@@ -25,15 +25,23 @@ logger = logging.getLogger("sparktune.dispatch")
 
 
 def failed(trial: Trial, error: BaseException) -> Finished:
-    """Return the outcome of a trial that failed outside its objective.
+    """Return the outcome of a trial that failed outside its objective, and may run again.
 
     The traceback of our own errors is left out: it shows our own frames only.
     """
+    described = _described(error)
+    if isinstance(error, JobFailed):
+        timed_out = isinstance(error, TrialTimeout)
+        described = replace(described, reason="timeout" if timed_out else "lost")
+    return Finished(trial, error=described)
+
+
+def _described(error: BaseException) -> TrialError:
     described = TrialError.from_exception(error)
     if isinstance(error, (JobFailed, ObjectiveNotLoaded)):
         name = f"{type(error).__module__}.{type(error).__qualname__}"
         described = replace(described, traceback=f"{name}: {error}\n")
-    return Finished(trial, error=described)
+    return described
 
 
 def finished(
@@ -55,11 +63,12 @@ def finished(
         try:
             result = pickle.loads(body[0])
         except Exception as reason:
-            raise JobFailed(
+            unreadable = JobFailed(
                 "The result of the objective cannot be read on the driver "
                 f"({type(reason).__name__}: {reason}). Hint: return plain data, or install "
                 "here what the workers have."
-            ) from reason
+            )
+            return Finished(trial, error=_described(unreadable))  # it would be so again
         return Finished(trial, result=_with_large(normalize_result(result), body[1], store))
     if kind == "not loaded":
         what, traceback = body

@@ -16,8 +16,10 @@ from typing import Any
 from sparktune._parallel import answers
 from sparktune._parallel.backend import Backend
 from sparktune._parallel.flight import CANCEL_AGAIN_SECONDS, Flight
+from sparktune._search.handles import HandleOptions, Handles
 from sparktune._search.runner import Finished
 from sparktune._tracking.base import TrackedRun
+from sparktune._trials.attempts import attempt_of
 from sparktune._trials.documents import Trial
 from sparktune._trials.stored import LargeValues
 from sparktune.exceptions import BackendLost, TrialTimeout
@@ -49,7 +51,8 @@ class Dispatcher:
     `start`, `wait`, `cancel` and `close` must be called on one thread, that of the search loop.
     Closing the dispatcher closes the back end. A trial that runs for longer than `trial_timeout`
     seconds is cancelled and fails with `TrialTimeout`; the time counts from its submission where
-    the back end cannot tell when it began to run. Large values of results go to `store`.
+    the back end cannot tell when it began to run. Large values of results go to `store`, and
+    `handles`, which the dispatcher closes, says what objectives get beside the point.
     """
 
     def __init__(
@@ -59,12 +62,14 @@ class Dispatcher:
         trial_timeout: float | None = None,
         seed: int | None = None,
         store: LargeValues | None = None,
+        handles: Handles | None = None,
     ) -> None:
         self._backend = backend
         self._parallelism = parallelism
         self._trial_timeout = trial_timeout
         self._seed = seed
         self._store = store or LargeValues()
+        self._handles = handles or Handles(None, HandleOptions())
         self._search = uuid.uuid4().hex[:12]
         self._flights: dict[str, Flight] = {}  # by tag: neither reported nor cancelled
         self._ghosts: dict[str, Flight] = {}  # by tag: cancelled, but still with a thread
@@ -98,7 +103,9 @@ class Dispatcher:
         """Hand a trial to a thread."""
         if self._closed:
             raise RuntimeError("This Dispatcher is closed.")
-        flight = Flight(trial, tracked, f"sparktune-{self._search}-{trial['tid']}", self._seed)
+        # An attempt that was given up may still have a thread and a job.
+        tag = f"sparktune-{self._search}-{trial['tid']}-{attempt_of(trial)}"
+        flight = Flight(trial, tracked, tag, self._seed, self._handles.data(trial))
         with self._lock:
             self._airborne[flight.tag] = flight
         if self._trial_timeout is not None:
@@ -286,6 +293,7 @@ class Dispatcher:
                 self._cancel_airborne()
         finally:
             self._backend.close()
+            self._handles.close()
             self._backend_closed = True
             self._threads.clear()
 

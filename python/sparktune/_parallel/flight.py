@@ -29,6 +29,7 @@ class Flight:
     tracked: TrackedRun | None
     tag: str  # of its job
     search_seed: int | None = None
+    handle: dict[str, Any] | None = None  # see `Handles.data`
     cancelled: bool = False
     submitted: float | None = None  # when; written by the thread
     deadline: float = float("inf")  # when the trial times out
@@ -41,7 +42,7 @@ class Flight:
             return None
         tracked = None if self.tracked is None else self.tracked.payload()
         values = spec_from_misc(self.trial["misc"])
-        payload = encode_payload(values, tracked, self._seed())
+        payload = encode_payload(values, tracked, self._seed(), self.handle)
         self.submitted = time.monotonic()
         if self.cancelled:
             return None

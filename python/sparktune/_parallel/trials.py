@@ -12,6 +12,7 @@ from sparktune._search.arguments import (
     validate_timeout,
     validate_trial_timeout,
 )
+from sparktune._search.handles import Handles
 from sparktune._search.trials import Trials
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
@@ -139,7 +140,8 @@ class ParallelTrials(Trials):
         if self.user_specified_parallelism is not None:
             warn_if_idle(self.parallelism, options.max_evals)
         most = self._most_at_once(backend)
-        return Dispatcher(backend, most, self.trial_timeout, options.seed, options.store)
+        handles = Handles(domain, options.handle)
+        return Dispatcher(backend, most, self.trial_timeout, options.seed, options.store, handles)
 
     def fmin(
         self,

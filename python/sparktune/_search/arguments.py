@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from sparktune._arguments import Rule, is_number
+from sparktune._search.calls import is_handle
 from sparktune._space.expr import Apply
 from sparktune.exceptions import InvalidAnnotatedParameter, InvalidArgument, InvalidArgumentType
 
@@ -22,12 +23,17 @@ __all__ = [
     "checked_callbacks",
     "checked_catch",
     "checked_max_failures",
+    "checked_retries",
     "checked_verdict",
     "validate_loss_threshold",
     "validate_timeout",
     "validate_trial_timeout",
 ]
 
+RETRIES = {
+    name: Rule("int", low=0, hint="how many attempts may be lost before the trial fails")
+    for name in ("lost", "timeout")
+}
 OBJECTIVE = Rule("function", noun="a function of a point")
 TRIAL_TIMEOUT = Rule(
     "number",
@@ -115,6 +121,28 @@ def checked_max_failures(max_failures: Any) -> int | float | None:
     return float(max_failures)
 
 
+def checked_retries(retries: Any) -> dict[str, int] | None:
+    """Return `retries`: how many attempts of a trial may be lost in which way, None if none."""
+    if retries is None:
+        return None
+    if not isinstance(retries, Mapping):
+        if not is_number(retries):
+            raise InvalidArgumentType(
+                "`retries` must be an int, a dict with the keys 'lost' and 'timeout', or None; "
+                f"got {retries!r}. Hint: retries=2, or retries={{'lost': 2, 'timeout': 1}}."
+            )
+        retries = {"lost": RETRIES["lost"].check("retries", retries)}
+    if not RETRIES.keys() >= retries.keys():
+        raise InvalidArgument(
+            f"`retries` must have no keys but 'lost' and 'timeout'; got {dict(retries)!r}. "
+            "Hint: what an objective raises is not run again; catch it there."
+        )
+    checked = {
+        name: RETRIES[name].check(f"retries[{name!r}]", count) for name, count in retries.items()
+    }
+    return {name: count for name, count in checked.items() if count} or None
+
+
 def checked_catch(classes: Any) -> bool | tuple[type[BaseException], ...]:
     """Return `catch_eval_exceptions`: whether to catch all, or a tuple of what is caught."""
     given = (classes,) if isinstance(classes, type) else classes
@@ -190,7 +218,9 @@ def annotated_space(fn: Callable[..., Any]) -> dict[str, Any]:
     For example ``def fn(x: hp.uniform("x", -1, 1)): ...``.
     """
     spec = inspect.getfullargspec(fn)
-    space = {name: hint for name, hint in spec.annotations.items() if name != "return"}
+    parameters = inspect.signature(fn, follow_wrapped=False).parameters
+    others = {"return", *(["trial"] if is_handle(parameters.get("trial")) else [])}
+    space = {name: hint for name, hint in spec.annotations.items() if name not in others}
     if not space:
         raise InvalidAnnotatedParameter(
             None,
@@ -207,9 +237,9 @@ def annotated_space(fn: Callable[..., Any]) -> dict[str, Any]:
             )
         if not isinstance(hint, Apply):
             raise InvalidAnnotatedParameter(hint)
-    for name, each in inspect.signature(fn, follow_wrapped=False).parameters.items():
+    for name, each in parameters.items():
         needed = each.default is each.empty and each.kind < each.VAR_KEYWORD
-        if needed and each.kind is not each.VAR_POSITIONAL and name not in space:
+        if needed and each.kind is not each.VAR_POSITIONAL and name not in {*space, *others}:
             raise InvalidAnnotatedParameter(
                 None,
                 'With space="annotated" every parameter without a default must have an annotation '

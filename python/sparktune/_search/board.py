@@ -122,6 +122,12 @@ class Board:
                 return doc
         return None
 
+    def wait_again(self, doc: Trial) -> None:
+        """Put a trial that was running, and is new again, before those that wait."""
+        self.running.pop(doc["tid"], None)
+        self._waiting.add(id(doc))
+        self.queue.appendleft(doc)
+
     def note_ended(self, doc: Trial) -> None:
         """Take in that a trial reached its last state: DONE, ERROR or CANCEL."""
         self.running.pop(doc["tid"], None)

@@ -10,10 +10,19 @@ from typing import Any, TypeGuard
 from sparktune._space.graph import Apply
 from sparktune._space.reader import SpaceReader
 from sparktune._suggest.calls import check_settings
+from sparktune._worker.program import call_with_keywords
 from sparktune._worker.score import loss_of_score
 from sparktune.exceptions import InvalidArgumentType
 
-__all__ = ["check_algo", "check_early_stop", "check_objective", "is_maximized", "keys_of"]
+__all__ = [
+    "check_algo",
+    "check_early_stop",
+    "check_objective",
+    "is_handle",
+    "is_maximized",
+    "keys_of",
+    "takes_trial",
+]
 
 # Keys and parameters that a message shows.
 _SHOWN = 8
@@ -70,7 +79,7 @@ def check_objective(fn: Callable[..., Any], space: Apply, by_keywords: bool | No
     while is_maximized(fn):
         fn = fn.args[0]
     signature = None if by_keywords else _signature(fn)
-    if signature is None or _takes(signature, 1):
+    if signature is None or _takes(signature, 1) or takes_trial(fn):
         return
     name, keys = getattr(fn, "__name__", "fn"), keys_of(space)
     needed = [
@@ -85,9 +94,44 @@ def check_objective(fn: Callable[..., Any], space: Apply, by_keywords: bool | No
             hint = f"lambda point: ... point[{keys[0]!r}] ..."
     elif space.name == "pos_args" and _takes(signature, len(space.pos_args)):
         hint = f"lambda point: {name}(*point)"
+    elif len(needed) == 2:
+        hint += f", or {hint[:-1]}, trial) for the trial's handle"
     raise InvalidArgumentType(
         f"The objective must take one argument, the point{_described(space, keys)}; "
         f"got {_shown(fn, signature)}. Hint: {hint}."
+    )
+
+
+def takes_trial(fn: Callable[..., Any]) -> bool:
+    """Whether an objective is called with its trial's handle, as ``fn(point, trial=handle)``.
+
+    It is if it has, beside the one for the point, a parameter `trial` without a default value: it
+    could not be called otherwise.
+    """
+    while is_maximized(fn):
+        fn = fn.args[0]
+    annotated = False
+    if isinstance(fn, functools.partial) and fn.func is call_with_keywords:
+        annotated, fn = True, fn.args[0]
+    try:
+        shown = inspect.signature(fn)  # of what a decorator wraps
+    except (TypeError, ValueError):
+        return False
+    if not is_handle(shown.parameters.get("trial")):
+        return False
+    if annotated:  # the point gives all other parameters
+        return True
+    # The decorator itself may take anything, or give the objective a trial of its own.
+    return all(_takes(each, 1, "trial") for each in (shown, _signature(fn)) if each is not None)
+
+
+def is_handle(parameter: inspect.Parameter | None) -> bool:
+    """Whether the parameter `trial` of an objective is for a handle, and not a hyperparameter."""
+    return (
+        parameter is not None
+        and parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        and not isinstance(parameter.annotation, Apply)
     )
 
 
@@ -125,9 +169,9 @@ def _signature(fn: Callable[..., Any]) -> inspect.Signature | None:
         return None
 
 
-def _takes(signature: inspect.Signature, count: int) -> bool:
+def _takes(signature: inspect.Signature, count: int, *names: str) -> bool:
     try:
-        signature.bind(*range(count))
+        signature.bind(*range(count), **dict.fromkeys(names))
     except TypeError:
         return False
     return True

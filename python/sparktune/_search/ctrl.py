@@ -37,6 +37,7 @@ class Ctrl:
     def __init__(self, trials: Any, current_trial: Trial | None = None) -> None:
         self.trials = type(self).default_trials() if trials is None else trials
         self.current_trial = current_trial
+        self.handle: dict[str, Any] | None = None  # see `Handles.data`
 
     def checkpoint(self, r: Result | None = None) -> None:
         """Store a preliminary result in the trial's document.

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+from sparktune._search.calls import takes_trial
 from sparktune._search.ctrl import Ctrl
+from sparktune._search.handles import handle_of
 from sparktune._space.compile import CompiledSpace, compile_space
 from sparktune._space.expr import (
     Apply,
@@ -53,6 +55,8 @@ class Domain:
         The space as the suggesters use it.
     cmd : tuple
         Written into the `misc` of new trials.
+    takes_trial : bool
+        Whether the objective also gets a `TrialHandle`, as its parameter `trial`.
 
     Raises
     ------
@@ -63,6 +67,7 @@ class Domain:
     """
 
     rec_eval_print_node_on_error = False
+    takes_trial = False  # of old pickles
     # A literal in a space that is the class Ctrl stands for the Ctrl of the evaluation.
     pyll_ctrl = as_apply(Ctrl)
 
@@ -81,6 +86,7 @@ class Domain:
             if pass_expr_memo_ctrl is None
             else pass_expr_memo_ctrl
         )
+        self.takes_trial = not self.pass_expr_memo_ctrl and fn is not None and takes_trial(fn)
         self.space = compile_space(expr, ctrl_type=Ctrl)
         self.expr = self.space.expr
         self.workdir = workdir
@@ -175,14 +181,19 @@ class Domain:
             if self.pass_expr_memo_ctrl:
                 rval = self.fn(expr=self.expr, memo=memo, ctrl=ctrl)
             else:  # slower, but the error names the node of the expression that failed
-                rval = self.fn(rec_eval(self.expr, memo=memo, print_node_on_error=True))
+                rval = self._call(rec_eval(self.expr, memo=memo, print_node_on_error=True), ctrl)
         else:
-            rval = self.fn(run_program(self.space.program, config, ctrl))
+            rval = self._call(run_program(self.space.program, config, ctrl), ctrl)
         result = normalize_result(rval)
         if attach_attachments:
             for name, value in split_attachments(result).items():
                 ctrl.attachments[name] = value
         return result
+
+    def _call(self, point: Any, ctrl: Any) -> Any:
+        __tracebackhide__ = True
+        assert self.fn is not None
+        return self.fn(point, trial=handle_of(ctrl)) if self.takes_trial else self.fn(point)
 
     def short_str(self) -> str:
         """Return a short description for messages."""

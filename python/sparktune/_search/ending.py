@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,17 @@ from sparktune._tracking.base import SearchSummary
 from sparktune._trials.documents import Trial
 from sparktune.exceptions import AllTrialsFailed, BackendLost
 
-__all__ = ["STOPPED_EARLY", "Ending", "best_trial", "insist", "is_cancelled", "limit_reached"]
+__all__ = [
+    "STOPPED_EARLY",
+    "Ending",
+    "best_trial",
+    "declare",
+    "insist",
+    "is_cancelled",
+    "limit_reached",
+]
+
+logger = logging.getLogger("sparktune.fmin")
 
 P = ParamSpec("P")
 
@@ -71,6 +82,15 @@ class Ending:
 
 
 STOPPED_EARLY = Ending(FMIN_CANCELLED_REASON_EARLY_STOPPING, "the early stopping function says so")
+
+
+def declare(ending: Ending, trials: Any) -> None:
+    """Say in the log and in the trials that a search ends."""
+    if ending.error is None:
+        logger.info("The search ends: %s.", ending.message)
+    if ending.cancels and hasattr(trials, "_fmin_cancelled_reason"):
+        trials._fmin_cancelled = True
+        trials._fmin_cancelled_reason = ending.reason
 
 
 def is_cancelled(trials: Any) -> bool:

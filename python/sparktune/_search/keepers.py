@@ -40,6 +40,12 @@ class Keepers:
             return self._file.values
         return None if self._journal is None else self._journal.folder_of_values
 
+    @property
+    def checkpoints(self) -> str | None:
+        """The folder of the trials' checkpoints that the next process finds; None without one."""
+        folder = None if self._journal is None else self._journal.journal.checkpoints
+        return None if folder is None else str(folder)
+
     def follow(self, board: Board) -> None:
         """Take in the trials that are there, and then what happens to them."""
         if self._journal is not None:

@@ -25,26 +25,21 @@ from sparktune._search.ending import (
     STOPPED_EARLY,
     Ending,
     best_trial,
+    declare,
     insist,
     limit_reached,
 )
+from sparktune._search.handles import HandleOptions
 from sparktune._search.keepers import Keepers
 from sparktune._search.narrator import Narrator
 from sparktune._search.options import SearchOptions
-from sparktune._search.outcomes import Failures, write
+from sparktune._search.outcomes import Failures, begin, cancel, put_back, write
 from sparktune._search.randomness import drawn_seed, seed_of_workers
 from sparktune._search.runner import Finished, Runner, RunnerOptions, TrialError, make_runner
 from sparktune._suggest.suggestion import space_of
 from sparktune._tracking.base import NullTracker, SearchInfo, Tracker
 from sparktune._trials.collection import TrialCollection
-from sparktune._trials.documents import (
-    JOB_STATE_CANCEL,
-    JOB_STATE_DONE,
-    JOB_STATE_RUNNING,
-    STATUS_FAIL,
-    Trial,
-    coarse_utcnow,
-)
+from sparktune._trials.documents import JOB_STATE_DONE, STATUS_FAIL, Trial
 from sparktune._trials.large import stored_values
 from sparktune._trials.results import finite_loss
 from sparktune._trials.savefile import SaveFile
@@ -115,7 +110,7 @@ class SearchLoop:
         self._left = 0  # trials still to suggest in this run
         self._failures = Failures()
         self._narrator = Narrator(domain, options.maximize)
-        self._suggested: set[Any] = set()  # ids of trials that were suggested, but not started
+        self._suggested: set[Any] = set()  # ids of trials that were suggested, or lost, and wait
         if isinstance(trials, TrialCollection):
             trials._space = space_of(domain)
         if self.polled:
@@ -246,6 +241,7 @@ class SearchLoop:
                 tracker=self._tracker,
                 seed=seed_of_workers(self.options.rstate),
                 store=self._store,
+                handle=HandleOptions(self._keepers.checkpoints),
             )
             self._runner = self._make_runner(self.trials, self.domain, options)
         return self._runner
@@ -274,11 +270,7 @@ class SearchLoop:
     def _note(self, ending: Ending) -> None:
         """Take in that the search ends, and say so in the trials."""
         self.ending = ending
-        if ending.error is None:
-            logger.info("The search ends: %s.", ending.message)
-        if ending.cancels and hasattr(self.trials, "_fmin_cancelled_reason"):
-            self.trials._fmin_cancelled = True
-            self.trials._fmin_cancelled_reason = ending.reason
+        declare(ending, self.trials)
 
     def _leave(self) -> None:
         """Keep what ended, cancel the rest, save, and only then wait for what is still running.
@@ -303,8 +295,7 @@ class SearchLoop:
         running = list(board.running.values())
         # Trials that the user gave stay NEW, for the next search.
         waiting = [trial for trial in board.queue if trial["tid"] in self._suggested]
-        for trial in waiting + running:
-            trial["state"], trial["refresh_time"] = JOB_STATE_CANCEL, coarse_utcnow()
+        cancel(waiting + running)
         for trial in waiting + running:
             board.note_ended(trial)
         for trial in running:
@@ -352,8 +343,7 @@ class SearchLoop:
                 self._start(runner, trial)
 
     def _start(self, runner: Runner, trial: Trial) -> None:
-        trial["state"] = JOB_STATE_RUNNING
-        trial["book_time"] = trial["refresh_time"] = coarse_utcnow()
+        begin(trial)
         self._board.running[trial["tid"]] = trial
         self._suggested.discard(trial["tid"])
         self._keepers.started(trial)
@@ -385,7 +375,12 @@ class SearchLoop:
                 callback(self.trials, each.trial)
 
     def _write(self, finished: Finished) -> bool:
-        """Write an outcome into the document; False if the trial has already ended."""
+        """Write an outcome into the document; False if the trial had ended, or runs again."""
+        if put_back(finished, self.options.retries_by_reason):
+            self._board.wait_again(finished.trial)
+            self._suggested.add(finished.trial["tid"])
+            self._narrator.trial_runs_again(finished.trial)
+            return False
         if not write(finished, self.trials, bool(self.asynchronous)) and not self.polled:
             return False
         if finished.result is not None:

@@ -21,6 +21,11 @@ logger = logging.getLogger("sparktune.fmin")
 _RECENT = 25
 _MOST = 20
 
+_AGAIN = {
+    "lost": ("trial was lost and run again", "trials were lost and run again"),
+    "timeout": ("trial timed out and was run again", "trials timed out and were run again"),
+}
+
 
 class Narrator:
     """Tells how one search goes.
@@ -40,6 +45,7 @@ class Narrator:
         self._recent: deque[bool] = deque(maxlen=_RECENT)
         self._has_warned = False
         self._postfix = ""
+        self._again: dict[str, set[Any]] = {}  # by reason: trials that were lost and ran again
 
     def show(self, shown: Any, best_loss: float) -> None:
         """Show the best loss and the number of failures in the progress bar."""
@@ -60,6 +66,13 @@ class Narrator:
     def trial_failed(self, trial: Trial, error: TrialError, raised: bool) -> None:
         """Log what a trial failed with, unless it is `raised` by the search anyway."""
         self._failure_log.note(trial, error, raised)
+
+    def trial_runs_again(self, trial: Trial) -> None:
+        """Log that a trial was lost and runs again, and count it."""
+        lost = trial["misc"]["attempts"]
+        self._again.setdefault(lost[-1]["reason"], set()).add(trial["tid"])
+        text = "Trial %s runs again, after %d lost attempts: %s"
+        logger.info(text, trial["tid"], len(lost), lost[-1]["error"])
 
     def trial_ended(self, failed: bool) -> None:
         """Count a trial, and warn once if most trials fail."""
@@ -82,8 +95,12 @@ class Narrator:
             )
 
     def end(self) -> None:
-        """Log how often each failure came."""
+        """Log how often each failure came, and how many trials ran again."""
         self._failure_log.summarize()
+        for reason, tids in self._again.items():
+            one, more = _AGAIN[reason]
+            logger.warning("%d %s.", len(tids), one if len(tids) == 1 else more)
+        self._again.clear()
 
 
 def tell_that_all_is_done(done: int, max_evals: int) -> None:

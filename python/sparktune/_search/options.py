@@ -17,6 +17,7 @@ from sparktune._search.arguments import (
     checked_callbacks,
     checked_catch,
     checked_max_failures,
+    checked_retries,
 )
 from sparktune._search.calls import check_algo, check_early_stop
 from sparktune._search.randomness import checked_rstate
@@ -49,6 +50,7 @@ class SearchOptions:
     avoid_duplicates: bool = False
     maximize: bool = False
     callbacks: Sequence[Callback] = ()
+    retries: int | Mapping[str, int] | None = None
     journal: Any = None
 
     def __post_init__(self) -> None:
@@ -59,6 +61,7 @@ class SearchOptions:
         check_early_stop(self.early_stop_fn)
         checked["rstate"] = checked_rstate(self.rstate)
         checked["max_failures"] = checked_max_failures(self.max_failures)
+        checked["retries"] = checked_retries(self.retries)
         checked["catch_eval_exceptions"] = checked_catch(self.catch_eval_exceptions)
         checked["callbacks"] = checked_callbacks(self.callbacks)
         checked["journal"] = journal_of(self.journal)
@@ -70,6 +73,11 @@ class SearchOptions:
     def limit(self) -> int:
         """`max_evals`, where None is more than any search has."""
         return sys.maxsize if self.max_evals is None else self.max_evals
+
+    @property
+    def retries_by_reason(self) -> Mapping[str, int]:
+        """How many attempts of a trial may be lost in which way; see `TrialError.reason`."""
+        return self.retries if isinstance(self.retries, Mapping) else {}
 
     @property
     def progress_callback(self) -> Any:
@@ -91,6 +99,7 @@ class SearchOptions:
             "avoid_duplicates",
             "maximize",
             "callbacks",
+            "retries",
             "journal",
         }
         return {

@@ -1,26 +1,64 @@
-"""Writes outcomes into documents, and counts failures."""
+"""Writes into documents what becomes of trials, and counts failures."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sparktune._search.options import SearchOptions
 from sparktune._search.runner import Finished, TrialError
+from sparktune._trials.attempts import count_lost, note_lost
 from sparktune._trials.collection import TrialCollection
-from sparktune._trials.documents import JOB_STATE_DONE, JOB_STATE_ERROR, UNFINISHED, coarse_utcnow
+from sparktune._trials.documents import (
+    JOB_STATE_CANCEL,
+    JOB_STATE_DONE,
+    JOB_STATE_ERROR,
+    JOB_STATE_NEW,
+    JOB_STATE_RUNNING,
+    UNFINISHED,
+    Trial,
+    coarse_utcnow,
+)
 from sparktune._trials.findings import docs_of, first_failure
 from sparktune._trials.large import LargeDict
 from sparktune._trials.results import split_attachments
 from sparktune.exceptions import ObjectiveNotLoaded, SearchFailed
 
-__all__ = ["Failures", "write"]
+__all__ = ["Failures", "begin", "cancel", "put_back", "write"]
 
 # The number of ended trials below which the share of failed ones means little.
 _FEW = 10
 
 _MISSING = (ModuleNotFoundError,)
+
+
+def begin(trial: Trial) -> None:
+    """Write that a trial starts."""
+    trial["state"] = JOB_STATE_RUNNING
+    trial["book_time"] = trial["refresh_time"] = coarse_utcnow()
+
+
+def cancel(trials: Iterable[Trial]) -> None:
+    """Write that trials are given up."""
+    for trial in trials:
+        trial["state"], trial["refresh_time"] = JOB_STATE_CANCEL, coarse_utcnow()
+
+
+def put_back(finished: Finished, retries: Mapping[str, int]) -> bool:
+    """Make a trial new again that ended through no fault of its objective; False if it has ended.
+
+    `retries` says how many attempts may be lost in which way; see `TrialError.reason`.
+    """
+    trial, error = finished.trial, finished.error
+    if error is None or error.reason is None or trial["state"] not in UNFINISHED:
+        return False
+    if count_lost(trial, error.reason) >= retries.get(error.reason, 0):
+        return False
+    note_lost(trial, error.reason, error.type_name, error.message)
+    trial["state"] = JOB_STATE_NEW
+    trial["book_time"] = trial["refresh_time"] = None
+    return True
 
 
 def write(finished: Finished, trials: Any, elsewhere: bool) -> bool:

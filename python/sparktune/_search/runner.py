@@ -7,9 +7,10 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from sparktune._search.ctrl import Ctrl
+from sparktune._search.handles import HandleOptions, Handles
 from sparktune._tracking.base import NullTracker, TrackedRun, Tracker
 from sparktune._trials.documents import JOB_STATE_DONE, UNFINISHED, Trial, spec_from_misc
 from sparktune._trials.stored import LargeValues
@@ -46,6 +47,10 @@ class TrialError:
     fatal : bool
         Whether all other trials would fail too, so that the search ends: the objective returned
         something that is not a result, or a worker could not load it.
+    reason : str or None
+        How the trial ended through no fault of its objective, so that it may run again:
+        ``"lost"`` with its process or executor, or stopped by a ``"timeout"``. None if the
+        objective itself failed.
     """
 
     type_name: str
@@ -53,6 +58,7 @@ class TrialError:
     traceback: str
     exception: BaseException | None = None
     fatal: bool = False
+    reason: Literal["lost", "timeout"] | None = None
 
     @classmethod
     def from_exception(cls, error: BaseException) -> TrialError:
@@ -114,6 +120,8 @@ class RunnerOptions:
         What a runner of worker processes seeds their random generators from; None: it does not.
     store : LargeValues
         Where large values of results go that come from elsewhere.
+    handle : HandleOptions
+        What the handles of the trials offer, for objectives that take one.
     """
 
     asynchronous: bool = False
@@ -122,6 +130,7 @@ class RunnerOptions:
     tracker: Tracker = field(default_factory=NullTracker)
     seed: int | None = None
     store: LargeValues = field(default_factory=LargeValues)
+    handle: HandleOptions = field(default_factory=HandleOptions)
 
 
 class Runner(Protocol):
@@ -155,10 +164,17 @@ class SerialRunner:
     The tracker makes the objective's own logging go to the trial's run.
     """
 
-    def __init__(self, domain: Domain, trials: Any, tracker: Tracker | None = None) -> None:
+    def __init__(
+        self,
+        domain: Domain,
+        trials: Any,
+        tracker: Tracker | None = None,
+        handles: Handles | None = None,
+    ) -> None:
         self._domain = domain
         self._trials = trials
         self._tracker: Tracker = tracker or NullTracker()
+        self._handles = handles or Handles(None, HandleOptions())
         self._waiting: Trial | None = None
 
     def capacity(self) -> int:
@@ -176,6 +192,7 @@ class SerialRunner:
             return []
         trial = self._waiting
         ctrl = Ctrl(self._trials, current_trial=trial)
+        ctrl.handle = self._handles.data(trial)
         try:
             with self._tracker.local_run(trial):
                 result = self._domain.evaluate(spec_from_misc(trial["misc"]), ctrl)
@@ -193,7 +210,8 @@ class SerialRunner:
         return [] if waiting is None else [waiting]
 
     def close(self) -> None:
-        """Do nothing."""
+        """Remove what the handles needed."""
+        self._handles.close()
 
 
 class PollingRunner:
@@ -254,4 +272,4 @@ def make_runner(trials: Any, domain: Domain, options: RunnerOptions) -> Runner:
     """Return what runs the trials of a search; a method of `Trials`."""
     if options.asynchronous:
         return PollingRunner(trials, options.poll_interval_secs)
-    return SerialRunner(domain, trials, options.tracker)
+    return SerialRunner(domain, trials, options.tracker, Handles(domain, options.handle))

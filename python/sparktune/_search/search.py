@@ -100,6 +100,7 @@ def _describe(trials: Any, domain: Domain, options: SearchOptions) -> SearchInfo
         "parallelism": getattr(trials, "parallelism", None),
         "trial_timeout": getattr(trials, "trial_timeout", None),
         "avoid_duplicates": options.avoid_duplicates or None,
+        "retries": options.retries,
     }
     known = (doc["misc"].get("run_id") for doc in reversed(trials._dynamic_trials))
     ours = (each for each in type(trials).__mro__ if each.__module__.startswith("sparktune."))

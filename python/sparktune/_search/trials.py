@@ -228,7 +228,8 @@ class Trials(CountedTrials):
             - ``status``, what became of the trial: the status that its objective returned (ok,
               fail), fail if it raised, else new, running or cancelled.
             - ``loss``; ``error``, the exception of a trial that raised, in one line.
-            - ``start_time`` and ``end_time`` in UTC, ``duration`` in seconds.
+            - ``start_time`` and ``end_time`` in UTC, ``duration`` in seconds: of the last attempt,
+              if the trial ran several times; ``attempts``, how often it was started.
             - ``run_id``, its MLflow run.
             - ``params.<label>`` for each hyperparameter, with gaps where it was inactive. A choice
               has a short name of its option: a number or text itself (None as text), of a dict its
@@ -354,6 +355,7 @@ class Trials(CountedTrials):
         avoid_duplicates: bool = False,
         maximize: bool = False,
         callbacks: Sequence[Callable[..., object]] = (),
+        retries: int | Mapping[str, int] | None = None,
         journal: Any = None,
     ) -> Any:
         """Search with these trials; see `sparktune.fmin`, which has the same parameters."""

@@ -87,7 +87,7 @@ class Tracker(Protocol):
         ...
 
     def trial_started(self, trial: Trial) -> TrackedRun | None:
-        """Record that `trial` is about to run."""
+        """Record that `trial` is about to run, or to run again after it was lost."""
         ...
 
     def trial_finished(self, trial: Trial) -> None:

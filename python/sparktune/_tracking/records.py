@@ -17,6 +17,7 @@ from typing import Any
 from sparktune._space.reader import SpaceReader
 from sparktune._tracking.exact import encode_trial, to_tags
 from sparktune._tracking.store import redacted, without_credentials
+from sparktune._trials.attempts import attempts_of
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
     JOB_STATE_DONE,
@@ -36,6 +37,7 @@ __all__ = [
     "clean_key",
     "cut",
     "milliseconds",
+    "tags_of_attempts",
 ]
 
 # MLflow's limits in characters: 250 per name; 6,000 per value of a param, but 500 on servers before
@@ -111,6 +113,7 @@ class TrialRecord:
     brief_error: str  # type and first line of the message, empty if the objective did not raise
     document: str  # see `sparktune._tracking.exact`
     ended: int  # milliseconds since 1970
+    attempts: int = 1  # how often the trial was started
     run_id: str | None = None  # if it is known already
 
     @classmethod
@@ -139,6 +142,7 @@ class TrialRecord:
             brief_error=cut(redacted(brief), _MAX_ERROR),
             document=without_credentials(encode_trial(trial, redacted)),
             ended=milliseconds(trial.get("refresh_time")),
+            attempts=attempts_of(trial),
             run_id=misc.get("run_id"),
         )
 
@@ -177,11 +181,19 @@ class TrialRecord:
             tags[clean_key(f"choice.{name}")] = text
         if self.brief_error:
             tags["error"] = self.brief_error
+        if self.attempts > 1:
+            tags["attempts"] = str(self.attempts)
         loss = self.metrics.get("loss")
         if loss is not None and not math.isfinite(loss):
             # Stores treat such a metric differently; the tag can be searched.
             tags["loss_not_finite"] = str(loss)
         return tags
+
+
+def tags_of_attempts(trial: Trial) -> dict[str, str]:
+    """Return the tags of a trial that was lost and runs again."""
+    document = without_credentials(encode_trial(trial, redacted))
+    return {"attempts": str(attempts_of(trial)), **to_tags(document)}
 
 
 def _numbers(result: Mapping[str, Any]) -> dict[str, float]:

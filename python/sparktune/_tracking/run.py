@@ -296,8 +296,7 @@ class SearchRun:
             picture = history_svg(self.points, title)
             writer.client.log_text(parent, picture, self._file("history", "svg"))
         if summary.error:
-            text = redacted(summary.error)
-            writer.client.log_text(parent, text, self._file("traceback", "txt"))
+            writer.client.log_text(parent, redacted(summary.error), self._file("traceback", "txt"))
 
     def _remove_twins(self, writer: RunWriter, parent: str) -> None:
         """Delete runs that a server made when MLflow's client repeated a call that had worked."""
@@ -354,6 +353,12 @@ class SearchRun:
             "registry_uri": None if self._registry_uri is None else worker_uri(self._registry_uri),
             "environment": worker_environment(),
         }
+
+    def start_again(self, child: ChildRun, tags: Mapping[str, str]) -> None:
+        """Record that a trial was lost and runs again."""
+        writer, run_id = self._run_of(child)
+        writer.reopen(run_id)  # the objective may have ended it
+        writer.log(run_id, tags=tags)
 
     def record(self, child: ChildRun, record: TrialRecord) -> None:
         """Record the outcome of a trial."""

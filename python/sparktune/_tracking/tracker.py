@@ -17,7 +17,7 @@ from sparktune._tracking.base import ResumedSearch, SearchInfo, SearchSummary, T
 from sparktune._tracking.child_run import ChildRun
 from sparktune._tracking.mlflow_compat import leave_run, request_timeout
 from sparktune._tracking.outbox import FIRST, LAST, Outbox
-from sparktune._tracking.records import TrialRecord, cut, milliseconds
+from sparktune._tracking.records import TrialRecord, cut, milliseconds, tags_of_attempts
 from sparktune._tracking.run import SearchRun
 from sparktune._tracking.store import absolute_uri, is_passing, is_refusal, is_remote, redacted
 from sparktune._trials.documents import JOB_STATE_CANCEL, Trial
@@ -166,6 +166,10 @@ class MlflowTracker:
             if self._search is None:
                 return None
             search, run = self._search, ChildRun(trial)
+            if (known := self._tracked.get(run.tid)) is not None:  # it was lost, and runs again
+                again = partial(search.start_again, known.run, tags_of_attempts(trial))
+                self._outbox.put(again, about=run.tid)
+                return known
             tracked = self._tracked[run.tid] = _Tracked(self, trial, run)
 
             def create() -> None:

@@ -49,8 +49,7 @@ __all__ = [
     "spec_from_misc",
 ]
 
-# What an objective returned; it may have any keys beside `status` and `loss`.
-Result: TypeAlias = dict[str, Any]
+Result: TypeAlias = dict[str, Any]  # what an objective returned, beside `status` and `loss`
 
 
 class _MiscBase(TypedDict):
@@ -68,6 +67,7 @@ class Misc(_MiscBase, total=False):
     traceback: str
     run_id: str
     from_tid: int
+    attempts: list[dict[str, Any]]
 
 
 class _TrialBase(TypedDict):

@@ -10,6 +10,7 @@ import numpy as np
 
 from sparktune._space.compile import CompiledSpace
 from sparktune._space.reader import SpaceReader
+from sparktune._trials.attempts import attempts_of
 from sparktune._trials.documents import JOB_STATES, UNFINISHED, Trial, plain, spec_from_misc
 from sparktune._trials.findings import error_of, outcome_of
 from sparktune._trials.large import small_items
@@ -43,6 +44,7 @@ def trials_table(docs: Iterable[Trial], space: CompiledSpace | None = None) -> p
         "start_time": [doc["book_time"] for doc in docs],
         "end_time": [None if doc["state"] in UNFINISHED else doc["refresh_time"] for doc in docs],
         "duration": [],  # here for its place
+        "attempts": [attempts_of(doc) for doc in docs],
         "run_id": [doc["misc"].get("run_id") for doc in docs],
     }
     specs = [spec_from_misc(doc["misc"]) for doc in docs]

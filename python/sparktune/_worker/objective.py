@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sparktune._worker.handle import TrialHandle
 from sparktune._worker.home import home
 from sparktune._worker.isolation import isolate
 from sparktune._worker.mlflow_run import worker_run
@@ -22,7 +23,7 @@ from sparktune._worker.program import Program, run_program
 
 __all__ = ["Loaded", "Objective", "attach", "contents"]
 
-Loaded = tuple[Callable[[Any], Any], Program]
+Loaded = tuple[Callable[..., Any], Program]
 
 _GARBAGE_LIMIT = 64 * 1024 * 1024
 """How many bytes of unpickled objectives may wait for the garbage collector: a function and its
@@ -87,13 +88,24 @@ class Objective:
             self.kept = loaded
         return loaded
 
-    def run(self, loaded: Loaded, values: Mapping[str, Any], tracked: Any, seed: int | None) -> Any:
-        """Evaluate the objective; return what it returned."""
+    def run(
+        self,
+        loaded: Loaded,
+        values: Mapping[str, Any],
+        tracked: Any,
+        seed: int | None,
+        handle: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Evaluate the objective; return what it returned.
+
+        `handle` has the arguments of its `TrialHandle`, None if it takes none.
+        """
         fn, program = loaded
         undo = isolate(seed)
         try:
             with worker_run(tracked):
-                return fn(run_program(program, values))
+                point = run_program(program, values)
+                return fn(point) if handle is None else fn(point, trial=TrialHandle(**handle))
         finally:
             undo()
             if self.classes and not self.reuse:

@@ -156,9 +156,9 @@ def is_expression(obj: Any) -> bool:
     return hasattr(type(obj), "clone_from_inputs") and hasattr(type(obj), "eval")
 
 
-def call_with_keywords(fn: Callable[..., Any], point: Mapping[str, Any]) -> Any:
+def call_with_keywords(fn: Callable[..., Any], point: Mapping[str, Any], **more: Any) -> Any:
     """Call an objective whose space was given by its annotations."""
-    return fn(**point)
+    return fn(**point, **more)
 
 
 # -- functions of `scope` that neither Python nor numpy has ---------------------------------

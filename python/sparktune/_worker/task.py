@@ -42,13 +42,18 @@ Answer = tuple[Any, ...]
 objective could not be loaded, ``("not loaded", what went wrong, traceback, meta)``."""
 
 
-def encode_payload(values: Mapping[str, Any], tracked: Any, seed: int | None = None) -> bytes:
+def encode_payload(
+    values: Mapping[str, Any],
+    tracked: Any,
+    seed: int | None = None,
+    handle: Mapping[str, Any] | None = None,
+) -> bytes:
     """Return the bytes that tell a task which trial to run.
 
-    `values` has the active hyperparameters by label; `tracked` is the payload of `worker_run`, and
-    `seed` is what `isolated` takes.
+    `values` has the active hyperparameters by label; `tracked` is the payload of `worker_run`,
+    `seed` is what `isolated` takes, and `handle` is what `Objective.run` takes.
     """
-    return pickle.dumps((dict(values), tracked, seed))
+    return pickle.dumps((dict(values), tracked, seed, handle))
 
 
 def run_task(
@@ -89,13 +94,13 @@ def run_task(
     try:
         (payload,) = payloads  # to the end, see above
         try:
-            values, tracked, seed = pickle.loads(payload)
+            values, tracked, seed, handle = pickle.loads(payload)
             objective = _objective(cargo, key)
             loaded = objective.load(parcels or {})
         except Exception as error:
             what = f"{type(error).__name__}: {error}"
             return [pickle.dumps(("not loaded", what, _traceback_text(error), _meta(started)))]
-        result = objective.run(loaded, values, tracked, seed)
+        result = objective.run(loaded, values, tracked, seed, handle)
         answer = ("ok", *pack_result(result, pickler, result_limit), _meta(started))
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the objective's too
         answer = _failure(error, pickler, started)

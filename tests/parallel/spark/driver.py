@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))  # for `footprints`
 
+import again
 import scenarios
 import workers
 from ports import with_own_port
@@ -63,7 +64,8 @@ def main():
         request = json.loads(line)
         begin = time.monotonic()
         try:
-            room = scenarios if hasattr(scenarios, request["scenario"]) else workers
+            rooms = (scenarios, workers, again)
+            room = next(each for each in rooms if hasattr(each, request["scenario"]))
             report = getattr(room, request["scenario"])(spark, **request["arguments"])
         except BaseException:
             answer({"crashed": traceback.format_exc()})

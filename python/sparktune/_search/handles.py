@@ -1,0 +1,92 @@
+"""`Handles`: turns what the search says about the handles of its trials into their data."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sparktune._trials.attempts import attempt_of
+from sparktune._trials.documents import Trial
+from sparktune._worker.handle import MARKER, TrialHandle
+
+__all__ = ["HandleOptions", "Handles", "handle_of"]
+
+_SHARED = "use a path that all hosts share"
+_TEMPORARY = "before the search, set TMPDIR on the driver to a path that all hosts share"
+
+
+@dataclass(frozen=True)
+class HandleOptions:
+    """What the search says about the handles of its trials.
+
+    Attributes
+    ----------
+    checkpoints : str or None
+        The folder for the trials' checkpoints, which stays. None: a temporary one, which is removed
+        when the search ends.
+    """
+
+    checkpoints: str | None = None
+
+
+class Handles:
+    """Makes the data of the handle of each trial, and owns the folder of their checkpoints.
+
+    Parameters
+    ----------
+    domain : Domain
+        Says whether the objective takes a handle at all.
+    options : HandleOptions
+        What the search says.
+    """
+
+    def __init__(self, domain: Any, options: HandleOptions) -> None:
+        self._wanted = bool(getattr(domain, "takes_trial", False))
+        self._options = options
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._common: dict[str, Any] | None = None
+
+    def data(self, trial: Trial) -> dict[str, Any] | None:
+        """Return the arguments of a trial's `TrialHandle`, None if its objective takes none."""
+        if not self._wanted:
+            return None
+        if self._common is None:
+            self._common = self._open()
+        return {**_own(trial), **self._common}
+
+    def _open(self) -> dict[str, Any]:
+        """Make the folder, if it is not there, with the marker by which workers know it."""
+        given, hint = self._options.checkpoints, _SHARED
+        if given is None:
+            self._temporary = tempfile.TemporaryDirectory(
+                prefix="sparktune-", ignore_cleanup_errors=True
+            )
+            given, hint = self._temporary.name, _TEMPORARY
+        root = Path(given).absolute()
+        root.mkdir(parents=True, exist_ok=True)
+        marker = root / MARKER
+        if not marker.exists():  # a search that goes on finds it
+            marker.write_text(secrets.token_hex(16))
+        return {"root": str(root), "token": marker.read_text(), "hint": hint}
+
+    def close(self) -> None:
+        """Remove the folder if it is temporary."""
+        if self._temporary is not None:
+            self._temporary.cleanup()
+            self._temporary = self._common = None
+
+
+def handle_of(ctrl: Any) -> TrialHandle:
+    """Return the handle of a trial that is evaluated here; `ctrl` may be any object, or None."""
+    data = getattr(ctrl, "handle", None)
+    if data is None:
+        trial = getattr(ctrl, "current_trial", None)
+        data = {} if trial is None else _own(trial)
+    return TrialHandle(**data)
+
+
+def _own(trial: Trial) -> dict[str, Any]:
+    return {"tid": trial["tid"], "attempt": attempt_of(trial)}

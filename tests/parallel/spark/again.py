@@ -1,0 +1,64 @@
+"""Scenarios about the handles of trials, and trials that run again; see `scenarios`."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from scenarios import points, search
+
+from sparktune import SparkTrials, with_data
+
+
+def handles(spark):
+    """What an objective sees of its trial, and what is left of its folder."""
+
+    def objective(x, trial, data=None):
+        import sys
+
+        Path(trial.checkpoint_dir, "model").write_text("weights")
+        return {"loss": x, "status": "ok", "sparktune": "sparktune" in sys.modules,
+                "facts": [trial.tid, trial.attempt, trial.checkpoint_dir]}  # fmt: skip
+
+    trials = SparkTrials(parallelism=2, spark_session=spark)
+    report = search(with_data(objective, data=[1]), trials, max_evals=4)
+    left = [Path(each["facts"][2]).parent.exists() for each in report["results"]]
+    return {**report, "left": left}
+
+
+def unshared_folder(spark):
+    """A worker that does not see the driver's folder."""
+
+    def objective(x, trial):
+        trial._root += "-elsewhere"
+        return len(trial.checkpoint_dir)
+
+    trials = SparkTrials(parallelism=1, spark_session=spark)
+    return search(objective, trials, max_evals=1, return_argmin=False)
+
+
+def lost_at_first(spark, how, always=False, retries=1):
+    """A trial that is lost in its first attempt, or always, in one of several ways."""
+
+    def objective(x, trial):
+        folder = Path(trial.checkpoint_dir)
+        before = len(list(folder.iterdir()))
+        (folder / str(before)).touch()
+        if x < 0 and (always or trial.attempt == 0):
+            if how == "timeout":
+                time.sleep(600)
+            if how == "executor":
+                time.sleep(2)  # otherwise a trial that starts with it never finishes
+                command = ["ps", "-o", "ppid=", "-p", str(os.getppid())]
+                found = subprocess.run(command, capture_output=True, check=True).stdout
+                os.kill(int(found), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"loss": x, "status": "ok", "facts": [trial.tid, trial.attempt, before]}
+
+    timeout = 4 if how == "timeout" else None
+    trials = SparkTrials(parallelism=2, spark_session=spark, trial_timeout=timeout)
+    report = search(objective, trials, points_to_evaluate=points(-1, 1, 2, 3), retries=retries)
+    lost = [doc["misc"].get("attempts", []) for doc in trials._dynamic_trials]
+    attempts = [[[each["reason"], each["error"]] for each in of] for of in lost]
+    return {**report, "attempts": attempts}
