@@ -288,5 +288,3 @@ def test_a_later_kind_of_record_is_skipped(tmp_path):
     with (tmp_path / "journal.log").open("ab") as file:
         file.write(line_of(count, "telepathy", {"at": 1}))
     assert len(Trials.from_journal(Journal(tmp_path))) == 2
-
-

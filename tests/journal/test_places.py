@@ -3,27 +3,16 @@
 import errno
 import os
 import sys
-import types
 from pathlib import Path
 
 import pytest
 
 from sparktune._journal import places
+from sparktune._journal.file_store import FileStore
 from sparktune._journal.folders import FsspecFolder, LocalFolder
 from sparktune._journal.places import store_at
 from sparktune._journal.segments import SegmentStore
 from sparktune.exceptions import InvalidArgument
-
-
-class FileStore:
-    def __init__(self, folder):
-        self.place = os.fspath(folder)
-
-
-@pytest.fixture(autouse=True)
-def file_store(monkeypatch):
-    module = types.SimpleNamespace(FileStore=FileStore)
-    monkeypatch.setitem(sys.modules, "sparktune._journal.file_store", module)
 
 
 def kinds(store):

@@ -17,7 +17,6 @@ from sparktune import (
     hp,
     no_progress_loss,
     partial,
-    rand,
     tpe,
     with_data,
 )
@@ -110,7 +109,9 @@ def test_the_same_trials_again_in_a_notebook(tmp_path):
     assert all(a is b for a, b in zip(docs, trials._dynamic_trials, strict=False))
     assert values(Trials.from_journal(tmp_path)) == values(trials)
     search(tmp_path, 9, trials=Trials.from_journal(tmp_path))
-    with pytest.raises(InvalidArgument, match="must be empty for a `journal`.* has 9, and `trials`"):
+    with pytest.raises(
+        InvalidArgument, match="must be empty for a `journal`.* has 9, and `trials`"
+    ):
         search(tmp_path, 10, trials=trials)
 
 
@@ -319,5 +320,3 @@ def test_a_disk_that_stays_full(tmp_path, monkeypatch, caplog):
     assert len(trials) == 4
     assert "is missing" in caplog.text or "are missing in the journal" in caplog.text
     search(tmp_path, 5)
-
-
