@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from sparktune._trials.collection import TrialCollection
@@ -12,6 +13,7 @@ from sparktune._trials.documents import (
     JOB_STATE_ERROR,
     JOB_STATE_NEW,
     JOB_STATE_RUNNING,
+    JOB_VALID_STATES,
     Trial,
 )
 from sparktune._trials.entry import Entry
@@ -75,6 +77,14 @@ class Board:
         if not survives:
             return 0
         return sum(doc["state"] == JOB_STATE_ERROR for doc in docs_of(self._trials))
+
+    def count_points(self, points: Sequence[Any], survives: bool) -> int:
+        """Return how many trials with these ids are among `trials.trials` and `count_failed`."""
+        if not points:
+            return 0
+        tids, counted = set(points), {*JOB_VALID_STATES, *((JOB_STATE_ERROR,) if survives else ())}
+        docs = docs_of(self._trials)
+        return sum(doc["tid"] in tids and doc["state"] in counted for doc in docs)
 
     def refresh(self) -> None:
         """Bring `trials.trials` in line with documents that were appended."""

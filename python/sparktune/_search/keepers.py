@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,11 @@ class Keepers:
         if self._file is not None:
             return self._file.values
         return None if self._journal is None else self._journal.folder_of_values
+
+    @property
+    def points(self) -> Sequence[int]:
+        """The ids of the points of a search that a journal keeps, which do not count."""
+        return () if self._journal is None else self._journal.points
 
     def follow(self, board: Board) -> None:
         """Take in the trials that are there, and then what happens to them."""

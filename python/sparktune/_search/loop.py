@@ -160,13 +160,16 @@ class SearchLoop:
     def _recall(self, past: Contents) -> None:
         """Bring what is not in the documents to where another process left it."""
         self._board.sync()
+        self._suggested = {doc["tid"] for doc in self._board.queue} & past.suggested
         self._failures.recall(self.trials)
         if self._stopping.recall(self.options.early_stop_fn, past.order):
             self._note(STOPPED_EARLY)
 
     def count_evals(self) -> int:
         """Return how many trials count towards `max_evals`; see `fmin`."""
-        return len(self.trials) + self._board.count_failed(self._survives_failures)
+        failed = self._board.count_failed(self._survives_failures)
+        points = self._board.count_points(self._keepers.points, self._survives_failures)
+        return len(self.trials) + failed - points
 
     @property
     def _survives_failures(self) -> bool:
@@ -357,6 +360,8 @@ class SearchLoop:
         self._board.running[trial["tid"]] = trial
         self._suggested.discard(trial["tid"])
         self._keepers.started(trial)
+        if self.asynchronous:
+            self._keepers.rest()  # it runs from here on, and has to be known if this process dies
         runner.start(trial, self._tracker.trial_started(trial))
 
     # -- outcomes ------------------------------------------------------------------------------

@@ -52,7 +52,9 @@ def _search(
         "`trials`" if journal is None else f"The journal {journal.journal.place!r}",
     )
     if options.points_to_evaluate is not None:
-        insert_points(trials, options.points_to_evaluate, domain.space)
+        inserted = insert_points(trials, options.points_to_evaluate, domain.space)
+        if journal is not None and inserted:
+            journal.points = inserted
     if options.avoid_duplicates:
         options = replace(options, algo=DistinctSuggester(options.algo))
     if journal is not None:
