@@ -47,7 +47,7 @@ def rich(point):
     return {
         "loss": value,
         "status": "ok",
-        "curve": np.linspace(0, value, 300),  # goes into a file of its own
+        "curve": np.linspace(0, value, 5_000),  # goes into a file of its own
         "attachments": {"model": b"\0" * 9 + str(value).encode(), "note": "text"},
     }
 
@@ -140,15 +140,20 @@ CASES = {
 }
 
 
-@dataclass
 class Search:
-    """What one call of `fmin` did."""
+    """What one call of `fmin` did.
 
-    documents: list
-    attachments: dict
-    error: str | None
-    runs: list  # the points that the objective was called with, in order
-    acted: list  # ids of trials that the search acted on
+    Documents and attachments; the error, if it raised one; the points that the objective was called
+    with; and the ids of the trials that the search acted on. Not a dataclass: Hypothesis prints
+    those in full.
+    """
+
+    def __init__(self, documents, attachments, error, runs, acted):
+        self.documents = documents
+        self.attachments = attachments
+        self.error = error
+        self.runs = runs
+        self.acted = acted
 
 
 def search(case, folder, **more):
@@ -160,7 +165,7 @@ def search(case, folder, **more):
         runs.append(repr(point))
         return case.fn(point)
 
-    trials, error = more.pop("trials", None) or Trials(), None
+    trials, error = more.pop("trials", Trials()), None
     arguments = {"rstate": 3, "algo": rand.suggest, **case.make(), **more}
     journal = Journal(folder, fsync=False) if isinstance(folder, Path) else folder
     try:
