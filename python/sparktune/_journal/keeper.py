@@ -97,6 +97,11 @@ class JournalKeeper:
         """Where large values of results may be put at once."""
         return self.journal.values
 
+    @property
+    def was_told(self) -> bool:
+        """Whether all that the journal held is in MLflow, if it was to be there."""
+        return self.resumed is None or not self.resumed.tracking or bool(self.resumed.end)
+
     # -- what happens --------------------------------------------------------------------------
 
     def expect(self, docs: Iterable[Trial], outcomes: Iterable[Trial]) -> None:

@@ -76,6 +76,11 @@ def main():
 
     from sparktune import fmin, hp, tpe
 
+    def act(_, trial):
+        append(f"acted {number} {trial['tid']}", sync=True)
+        if plan.get("dies_after") == [number, trial["tid"]]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     space = {"x": hp.uniform("x", -5, 5), "kind": hp.choice("kind", [0, 1])}
     trials = trials_of(plan)
     fmin(
@@ -87,7 +92,7 @@ def main():
         rstate=plan["seed"],
         max_queue_len=plan["queue"],
         catch_eval_exceptions=True,
-        callbacks=[lambda _, trial: append(f"acted {number} {trial['tid']}", sync=True)],
+        callbacks=[act],
         journal=plan["journal"],
         mlflow=plan["mlflow"],
         verbose=False,

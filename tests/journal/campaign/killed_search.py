@@ -102,6 +102,7 @@ class KilledSearch:
             "GIT_PYTHON_REFRESH": "quiet",
             MARK: self.mark,
         }
+        self.environment.pop("SPARKTUNE_MLFLOW", None)
         if store is not None:
             shutil.copy(store, folder / "mlflow.db")
             self.environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"

@@ -11,7 +11,13 @@ from kill_kit import copy_up_to, log_of
 from killed_search import KilledSearch, Tally
 
 SPARK = [pytest.mark.slow, pytest.mark.spark, pytest.mark.timeout(1200)]
-MLFLOW = [pytest.mark.slow, pytest.mark.mlflow, pytest.mark.timeout(600)]
+MLFLOW = [
+    pytest.mark.slow,
+    pytest.mark.mlflow,
+    pytest.mark.timeout(600),
+    # MLflow's SQLite store uses a loader that SQLAlchemy 2.1 deprecates.
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning"),
+]
 COLUMNS = ("lost", "doubled", "changed", "unknown", "runs", "unreadable", "hangs", "leftovers")
 
 
@@ -49,7 +55,7 @@ def test_kills(mode, kills, tmp_path, request):
 
 @pytest.mark.parametrize(
     "mode", [pytest.param("serial", marks=MLFLOW), pytest.param("processes", marks=MLFLOW),
-             pytest.param("classic", marks=[*SPARK, pytest.mark.mlflow])]
+             pytest.param("classic", marks=[*SPARK, *MLFLOW])]
 )  # fmt: skip
 def test_kills_with_mlflow(mode, tmp_path, store):
     tally = campaign.kill_in_mode(
@@ -57,6 +63,18 @@ def test_kills_with_mlflow(mode, tmp_path, store):
     )
     assert tally.problems == []
     assert tally.kills == 2
+
+
+@pytest.mark.parametrize("dies_after", [pytest.param([1, 7], marks=MLFLOW)])
+def test_a_kill_after_the_last_trial_leaves_no_open_run(dies_after, tmp_path, store):
+    """Nothing is left to evaluate then, but MLflow has not been told of the last trials."""
+    search = KilledSearch(
+        Tally("serial", True), tmp_path, random.Random(1), max_evals=8, milliseconds=1, store=store
+    )
+    search.plan["dies_after"] = dies_after
+    assert search._start().wait(60) == -9
+    search.run(0)
+    assert search.tally.problems == []
 
 
 # -- what the campaign would notice --------------------------------------------------------------

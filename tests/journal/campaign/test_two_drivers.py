@@ -89,8 +89,11 @@ def test_the_third_is_told_who_the_second_is_before_that_has_a_result(tmp_path):
     with driver(tmp_path / "j") as first:
         first.kill()
         first.wait(SECONDS)
-    slow = "import sparktune._search.search as s; s.make_tracker = lambda **_: (" \
-           'print("ready", flush=True), time.sleep(600))'  # fmt: skip
+    slow = (
+        "import sparktune._search.search as s\n"
+        'def slow(**_): print("ready", flush=True); time.sleep(600)\n'
+        "s.make_tracker = slow"
+    )
     code = DRIVER.replace("runs = []", f"runs = []\n{slow}", 1)
     second = subprocess.Popen(
         [sys.executable, "-c", code.format(act="pass"), str(tmp_path / "j"), "99"],
@@ -171,7 +174,8 @@ def test_reading_in_the_same_process_does_not_let_go_of_the_lock(tmp_path):
         read = Trials.from_journal(tmp_path / "j")
         seen.append(len(read.losses()))
         (tmp_path / "j" / "journal.log").read_bytes()
-        code = f"from kill_kit import *; fmin(loss_of, SPACE, max_evals=1, journal={str(tmp_path / 'j')!r})"
+        place = str(tmp_path / "j")
+        code = f"from kill_kit import *; fmin(loss_of, SPACE, max_evals=1, journal={place!r})"
         if len(seen) in (2, 5):
             other = subprocess.run(
                 [sys.executable, "-c", code], capture_output=True, text=True, check=False,
