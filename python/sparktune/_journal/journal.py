@@ -68,9 +68,9 @@ class Journal:
         storage_options: Mapping[str, Any] | None = None,
     ) -> None:
         text = os.fspath(path) if isinstance(path, os.PathLike) else path
-        if not isinstance(text, str):
+        if not isinstance(text, str) or not text:
             raise InvalidArgumentType(f"`journal` must be the path of a folder; got {path!r}.")
-        if not text or "\0" in text:
+        if "\0" in text:
             raise InvalidArgument(f"`journal` must be the path of a folder; got {path!r}.")
         if not isinstance(fsync, bool):
             raise InvalidArgumentType(f"`fsync` must be True or False; got {fsync!r}.")

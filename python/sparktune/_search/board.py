@@ -78,13 +78,14 @@ class Board:
             return 0
         return sum(doc["state"] == JOB_STATE_ERROR for doc in docs_of(self._trials))
 
-    def count_points(self, points: Sequence[Any], survives: bool) -> int:
-        """Return how many trials with these ids are among `trials.trials` and `count_failed`."""
+    def count_evals(self, survives: bool, points: Sequence[Any]) -> int:
+        """Return how many trials count towards `max_evals`; those with the ids `points` do not."""
+        count = len(self._trials) + self.count_failed(survives)
         if not points:
-            return 0
+            return count
         tids, counted = set(points), {*JOB_VALID_STATES, *((JOB_STATE_ERROR,) if survives else ())}
         docs = docs_of(self._trials)
-        return sum(doc["tid"] in tids and doc["state"] in counted for doc in docs)
+        return count - sum(doc["tid"] in tids and doc["state"] in counted for doc in docs)
 
     def refresh(self) -> None:
         """Bring `trials.trials` in line with documents that were appended."""

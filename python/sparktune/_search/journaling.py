@@ -169,12 +169,24 @@ def _check_given(
         return
     ours = trials._journal == contents.id
     for tid, doc in mine.items():
-        if doc["misc"]["vals"] != there[tid]["misc"]["vals"] if tid in there else not ours:
+        if not (_is_same(doc, there[tid], ours) if tid in there else ours):
             raise InvalidArgument(
-                f"`trials` must be empty, or have the trials of `journal` only; {journal.place!r} "
-                f"has {len(there)}, and of the {len(mine)} in `trials`, trial {tid} is not one of "
-                "them. Hint: pass new trials, or another path."
+                "`trials` must be empty for a `journal` that has trials, or have the same; "
+                f"{journal.place!r} has {len(there)}, and trial {tid} of the {len(mine)} in "
+                "`trials` is not one of them. Hint: pass new trials, or another path."
             )
+
+
+def _is_same(doc: Trial, known: Trial, ours: bool) -> bool:
+    """Whether a given trial is one of the journal; `ours` says that it was read from there."""
+    if doc["misc"]["vals"] != known["misc"]["vals"]:
+        return False
+    if ours or doc["state"] not in ENDED:
+        return True
+    mine, there = doc["result"], known["result"]
+    return doc["state"] == known["state"] and all(
+        mine.get(key) == there.get(key) for key in ("loss", "status")
+    )
 
 
 def _stream(contents: Contents | None, rstate: Any) -> tuple[Any, int]:

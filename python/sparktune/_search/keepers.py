@@ -60,10 +60,12 @@ class Keepers:
         if self._journal is not None:
             self._journal.suggested(seed)
 
-    def started(self, trial: Trial) -> None:
-        """Note that a trial starts."""
+    def started(self, trial: Trial, at_once: bool) -> None:
+        """Note that a trial starts; `at_once` writes it, since another process may run it now."""
         if self._journal is not None:
             self._journal.started(trial)
+            if at_once:
+                self._journal.rest()
 
     def rest(self) -> None:
         """Write, because the search is about to wait."""

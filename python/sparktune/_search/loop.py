@@ -167,9 +167,7 @@ class SearchLoop:
 
     def count_evals(self) -> int:
         """Return how many trials count towards `max_evals`; see `fmin`."""
-        failed = self._board.count_failed(self._survives_failures)
-        points = self._board.count_points(self._keepers.points, self._survives_failures)
-        return len(self.trials) + failed - points
+        return self._board.count_evals(self._survives_failures, self._keepers.points)
 
     @property
     def _survives_failures(self) -> bool:
@@ -359,9 +357,7 @@ class SearchLoop:
         trial["book_time"] = trial["refresh_time"] = coarse_utcnow()
         self._board.running[trial["tid"]] = trial
         self._suggested.discard(trial["tid"])
-        self._keepers.started(trial)
-        if self.asynchronous:
-            self._keepers.rest()  # it runs from here on, and has to be known if this process dies
+        self._keepers.started(trial, at_once=bool(self.asynchronous))
         runner.start(trial, self._tracker.trial_started(trial))
 
     # -- outcomes ------------------------------------------------------------------------------

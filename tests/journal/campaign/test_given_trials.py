@@ -55,6 +55,15 @@ def test_other_trials_are_refused(tmp_path):
     assert log_of(tmp_path / "journal")[: len(before)] == before
 
 
+def test_the_same_points_with_other_losses_are_refused(tmp_path):
+    """Two searches with one seed suggest the same, but of other data."""
+    search(Trials(), tmp_path / "journal", max_evals=3)
+    others = search(Trials(), tmp_path / "other", max_evals=3, fn=lambda _: 7.0)
+    others._journal = ""
+    with pytest.raises(InvalidArgument, match=r"`trials` must .*journal.*Hint"):
+        search(others, tmp_path / "journal")
+
+
 def fmin_others():
     trials = Trials()
     fmin(loss_of, SPACE, algo=rand.suggest, max_evals=3, trials=trials, rstate=77, verbose=False)
