@@ -81,7 +81,8 @@ class FileStore:
         """Lock the file, which is made if there is none."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._open(os.O_CREAT)
-        _sync_folder(self.folder)
+        for folder in (self.folder, self.folder.parent):
+            _sync_folder(folder)
         self._start_at(os.fstat(self._descriptor()).st_size)
         for left in (self.folder / VALUES).glob(f".*{_TEMPORARY}"):  # by a process that was killed
             with contextlib.suppress(OSError):
@@ -191,9 +192,12 @@ class FileStore:
         """Keep a value in a file of its own."""
         folder = self.folder / VALUES
         target = folder / name
-        if target.exists():
+        if not folder.is_dir():
+            folder.mkdir(exist_ok=True)
+            _sync_folder(self.folder)
+        if target.exists() and target.stat().st_size == len(data):  # else its writer was killed
+            _sync_folder(folder)
             return
-        folder.mkdir(exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=_TEMPORARY)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -205,6 +209,7 @@ class FileStore:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
             raise
+        _sync_folder(folder)
 
     def get_value(self, name: str) -> bytes:
         """Return a value."""
