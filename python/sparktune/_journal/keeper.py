@@ -267,16 +267,22 @@ class JournalKeeper:
         """Record those attachments of a trial that took the place of others."""
         for key in self._of_trial.get(self._trials.aname(doc, ""), ()):
             value = dict.get(self._trials.attachments, key)
-            if value is not self._attached[key]:
+            if key in self._trials.attachments and value is not self._attached[key]:
                 self._attach_one(key, value)
 
     def _attach_one(self, key: str, value: Any) -> None:
-        if key not in _NOT_KEPT:
+        if not isinstance(key, str):
+            if key not in self._attached:
+                logger.warning(
+                    "An attachment is missing in the journal: keys of `trials.attachments` must be "
+                    "text; got %r.", key,
+                )  # fmt: skip
+        elif key not in _NOT_KEPT:
             self._add("attached", key=key, value=self._values.value(value))
         self._note_attached(key, value)
 
     def _note_attached(self, key: str, value: Any) -> None:
-        if key not in self._attached and key.startswith("ATTACH::"):
+        if key not in self._attached and isinstance(key, str) and key.startswith("ATTACH::"):
             first = "::".join([*key.split("::", 2)[:2], ""])
             self._of_trial.setdefault(first, []).append(key)
         self._attached[key] = value

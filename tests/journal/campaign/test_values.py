@@ -38,7 +38,7 @@ def test_a_value_and_its_name_reach_the_disk_before_the_record(tmp_path, monkeyp
     real_fsync, real_replace = os.fsync, Path.replace
 
     def fsync(file):
-        events.append(("sync", Path(os.readlink(f"/proc/self/fd/{file}")).name))
+        events.append(("sync", Path(f"/proc/self/fd/{file}").readlink().name))
         real_fsync(file)
 
     def replace(self, target):
