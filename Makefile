@@ -124,6 +124,10 @@ fuzz: setup  ## run the property tests at depth (minutes to an hour); `make test
 	PROPTEST_CASES=$${PROPTEST_CASES:-5000} cargo test --locked --package sparktune-core --test incremental --test extremes
 	HYPOTHESIS_PROFILE=deep $(PY) -m pytest --timeout 0 -m hypothesis $(ARGS)
 
+.PHONY: campaign
+campaign: setup  ## kill 200 drivers of searches with a journal, and count what is lost (ARGS='--kills 20 --modes serial')
+	@$(WITH_JAVA) $(PY) tests/journal/campaign/campaign.py $(ARGS)
+
 .PHONY: lint
 lint: setup  ## check format, style, types, layers, sizes, spelling, licences; changes nothing
 	$(PY) -m ruff check $(PYTHON_DIRS)

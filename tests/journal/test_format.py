@@ -41,7 +41,7 @@ def test_the_records_of_a_search(tmp_path):
     records = records_of(tmp_path)
     assert [record["kind"] for record in records] == [
         "journal", "opened", "search", "added", "finished",
-        *["suggested", "finished"] * 2, "ended",
+        *["suggested", "finished"] * 3, "ended",
     ]  # fmt: skip
     assert records[0]["format"] == "sparktune journal"
     assert records[0]["version"] == 1

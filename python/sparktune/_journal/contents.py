@@ -44,6 +44,10 @@ class Contents:
         How the latest search began; empty if none did.
     draws : int
         How many seeds that search, or those that it continues, have drawn.
+    points : list of int
+        The ids of the trials of its `points_to_evaluate`.
+    suggested : set of int
+        The ids of trials that a suggester made.
     opened : Record
         Which process wrote last.
     tracking : Record
@@ -62,6 +66,8 @@ class Contents:
         self.attached: dict[str, Any] = {}
         self.search: Record = {}
         self.draws = 0
+        self.points: list[int] = []
+        self.suggested: set[int] = set()
         self.opened: Record = {}
         self.tracking: Record = {}
         self.end: Record = {}
@@ -107,6 +113,7 @@ class Contents:
 
     def _search(self, record: Record) -> None:
         self.search, self.draws, self.end = record, record["draws"], {}
+        self.points = record.get("points", [])
         if self.tracking.get("uuid") != record["id"]:
             self.tracking = {}
 
@@ -116,6 +123,7 @@ class Contents:
     def _suggested(self, record: Record) -> None:
         self.draws += 1
         self._added(record)
+        self.suggested.update(trial["tid"] for trial in record["trials"])
 
     def _added(self, record: Record) -> None:
         for trial in record["trials"]:

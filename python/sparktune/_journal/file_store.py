@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from sparktune._journal.store import InUse, Part
 
@@ -21,6 +23,24 @@ VALUES = "values"
 _TEMPORARY = ".tmp"
 _LOOKS = 0.5  # seconds between two looks at the path, when nobody waits for the disk
 _FAR = 2**31 - 2  # Windows locks bytes, which nobody else may then read
+
+
+class _Written(NamedTuple):
+    """What is in a file. One object, so that Ctrl-C finds it changed or not, but not halfway."""
+
+    safe: int  # bytes that would survive a loss of power
+    last_safe: int  # the number of the last record in them
+    since: list[tuple[bytes, int]]  # lines behind them, with the number of the last one
+
+    @property
+    def size(self) -> int:
+        """Where the next line goes."""
+        return self.safe + sum(len(lines) for lines, _ in self.since)
+
+    @property
+    def last(self) -> int:
+        """The number of the last record that was appended, -1 if none was."""
+        return self.since[-1][1] if self.since else self.last_safe
 
 
 class FileStore:
@@ -42,12 +62,9 @@ class FileStore:
         self.folder = Path(os.path.realpath(os.fspath(folder)))
         self.place = str(self.folder)
         self._path = self.folder / LOG
-        self._file: int | None = None
-        self._size = 0  # where the next line goes
-        self._synced = 0
-        # What was written since, and whether it has to be written again.
-        self._since: list[bytes] = []
-        self._again = False
+        self._file: io.FileIO | None = None
+        self._written = _Written(0, -1, [])
+        self._again = False  # whether what was written since has to be written again
         self._trusting = False
         self._look_at = 0.0
         _in_this_process.add(self)
@@ -63,31 +80,33 @@ class FileStore:
     def open(self) -> None:
         """Lock the file, which is made if there is none."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._open(os.O_RDWR | os.O_CREAT)
-        _sync_folder(self.folder)
+        self._open(os.O_CREAT)
+        for folder in (self.folder, self.folder.parent):
+            _sync_folder(folder)
         self._start_at(os.fstat(self._descriptor()).st_size)
         for left in (self.folder / VALUES).glob(f".*{_TEMPORARY}"):  # by a process that was killed
             with contextlib.suppress(OSError):
                 left.unlink()
 
-    def _open(self, flags: int) -> None:
+    def _open(self, flags: int = 0) -> None:
         self.close()
-        file = os.open(self._path, flags | getattr(os, "O_BINARY", 0), 0o644)
+        file = io.FileIO(
+            self._path, "r+", opener=lambda path, mode: os.open(path, mode | flags, 0o644)
+        )
         try:
-            _lock(file)
+            _lock(file.fileno())
         except BaseException:
-            os.close(file)
+            file.close()
             raise
         self._file = file
 
     def _descriptor(self) -> int:
-        if self._file is None:
+        if self._file is None or self._file.closed:
             raise OSError(errno.EBADF, "The journal is not open", str(self._path))
-        return self._file
+        return self._file.fileno()
 
     def _start_at(self, size: int) -> None:
-        self._size = self._synced = size
-        self._since.clear()
+        self._written = _Written(size, self._written.last, [])
         self._again = False
 
     def cut(self, size: int) -> None:
@@ -98,8 +117,11 @@ class FileStore:
     def append(self, lines: bytes, first: int, last: int) -> None:
         """Write lines behind those that are complete."""
         self._write_again()
-        self._write(lines)
-        self._since.append(lines)
+        written = self._written
+        if first <= written.last:  # Ctrl-C came when they were there already
+            lines = b"".join(lines.splitlines(keepends=True)[written.last - first + 1 :])
+        self._write(lines, written.size)
+        written.since.append((lines, last))
 
     def sync(self) -> None:
         """Have the disk write what was appended."""
@@ -108,13 +130,14 @@ class FileStore:
             os.fsync(self._descriptor())
         except OSError:
             # The system may forget what it could not write, and not say so again.
-            self._size, self._again = self._synced, True
+            self._again = True
             raise
         self.trust()
 
     def trust(self) -> None:
         """Take what was appended as safe."""
-        self._start_at(self._size)
+        self._written = _Written(self._written.size, self._written.last, [])
+        self._again = False
         self._trusting = True
 
     def _write_again(self) -> None:
@@ -124,41 +147,57 @@ class FileStore:
             if now < self._look_at:
                 return
             self._look_at = now + _LOOKS
-        here = self._path.stat()
-        ours = os.fstat(self._file) if self._file is not None else None
+        here, file = self._path.stat(), self._file
+        ours = None if file is None or file.closed else os.fstat(file.fileno())
         if ours is None or (here.st_ino, here.st_dev) != (ours.st_ino, ours.st_dev):
-            if here.st_size < self._synced:
-                raise OSError(errno.ESTALE, "The file is shorter than it was", str(self._path))
-            self._open(os.O_RDWR)
-            self._size, self._again = self._synced, True
+            self._open_again()
         if self._again:
-            self._write(b"".join(self._since))
+            self._write(b"".join(lines for lines, _ in self._written.since), self._written.safe)
             self._again = False
 
-    def _write(self, lines: bytes) -> None:
+    def _open_again(self) -> None:
+        """Open the file that is at the path now, if it is ours up to what is safe."""
+        path = str(self._path)
+        try:
+            self._open()
+        except InUse as error:
+            raise OSError(errno.ESTALE, "Another process writes the file", path) from error
+        try:
+            tail = self._path.read_bytes()[self._written.safe :]
+            expected = b"".join(lines for lines, _ in self._written.since)
+            size = os.fstat(self._descriptor()).st_size
+            if size < self._written.safe or not expected.startswith(tail):
+                raise OSError(errno.ESTALE, "The file is not as this search wrote it", path)
+        except BaseException:
+            self.close()
+            raise
+        self._again = True
+
+    def _write(self, lines: bytes, start: int) -> None:
         file, done = self._descriptor(), 0
         try:
             while done < len(lines):
-                done += _write_at(file, lines[done:], self._size + done)
+                done += _write_at(file, lines[done:], start + done)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.ftruncate(file, self._size)
+                os.ftruncate(file, start)
             raise
-        self._size += done
 
     def close(self) -> None:
         """Let others write."""
-        file, self._file = self._file, None
-        if file is not None:
-            os.close(file)  # which ends the lock
+        if self._file is not None:
+            self._file.close()  # which ends the lock
 
     def put_value(self, name: str, data: bytes) -> None:
         """Keep a value in a file of its own."""
         folder = self.folder / VALUES
         target = folder / name
-        if target.exists():
+        if not folder.is_dir():
+            folder.mkdir(exist_ok=True)
+            _sync_folder(self.folder)
+        if target.exists() and target.stat().st_size == len(data):  # else its writer was killed
+            _sync_folder(folder)
             return
-        folder.mkdir(exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=_TEMPORARY)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -170,6 +209,7 @@ class FileStore:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
             raise
+        _sync_folder(folder)
 
     def get_value(self, name: str) -> bytes:
         """Return a value."""

@@ -14,7 +14,7 @@ from sparktune._core import __version__
 from sparktune._journal.contents import Contents, Unknown, without_collections
 from sparktune._journal.events import read_time
 from sparktune._journal.places import store_at
-from sparktune._journal.record import Log
+from sparktune._journal.record import Log, may_begin
 from sparktune._journal.store import InUse, Part, Store
 from sparktune._journal.values import Values
 from sparktune._trials.documents import Trial
@@ -67,11 +67,14 @@ class Journal:
         fsync: bool = True,
         storage_options: Mapping[str, Any] | None = None,
     ) -> None:
-        if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+        text = os.fspath(path) if isinstance(path, os.PathLike) else path
+        if not isinstance(text, str) or not text:
             raise InvalidArgumentType(f"`journal` must be the path of a folder; got {path!r}.")
+        if "\0" in text:
+            raise InvalidArgument(f"`journal` must be the path of a folder; got {path!r}.")
         if not isinstance(fsync, bool):
             raise InvalidArgumentType(f"`fsync` must be True or False; got {fsync!r}.")
-        self.path = os.fspath(path)
+        self.path = text
         self.fsync = fsync
         self.store = store_at(self.path, storage_options)
 
@@ -109,7 +112,10 @@ class Journal:
                 "Hint: fmin(..., journal=path) begins one."
             )
         with without_collections():
-            return Log().read(self.parts())
+            log = Log().read(self.parts())
+        if log.torn and log.next == 0 and not may_begin(log.torn):
+            raise self._unknown("its first line is not a record")  # which nobody may cut off
+        return log
 
     def parts(self) -> list[Part]:
         """Return the lines, as they are."""

@@ -9,7 +9,6 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from sparktune._journal.values import Values
 from sparktune._journal.writer import Writer
 from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import UNFINISHED, Trial
+from sparktune._trials.entry import Entry
 from sparktune._trials.ledger import Ledger, Subscription
 
 __all__ = ["JournalKeeper"]
@@ -55,6 +55,8 @@ class JournalKeeper:
         `contents`.
     stream : tuple of (Any, int)
         The state in which the search's generator of seeds began, and how many it has drawn since.
+    points : list of int
+        The ids of the trials of `points_to_evaluate`.
     """
 
     def __init__(
@@ -76,12 +78,14 @@ class JournalKeeper:
         self._trials = trials
         self._ledger: Ledger | None = None
         self._subscription: Subscription | None = None
+        self.points: list[int] = [] if contents is None else contents.points
         self._known: dict[int, tuple[Trial, Any, Any]] = {}
         self._tids: set[Any] = set()
         self._attached: dict[str, Any] = {}
         self._of_trial: dict[str, list[str]] = {}  # keys in `_attached` by their first part
         # The fields of trials in records that are not written, by id.
         self._suggested: dict[int, dict[str, Any]] = {}
+        self._seed: int | None = None  # of trials that the ledger is about to tell
         self._told = False
         self._parent: Callable[[], Any] | None = None
         if contents is None:
@@ -93,24 +97,36 @@ class JournalKeeper:
         """Where large values of results may be put at once."""
         return self.journal.values
 
+    @property
+    def was_told(self) -> bool:
+        """Whether all that the journal held is in MLflow, if it was to be there."""
+        return self.resumed is None or not self.resumed.tracking or bool(self.resumed.end)
+
     # -- what happens --------------------------------------------------------------------------
 
-    def expect(self, docs: Iterable[Trial]) -> None:
-        """Take documents as written, because they are."""
+    def expect(self, docs: Iterable[Trial], outcomes: Iterable[Trial]) -> None:
+        """Take documents as written, because they are, except for the `outcomes` of some."""
+        missing = {id(doc) for doc in outcomes}
         for doc in docs:
-            self._known[id(doc)] = (doc, doc["state"], doc["result"])
+            written = (None, None) if id(doc) in missing else (doc["state"], doc["result"])
+            self._known[id(doc)] = (doc, *written)
             self._tids.add(doc["tid"])
+        there = {} if self.resumed is None else self.resumed.attached
         for key, value in dict.items(self._trials.attachments):
-            self._note_attached(key, value)
+            if key in there:
+                self._note_attached(key, value)
+            else:
+                self._attach_one(key, value)
 
     def begin(self, search: dict[str, Any]) -> None:
-        """Record that a search begins, with the fields of its record."""
+        """Record that a search begins, with the fields of its record, and who writes it."""
         self._add("search", at=_now(), **search)
+        self._writer.flush(durable=False)
 
     def follow(self, ledger: Ledger) -> None:
         """Read from now on what happens to documents from their ledger."""
-        self._ledger, self._subscription = ledger, ledger.subscribe()
-        self._take(None)
+        self._ledger = ledger
+        self._take()
 
     def track(self, parent: Callable[[], dict[str, str] | None]) -> None:
         """Record which MLflow run the search has, as soon as `parent` knows it."""
@@ -124,7 +140,8 @@ class JournalKeeper:
 
     def suggested(self, seed: int) -> None:
         """Record the trials that a suggester made of a seed."""
-        self._take(seed)
+        self._seed = seed
+        self._take()
 
     def started(self, trial: Trial) -> None:
         """Record that a trial starts."""
@@ -145,13 +162,13 @@ class JournalKeeper:
 
     def secure(self) -> None:
         """Write what happened, before the search acts on it."""
-        self._take(None)
+        self._take()
         self._suggested.clear()
         self._writer.flush()
 
     def end(self, reason: str, message: str, error: str | None) -> None:
         """Record that the search ended."""
-        self._take(None)
+        self._take()
         self._ask_for_run()
         fields = {"reason": reason, "message": message, **({"error": error} if error else {})}
         self._add("ended", at=_now(), **fields)
@@ -168,12 +185,17 @@ class JournalKeeper:
     def _add(self, kind: str, **fields: Any) -> None:
         self._writer.add(kind, fields)
 
-    def _take(self, seed: int | None) -> None:
-        """Record what the ledger tells; `seed` is the one that new trials were suggested with."""
-        if self._ledger is None or self._subscription is None:
+    def _take(self) -> None:
+        """Record what the ledger tells."""
+        if self._ledger is None:
             return
         self._ledger.update()
-        news, anew = self._subscription.news()
+        # If Ctrl-C comes before all news are recorded, the next call reads everything.
+        subscription, self._subscription = self._subscription or self._ledger.subscribe(), None
+        self._record(*subscription.news())
+        self._subscription = subscription
+
+    def _record(self, news: list[Entry], anew: bool) -> None:
         if anew:
             there = {id(entry.doc) for entry in news}
             self._remove([key for key in self._known if key not in there])
@@ -185,26 +207,30 @@ class JournalKeeper:
             if entry.state is None:
                 self._remove([key] if known is not None else [])
             elif known is None:
-                if self._is_recordable(doc):
+                if self._is_recordable(doc) and doc["tid"] not in {each["tid"] for each in new}:
                     new.append(doc)
-                    self._known[key] = (doc, doc["state"], doc["result"])
             elif known[1] != doc["state"] or known[2] is not doc["result"]:
                 self._attach_again(doc)
                 self._change(doc)
                 self._known[key] = (doc, doc["state"], doc["result"])
-        if new or seed is not None:
-            trials = [fields_of(doc, self._values) for doc in new]
-            self._suggested.update((trial["tid"], trial) for trial in trials)
-            fields = {"trials": trials}
-            if seed is None:
-                self._add("added", at=_now(), **fields)
-            else:
-                self._add("suggested", at=_now(), seed=seed, **fields)
+        if new or self._seed is not None:
+            self._record_new(new)
+
+    def _record_new(self, new: list[Trial]) -> None:
+        trials = [fields_of(doc, self._values) for doc in new]
+        seed, self._seed = self._seed, None
+        if seed is None:
+            self._add("added", at=_now(), trials=trials)
+        else:
+            self._add("suggested", at=_now(), seed=seed, trials=trials)
+        for doc, trial in zip(new, trials, strict=True):
+            self._known[id(doc)] = (doc, doc["state"], doc["result"])
+            self._tids.add(doc["tid"])
+            self._suggested[doc["tid"]] = trial
 
     def _is_recordable(self, doc: Trial) -> bool:
         tid = doc["tid"]
         if type(tid) is int and tid not in self._tids:
-            self._tids.add(tid)
             return True
         if not self._told:
             self._told = True
@@ -230,25 +256,34 @@ class JournalKeeper:
 
     def _attach(self) -> None:
         """Record attachments with new keys."""
-        attachments = self._trials.attachments
-        count = len(attachments) - len(self._attached)
-        for key, value in list(islice(reversed(dict.items(attachments)), max(count, 0)))[::-1]:
+        new: list[tuple[str, Any]] = []
+        for key, value in reversed(dict.items(self._trials.attachments)):
+            if key in self._attached and self._attached[key] is value:
+                break  # those before are older
+            new.append((key, value))
+        for key, value in reversed(new):
             self._attach_one(key, value)
 
     def _attach_again(self, doc: Trial) -> None:
         """Record those attachments of a trial that took the place of others."""
         for key in self._of_trial.get(self._trials.aname(doc, ""), ()):
             value = dict.get(self._trials.attachments, key)
-            if value is not self._attached[key]:
+            if key in self._trials.attachments and value is not self._attached[key]:
                 self._attach_one(key, value)
 
     def _attach_one(self, key: str, value: Any) -> None:
-        if key not in _NOT_KEPT:
+        if not isinstance(key, str):
+            if key not in self._attached:
+                logger.warning(
+                    "An attachment is missing in the journal: keys of `trials.attachments` must be "
+                    "text; got %r.", key,
+                )  # fmt: skip
+        elif key not in _NOT_KEPT:
             self._add("attached", key=key, value=self._values.value(value))
         self._note_attached(key, value)
 
     def _note_attached(self, key: str, value: Any) -> None:
-        if key not in self._attached and key.startswith("ATTACH::"):
+        if key not in self._attached and isinstance(key, str) and key.startswith("ATTACH::"):
             first = "::".join([*key.split("::", 2)[:2], ""])
             self._of_trial.setdefault(first, []).append(key)
         self._attached[key] = value

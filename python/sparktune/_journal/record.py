@@ -13,7 +13,7 @@ from zlib import crc32
 
 from sparktune._journal.store import Part
 
-__all__ = ["Damage", "Log", "Record", "line_of"]
+__all__ = ["Damage", "Log", "Record", "line_of", "may_begin"]
 
 Record = dict[str, Any]
 
@@ -26,6 +26,19 @@ def line_of(number: int, kind: str, fields: Record) -> bytes:
     """Return a record as a line."""
     text = _dump({"n": number, "kind": kind, **fields}).encode()
     return b"%08x %b\n" % (crc32(text), text)
+
+
+def may_begin(torn: bytes) -> bool:
+    """Whether a journal may begin with an incomplete line, or something else does."""
+    if not torn.strip(b"\0"):
+        return True  # the disk lost power
+    beginning = line_of(0, "journal", {})[9:-2]
+    digits, text = torn[:8], torn[9:].rstrip(b"\0")
+    return (
+        not digits.strip(b"0123456789abcdef\0")
+        and torn[8:9] in (b"", b"\0", b" ")
+        and (text.startswith(beginning) or beginning.startswith(text))
+    )
 
 
 class Damage(NamedTuple):

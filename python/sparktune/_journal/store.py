@@ -25,7 +25,8 @@ class Store(Protocol):
     """Bytes in, bytes out: a store knows the numbers of records, but not what is in them.
 
     Used by one thread at a time. Whatever fails raises `OSError`; the call may then be repeated,
-    with the same lines or with more of them.
+    with the same lines or with more of them. That may also happen after Ctrl-C, when nobody knows
+    whether the lines were written: those that were must not be written twice.
     """
 
     place: str

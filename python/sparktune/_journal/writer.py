@@ -39,17 +39,16 @@ class Writer:
         self._store = store
         self._values = values
         self._fsync = fsync
-        self._next = number
-        # Encoded when they are written, until when the caller may complete their fields.
-        self._waiting: list[tuple[int, str, dict[str, Any]]] = []
-        self._lines: list[bytes] = []
+        # The number of the first record that is not in the store, and all those that are not. They
+        # are encoded when they are written, until when the caller may complete their fields. One
+        # attribute, so that Ctrl-C finds both changed or none.
+        self._waiting: tuple[int, list[bytes | tuple[str, dict[str, Any]]]] = (number, [])
         self._failing = False
         self._not_before = 0.0  # when to try again, or to write what waits
 
     def add(self, kind: str, fields: dict[str, Any]) -> None:
         """Take a record; `flush` writes it, and until then its fields may be completed."""
-        self._waiting.append((self._next, kind, fields))
-        self._next += 1
+        self._waiting[1].append((kind, fields))
 
     def flush(self, durable: bool = True, insist: bool = False) -> None:
         """Write all records.
@@ -64,14 +63,15 @@ class Writer:
         now = time.monotonic()
         if not insist:
             if self._store.gathers and not (durable and self._fsync) and not self._failing:
-                if not (self._lines or self._waiting):
+                if not self._waiting[1]:
                     return
                 if self._not_before == 0.0:
                     self._not_before = now + _GATHERED
             if now < self._not_before:
                 return
         try:
-            self._write(durable)
+            # After a failure, only what the disk confirms is complete.
+            self._write(durable or self._failing)
         except OSError as error:
             self._not_before = time.monotonic() + _AGAIN
             self._warn(error)
@@ -82,17 +82,21 @@ class Writer:
                 logger.warning("The journal %r is complete again.", self._store.place)
 
     def _write(self, durable: bool) -> None:
-        self._lines += [line_of(*record) for record in self._waiting]
-        self._waiting.clear()
-        waiting = self._values.waiting
-        while waiting:
-            name = next(iter(waiting))
-            self._store.put_value(name, waiting[name])
-            del waiting[name]
-        if self._lines:
-            first = self._next - len(self._lines)
-            self._store.append(b"".join(self._lines), first, self._next - 1)
-            self._lines.clear()
+        first, waiting = self._waiting
+        lines: list[bytes] = []
+        for number, record in enumerate(waiting):
+            line = record if isinstance(record, bytes) else line_of(first + number, *record)
+            waiting[number] = line
+            lines.append(line)
+        values = self._values.waiting
+        while values:
+            name = next(iter(values))
+            self._store.put_value(name, values[name])
+            del values[name]
+        if lines:
+            end = first + len(lines)
+            self._store.append(b"".join(lines), first, end - 1)
+            self._waiting = (end, [])
         if not self._fsync:
             self._store.trust()
         elif durable:
@@ -113,7 +117,8 @@ class Writer:
         self.flush(insist=True)
         if self._failing:
             logger.warning(
-                "%d records of the search are missing in the journal %r, which still cannot be "
+                "The last %s of the search are missing in the journal %r, which still cannot be "
                 "written. In memory the trials are complete.",
-                len(self._lines), self._store.place,
+                f"{len(self._waiting[1])} records" if self._waiting[1] else "records",
+                self._store.place,
             )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from sparktune._trials.collection import TrialCollection
@@ -12,6 +13,7 @@ from sparktune._trials.documents import (
     JOB_STATE_ERROR,
     JOB_STATE_NEW,
     JOB_STATE_RUNNING,
+    JOB_VALID_STATES,
     Trial,
 )
 from sparktune._trials.entry import Entry
@@ -75,6 +77,15 @@ class Board:
         if not survives:
             return 0
         return sum(doc["state"] == JOB_STATE_ERROR for doc in docs_of(self._trials))
+
+    def count_evals(self, survives: bool, points: Sequence[Any]) -> int:
+        """Return how many trials count towards `max_evals`; those with the ids `points` do not."""
+        count = len(self._trials) + self.count_failed(survives)
+        if not points:
+            return count
+        tids, counted = set(points), {*JOB_VALID_STATES, *((JOB_STATE_ERROR,) if survives else ())}
+        docs = docs_of(self._trials)
+        return count - sum(doc["tid"] in tids and doc["state"] in counted for doc in docs)
 
     def refresh(self) -> None:
         """Bring `trials.trials` in line with documents that were appended."""

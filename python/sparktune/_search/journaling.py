@@ -6,7 +6,7 @@ import hashlib
 import logging
 import math
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import CodeType
 from typing import Any
@@ -17,6 +17,7 @@ from sparktune._journal.keeper import JournalKeeper
 from sparktune._journal.record import Log
 from sparktune._journal.values import Values
 from sparktune._search.domain import Domain
+from sparktune._search.ending import insist
 from sparktune._search.options import SearchOptions
 from sparktune._search.randomness import go_on, state_of
 from sparktune._space.reader import SpaceReader
@@ -26,6 +27,8 @@ from sparktune._tracking.switch import is_off
 from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import (
     JOB_STATE_CANCEL,
+    JOB_STATE_DONE,
+    JOB_STATE_ERROR,
     JOB_STATE_NEW,
     STATUS_NEW,
     UNFINISHED,
@@ -37,6 +40,8 @@ from sparktune.exceptions import InvalidArgument
 __all__ = ["begin_record", "journal_for"]
 
 logger = logging.getLogger("sparktune.journal")
+
+ENDED = (JOB_STATE_DONE, JOB_STATE_ERROR)
 
 
 @contextmanager
@@ -75,7 +80,7 @@ def journal_for(
         keeper = JournalKeeper(journal, store, contents, log.next, values, trials)
         if contents is not None:
             _check_objective(journal, contents, *objective)
-            keeper.expect(_restored(journal, contents, trials, values, options))
+            keeper.expect(*_restored(journal, contents, trials, values, options))
         keeper.stream = _stream(contents, options.rstate)
         trials._journal = keeper.id
     except BaseException:
@@ -84,7 +89,7 @@ def journal_for(
     try:
         yield keeper
     finally:
-        keeper.close()
+        insist(keeper.close)
 
 
 def _check_class(trials: Any) -> None:
@@ -103,39 +108,85 @@ def _restored(
     trials: TrialCollection,
     values: Values,
     options: SearchOptions,
-) -> list[Trial]:
-    """Put the trials of a journal into `trials`, and return their documents."""
-    if trials._dynamic_trials:
-        mine = {doc["tid"]: doc for doc in trials._dynamic_trials}
-        if trials._journal != contents.id or list(mine) != list(contents.trials):
-            raise InvalidArgument(
-                f"`trials` must be empty for a `journal` that has trials; {journal.place!r} has "
-                f"{len(contents.trials)}, and `trials` has {len(mine)} that are not the same. "
-                "Hint: pass new trials, or another path."
-            )
-        docs = list(trials._dynamic_trials)
-    else:
-        docs, attachments = journal.trials(contents, values)
-        for doc in docs:
-            doc["exp_key"] = trials._exp_key
-        trials._insert_trial_docs(docs)
-        trials.attachments.update(dict.items(attachments))
-        trials.refresh()
-        if (known := contents.search.get("distributions")) is not None:
-            trials._distributions = decode(known)
-    again = [doc for doc in docs if doc["state"] in (*UNFINISHED, JOB_STATE_CANCEL)]
+) -> tuple[list[Trial], list[Trial]]:
+    """Put the trials of a journal into `trials`.
+
+    Returns their documents, and those of them whose outcomes the journal does not have, since it
+    could not be written when they ended.
+    """
+    docs, attachments = journal.trials(contents, values)
+    there = {doc["tid"]: doc for doc in docs}
+    mine = {doc["tid"]: doc for doc in trials._dynamic_trials}
+    _check_given(journal, contents, trials, mine, there)
+    missing = []
+    for tid, doc in mine.items():
+        if tid not in there:
+            continue
+        if doc["state"] in ENDED and there[tid]["state"] not in ENDED:
+            missing.append(doc)
+        elif doc["state"] not in ENDED:  # an older copy, or the beginning of the script
+            there[tid]["exp_key"] = doc["exp_key"]
+            doc.update(there[tid])
+    new = [doc for doc in docs if doc["tid"] not in mine]
+    for doc in new:
+        doc["exp_key"] = trials._exp_key
+    trials._insert_trial_docs(new)
+    for key, value in dict.items(attachments):
+        if key not in trials.attachments:
+            trials.attachments[key] = value
+    if not mine and (known := contents.search.get("distributions")) is not None:
+        trials._distributions = decode(known)
+    found = [mine.get(doc["tid"], doc) for doc in docs]
+    everything = trials._dynamic_trials
+    again = [doc for doc in everything if doc["state"] in (*UNFINISHED, JOB_STATE_CANCEL)]
     for doc in again:
         doc["state"], doc["result"] = JOB_STATE_NEW, {"status": STATUS_NEW}
         doc["book_time"] = doc["refresh_time"] = None
     trials.refresh()
     if contents.tracking and not is_off(options.mlflow, getattr(trials, "_spark", None)):
-        trials._resumed = read_runs(contents.tracking, docs)  # type: ignore[attr-defined]
+        trials._resumed = read_runs(contents.tracking, found)  # type: ignore[attr-defined]
     if docs:
         logger.info(
             "The search of the journal %r goes on: %d trials have ended, %d run again.",
-            journal.place, len(docs) - len(again), len(again),
+            journal.place, len(everything) - len(again), len(again),
         )  # fmt: skip
-    return docs
+    return found, missing
+
+
+def _check_given(
+    journal: Journal,
+    contents: Contents,
+    trials: TrialCollection,
+    mine: Mapping[Any, Trial],
+    there: Mapping[Any, Trial],
+) -> None:
+    """Check that trials which are given with a journal are its own.
+
+    A script makes its first trials each time that it is started, a save file has an older copy, and
+    the trials of a search in this process may have what could not be written.
+    """
+    if not there:
+        return
+    ours = trials._journal == contents.id
+    for tid, doc in mine.items():
+        if not (_is_same(doc, there[tid], ours) if tid in there else ours):
+            raise InvalidArgument(
+                "`trials` must be empty for a `journal` that has trials, or have the same; "
+                f"{journal.place!r} has {len(there)}, and trial {tid} of the {len(mine)} in "
+                "`trials` is not one of them. Hint: pass new trials, or another path."
+            )
+
+
+def _is_same(doc: Trial, known: Trial, ours: bool) -> bool:
+    """Whether a given trial is one of the journal; `ours` says that it was read from there."""
+    if doc["misc"]["vals"] != known["misc"]["vals"]:
+        return False
+    if ours or doc["state"] not in ENDED:
+        return True
+    mine, there = doc["result"], known["result"]
+    return doc["state"] == known["state"] and all(
+        mine.get(key) == there.get(key) for key in ("loss", "status")
+    )
 
 
 def _stream(contents: Contents | None, rstate: Any) -> tuple[Any, int]:
@@ -175,6 +226,7 @@ def begin_record(
         "distributions": _encoded(distributions),
         "rstate": _encoded(start),
         "draws": draws,
+        **({"points": keeper.points} if keeper.points else {}),
     }
 
 

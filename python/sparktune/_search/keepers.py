@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,11 @@ class Keepers:
         folder = None if self._journal is None else self._journal.journal.checkpoints
         return None if folder is None else str(folder)
 
+    @property
+    def points(self) -> Sequence[int]:
+        """The ids of the points of a search that a journal keeps, which do not count."""
+        return () if self._journal is None else self._journal.points
+
     def follow(self, board: Board) -> None:
         """Take in the trials that are there, and then what happens to them."""
         if self._journal is not None:
@@ -61,10 +66,12 @@ class Keepers:
         if self._journal is not None:
             self._journal.suggested(seed)
 
-    def started(self, trial: Trial) -> None:
-        """Note that a trial starts."""
+    def started(self, trial: Trial, at_once: bool) -> None:
+        """Note that a trial starts; `at_once` writes it, since another process may run it now."""
         if self._journal is not None:
             self._journal.started(trial)
+            if at_once:
+                self._journal.rest()
 
     def rest(self) -> None:
         """Write, because the search is about to wait."""

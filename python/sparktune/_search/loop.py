@@ -155,13 +155,14 @@ class SearchLoop:
     def _recall(self, past: Contents) -> None:
         """Bring what is not in the documents to where another process left it."""
         self._board.sync()
+        self._suggested = {doc["tid"] for doc in self._board.queue} & past.suggested
         self._failures.recall(self.trials)
         if self._stopping.recall(self.options.early_stop_fn, past.order):
             self._note(STOPPED_EARLY)
 
     def count_evals(self) -> int:
         """Return how many trials count towards `max_evals`; see `fmin`."""
-        return len(self.trials) + self._board.count_failed(self._survives_failures)
+        return self._board.count_evals(self._survives_failures, self._keepers.points)
 
     @property
     def _survives_failures(self) -> bool:
@@ -346,7 +347,7 @@ class SearchLoop:
         begin(trial)
         self._board.running[trial["tid"]] = trial
         self._suggested.discard(trial["tid"])
-        self._keepers.started(trial)
+        self._keepers.started(trial, at_once=bool(self.asynchronous))
         runner.start(trial, self._tracker.trial_started(trial))
 
     # -- outcomes ------------------------------------------------------------------------------

@@ -44,15 +44,15 @@ def generate_trial(tid: int, space: Mapping[str, Any]) -> Trial:
     return new_trial_doc(tid, None, {"status": STATUS_NEW}, misc)
 
 
-def insert_points(trials: Any, points: Any, space: CompiledSpace) -> None:
+def insert_points(trials: Any, points: Any, space: CompiledSpace) -> list[Any]:
     """Check points, and insert them as new trials; ignored if `trials` has trials already.
 
-    For what is raised see `check_points`.
+    Returns the ids of those that were inserted. For what is raised see `check_points`.
     """
     check_points(points, space)
     if trials._dynamic_trials and points:
         logger.info("`points_to_evaluate` is ignored: `trials` has trials already.")
-        return
+        return []
     docs = []
     for tid, point in zip(trials.new_trial_ids(len(points)), points, strict=True):
         doc = generate_trial(tid, point)
@@ -62,6 +62,7 @@ def insert_points(trials: Any, points: Any, space: CompiledSpace) -> None:
         docs.append(doc)
     # Without a refresh, as in Hyperopt, so that they do not count towards max_evals.
     trials.insert_trial_docs(docs)
+    return [doc["tid"] for doc in docs]
 
 
 def check_points(points: Any, space: CompiledSpace) -> None:

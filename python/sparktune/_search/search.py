@@ -11,6 +11,7 @@ from sparktune._journal.keeper import JournalKeeper
 from sparktune._search.calls import check_objective
 from sparktune._search.data import ObjectiveWithData
 from sparktune._search.domain import Domain
+from sparktune._search.ending import DONE
 from sparktune._search.journaling import begin_record, journal_for
 from sparktune._search.loop import SearchLoop
 from sparktune._search.narrator import tell_that_all_is_done
@@ -52,7 +53,9 @@ def _search(
         "`trials`" if journal is None else f"The journal {journal.journal.place!r}",
     )
     if options.points_to_evaluate is not None:
-        insert_points(trials, options.points_to_evaluate, domain.space)
+        inserted = insert_points(trials, options.points_to_evaluate, domain.space)
+        if journal is not None and inserted:
+            journal.points = inserted
     if options.avoid_duplicates:
         options = replace(options, algo=DistinctSuggester(options.algo))
     if journal is not None:
@@ -73,8 +76,14 @@ def _search(
         return evaluate_assignment(domain.space, trials.argmin) if len(trials.trials) else None
 
     done, limit = loop.count_evals(), options.limit
-    if 0 < limit <= done and all(doc["state"] not in UNFINISHED for doc in trials._dynamic_trials):
+    all_done = 0 < limit <= done and all(
+        doc["state"] not in UNFINISHED for doc in trials._dynamic_trials
+    )
+    # A driver that was killed after its last trial may not have told MLflow.
+    if all_done and (journal is None or journal.was_told):
         tell_that_all_is_done(done, limit)
+        if journal is not None:
+            journal.end(DONE, "all trials had ended", None)
         return answer()
     tracker = make_tracker(
         enabled=options.mlflow,
