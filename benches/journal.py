@@ -12,6 +12,7 @@ Optuna. Then the cost of one more trial, and of opening, at 1,000 to 100,000 tri
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import logging
 import os
@@ -108,7 +109,7 @@ def optuna_row(kind: str, folder: Path, trials: int) -> dict[str, float]:
 
 
 def growth_row(size: int, folder: Path) -> dict[str, float]:
-    """The cost of a trial with a journal of `size` trials, and of opening it."""
+    """Return the cost of a trial with a journal of `size` trials, and of opening it."""
     from sparktune import Journal, Trials, fmin, hp, rand
 
     space = {label: hp.uniform(label, -5, 5) for label in LABELS}
@@ -124,7 +125,7 @@ def growth_row(size: int, folder: Path) -> dict[str, float]:
 
     def latest() -> float:
         last = times[-(min(1000, size // 2)) :]
-        return statistics.median(b - a for a, b in zip(last, last[1:], strict=False))
+        return statistics.median(b - a for a, b in itertools.pairwise(last))
 
     run(size, None)
     memory = latest()
@@ -184,7 +185,7 @@ def main() -> None:
         opened = [each["open"] for each in found[kind] if "open" in each]
         shown = f"{statistics.median(opened) * 1e3:.0f}" if opened else ""
         print(f"| {name} | {trial * 1e3:.3f} | {ratio:.2f} | {beyond * 1e6:.0f} | {shown} |")
-    print("\n| trials | in memory, us per trial | journal without fsync | open, s | bytes per trial |")
+    print("\n| trials | in memory, us | journal without fsync, us | open, s | bytes per trial |")
     print("| --- | --- | --- | --- | --- |")
     for size in given.sizes:
         row = in_a_process("growth", size)
