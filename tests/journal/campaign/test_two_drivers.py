@@ -129,13 +129,16 @@ def test_ctrl_c(tmp_path):
         assert len(search(tmp_path / "j").losses()) == 5
 
 
+# Each makes the file "child" beside the journal once it runs by itself.
+RUN = "os.close(1), os.setsid(), open(folder + '-child', 'x'), time.sleep(60)"
+SCRIPT = "touch $0-child; exec sleep 60"
 FORKS = {
-    "fork": "os.fork() or (os.close(1), os.setsid(), time.sleep(60), os._exit(0))",
+    "fork": f"os.fork() or ({RUN}, os._exit(0))",
     "multiprocessing": "import multiprocessing as m; m.set_start_method('fork'); "
-    "m.Process(target=lambda: (os.close(1), os.setsid(), time.sleep(60))).start()",
-    "popen": "import subprocess as s; s.Popen(['sleep', '60'], start_new_session=True, "
-    "stdout=s.DEVNULL, close_fds=False)",
-    "system": "os.system('setsid sleep 60 >/dev/null &')",
+    f"m.Process(target=lambda: ({RUN})).start()",
+    "popen": f"import subprocess as s; s.Popen(['sh', '-c', '{SCRIPT}', folder], "
+    "start_new_session=True, stdout=s.DEVNULL, close_fds=False)",
+    "system": f"os.system(f\"setsid sh -c '{SCRIPT}' {{folder}} >/dev/null &\")",
 }
 
 
@@ -145,7 +148,10 @@ def test_a_child_that_outlives_the_driver_does_not_keep_the_lock(how, tmp_path, 
     monkeypatch.setenv("CHILD_OF", str(tmp_path))
     try:
         with driver(tmp_path / "j", act=FORKS[how]) as first:
-            assert len(children(tmp_path)) > 1
+            end = time.monotonic() + SECONDS
+            while not (tmp_path / "j-child").exists():
+                assert time.monotonic() < end, "the child does not start"
+                time.sleep(0.01)
             os.kill(first.pid, signal.SIGKILL)
             first.wait(SECONDS)
             assert len(children(tmp_path)) > 0
