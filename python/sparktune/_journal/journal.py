@@ -76,7 +76,10 @@ class Journal:
             raise InvalidArgumentType(f"`fsync` must be True or False; got {fsync!r}.")
         self.path = text
         self.fsync = fsync
-        self.store = store_at(self.path, storage_options)
+        try:
+            self.store = store_at(self.path, storage_options)
+        except OSError as error:
+            raise _refused(self.path, error) from error
 
     def __repr__(self) -> str:
         return f"Journal({self.path!r})"
@@ -220,10 +223,14 @@ def _explained(store: Store, call: Any) -> Any:
     try:
         return call()
     except OSError as error:
-        raise InvalidArgument(
-            f"`journal` must be a folder that can be read and written; for {store.place!r} that "
-            f"fails with {type(error).__name__}: {error}. Hint: choose another path."
-        ) from error
+        raise _refused(store.place, error) from error
+
+
+def _refused(place: str, error: OSError) -> InvalidArgument:
+    return InvalidArgument(
+        f"`journal` must be a folder that can be read and written; for {place!r} that fails with "
+        f"{type(error).__name__}: {error}. Hint: choose another path."
+    )
 
 
 def journal_of(given: Any) -> Journal | None:

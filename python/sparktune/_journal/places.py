@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from sparktune._journal.file_store import FileStore
+from sparktune._journal.file_store import LOG, FileStore
 from sparktune._journal.folders import FsspecFolder, LocalFolder
 from sparktune._journal.segments import SegmentStore, has_segments
 from sparktune._journal.store import Store
@@ -51,6 +51,8 @@ def store_at(
     ------
     InvalidArgument
         If the URL is not one of fsspec's, or if there are `storage_options` for a local path.
+    OSError
+        If the folder cannot be listed.
     ImportError
         If fsspec or the driver of the store is not installed.
     """
@@ -64,7 +66,10 @@ def store_at(
             f"{text!r}."
         )
     folder = LocalFolder(local)
-    if _is_mount(local) or has_segments(folder) or not _appends(Path(local)):
+    if _is_mount(local):
+        return SegmentStore(folder)
+    # What is there decides, without a probe: reading a journal must not write.
+    if has_segments(folder) or not (Path(local, LOG).is_file() or _appends(Path(local))):
         return SegmentStore(folder)
     return FileStore(local)
 

@@ -100,6 +100,25 @@ def test_no_permission_for_another_user(tmp_path):
         os.seteuid(0)
 
 
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can become another")
+def test_a_folder_that_may_not_be_listed(tmp_path):
+    """It may hold a journal of another kind, beside which none may begin."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    for each in tmp_path.parents:
+        if each.stat().st_mode & 0o001 == 0:
+            each.chmod(each.stat().st_mode | 0o011)
+    tmp_path.chmod(0o755)
+    folder.chmod(0o733)
+    os.seteuid(65534)
+    try:
+        refused(InvalidArgument, "`journal` must be a folder that can be read", str(folder),
+                "Permission denied", "Hint", journal=folder)  # fmt: skip
+    finally:
+        os.seteuid(0)
+    assert list(folder.iterdir()) == []
+
+
 def test_another_space(journal):
     refused(InvalidTrial, "must have trials of this space only", str(journal), "Hint",
             journal=journal, untouched=journal, max_evals=9,

@@ -271,6 +271,21 @@ def test_a_read_only_folder(tmp_path):
     assert "Hint" in str(caught.value)
 
 
+def test_reading_writes_nothing(tmp_path, monkeypatch):
+    """Not even to find out what the disk can do: a reader that is killed leaves nothing."""
+    search(tmp_path / "j")
+    real = os.open
+
+    def look(path, flags, *more, **named):
+        assert not flags & (os.O_WRONLY | os.O_RDWR), path
+        return real(path, flags, *more, **named)
+
+    before = (tmp_path / "j").stat().st_mtime_ns, tmp_path.stat().st_mtime_ns
+    monkeypatch.setattr(os, "open", look)
+    assert len(Trials.from_journal(tmp_path / "j").losses()) == 12
+    assert ((tmp_path / "j").stat().st_mtime_ns, tmp_path.stat().st_mtime_ns) == before
+
+
 def test_a_read_only_journal_can_be_read(tmp_path):
     with mounted(tmp_path / "disk") as disk:
         trials = search(disk / "j")
