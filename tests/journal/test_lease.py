@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import signal
 import threading
 
 import pytest
@@ -192,6 +193,25 @@ def test_a_holder_that_ends_while_it_is_watched(place):
     second.close()
 
 
+def test_ctrl_c_while_it_is_taken(place, monkeypatch):
+    """The next try need not wait until the lease expires."""
+    folder = place.folder()
+    store = SegmentStore(folder, **PATIENT)
+    with monkeypatch.context() as patched:
+        create = folder.create
+
+        def create_and_interrupt(name, data):
+            create(name, data)
+            raise KeyboardInterrupt
+
+        patched.setattr(folder, "create", create_and_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            store.open()
+    assert holders(place) == []
+    store.open()
+    store.close()
+
+
 class Racing(LocalFolder):
     """A folder in which another process does something after one has created its lease."""
 
@@ -263,6 +283,32 @@ def test_a_process_is_told_from_a_later_one_with_its_id():
     assert lease_module._is_dead({**here, "pid": 2**22 + 1})
     assert not lease_module._is_dead({**here, "machine": "another", "started": "1"})
     assert not lease_module._is_dead({})
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_a_forked_child_may_open_another_time(tmp_path):
+    """Whatever the thread of its parent was doing."""
+    store = SegmentStore(LocalFolder(tmp_path), **IDLE)
+    store.open()
+    with store._lease._lock:
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(60)
+            try:
+                store._lease._expires = 0.3
+                store.open()
+                store._lease.renew()
+                store.append(lines(0, 0), 0, 0)
+                store.close()
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    store._lease.renew()
+    with pytest.raises(LeaseLost):
+        store.append(lines(0, 0), 0, 0)
 
 
 # --- Processes ------------------------------------------------------------------------------------

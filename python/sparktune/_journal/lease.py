@@ -94,13 +94,14 @@ class Lease:
             **_this_process(),
         }
         begin = _now()
-        self._create(holder)
         try:
+            self._create(holder)
             time.sleep(self._settle)
             self._confirm(holder, before)
         except BaseException:
             self._withdraw(holder)
             raise
+        self._lock = threading.Lock()  # in a fork, the other one may be held for ever
         self._holder, self._pid, self._lost = holder, os.getpid(), ""
         self._renewed = begin
         self._stop = threading.Event()
