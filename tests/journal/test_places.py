@@ -96,6 +96,11 @@ def test_urls(s3):
     assert kinds(store_at("memory://places/a")) == (SegmentStore, FsspecFolder)
 
 
+def test_a_url_that_was_made_a_path():
+    with pytest.raises(InvalidArgument, match="Hint: the text 's3://bucket/churn'"):
+        store_at(Path("s3://bucket/churn"))
+
+
 def test_options_are_for_urls(tmp_path):
     with pytest.raises(InvalidArgument, match=r"`storage_options` are for URLs .* got the local"):
         store_at(tmp_path, {"key": "k"})

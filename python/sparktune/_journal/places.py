@@ -24,6 +24,7 @@ __all__ = ["store_at"]
 
 # Two letters or more: one is a drive of Windows.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_FLAT_URL = re.compile(r"(s3a?|gc?s|abfss?|az|wasbs?|hdfs):/([^/].*)")
 _DBFS = re.compile(r"dbfs:/+")
 # Mounts of object stores: Databricks' volumes and file system.
 _MOUNTS = ("/Volumes/", "/dbfs/")
@@ -82,6 +83,11 @@ def _local_path(text: str) -> str | None:
         text = url2pathname(urlsplit(text).path)
     elif _URL.match(text):
         return None
+    elif match := _FLAT_URL.match(text):
+        raise InvalidArgument(
+            f"`journal` must be a path or a URL; got {text!r}, which a `Path` makes of a URL. "
+            f"Hint: the text {match[1] + '://' + match[2]!r}."
+        )
     return str(Path(text).expanduser().absolute())
 
 
