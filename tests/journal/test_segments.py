@@ -245,9 +245,14 @@ def all_are_dead(monkeypatch):
     monkeypatch.setattr(lease_module, "_is_dead", lambda holder: True)
 
 
-def kill_at_every_step(places, when):
-    for at in itertools.count():
-        place = next(places)
+def steps_of(kind):
+    """Return the steps to fail in; some of them where each takes long."""
+    return itertools.count(0, 5 if kind == "s3" else 1)
+
+
+def kill_at_every_step(kind, when, request):
+    for at in steps_of(kind):
+        place = make_place(kind, request)
         faulty = Faulty(place.folder(), at, when)
         known = types.SimpleNamespace(safe=0)
         with contextlib.suppress(Killed):
@@ -272,21 +277,19 @@ def kill_at_every_step(places, when):
 @pytest.mark.parametrize("kind", ["local", "memory", pytest.param("s3", marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("all_are_dead")
 def test_a_kill_at_every_step(kind, when, request):
-    places = (make_place(kind, request) for _ in itertools.count())
-    kill_at_every_step(places, when)
+    kill_at_every_step(kind, when, request)
 
 
 @pytest.mark.usefixtures("all_are_dead")
 def test_a_kill_in_the_middle_of_every_write(request):
     """As where files cannot be renamed: a file with the beginning of the data is left."""
-    places = (make_place("local", request) for _ in itertools.count())
-    kill_at_every_step(places, "middle")
+    kill_at_every_step("local", "middle", request)
 
 
 def insist(call, *args):
     """Repeat a call until it succeeds."""
     while True:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, KeyboardInterrupt):
             return call(*args)
 
 
@@ -301,22 +304,23 @@ def write_on(store, place):
             store.append(lines(n, last), n, last)
         except LeaseLost:
             raise
-        except OSError:
+        except (OSError, KeyboardInterrupt):
             more += 1
         else:
             n, more = last + 1, 0
         assert numbers(reader(place))[:n] == list(range(n))
-    store.close()
+    insist(store.close)
     return n
 
 
 @pytest.mark.parametrize("when", ["before", "middle", "after"])
 @pytest.mark.parametrize("kind", ["local", "memory", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
 @pytest.mark.usefixtures("all_are_dead")
-def test_an_error_at_every_step(kind, when, request):
-    for at in itertools.count():
+def test_an_error_at_every_step(kind, error, when, request):
+    for at in steps_of(kind):
         place = make_place(kind, request)
-        faulty = Faulty(place.folder(), at, when, OSError)
+        faulty = Faulty(place.folder(), at, when, error)
         count = write_on(SegmentStore(faulty, limit=4, **STILL), place)
         assert numbers(reader(place)) == list(range(count))
         if not faulty.has_failed:
