@@ -16,6 +16,8 @@ from sparktune._journal.segments import SegmentStore
 
 # Lease periods for tests in which nobody waits for a holder that lives.
 QUICK = {"renew": 0.05, "expires": 0.3, "settle": 0.01}
+# A holder that is watched for long: it is seen to be alive much earlier.
+PATIENT = {"renew": 0.05, "expires": 60.0, "settle": 0.01}
 
 
 class S3:
@@ -88,6 +90,10 @@ def numbers(store):
     parts = list(store.read())
     assert not any(part.is_open for part in parts)
     return [int(line.split()[0]) for part in parts for line in part.data.splitlines()]
+
+
+def holders(place):
+    return [name for name in place.folder().names() if name.startswith("holder-")]
 
 
 def reader(place):

@@ -7,7 +7,7 @@ import signal
 import threading
 
 import pytest
-from segment_kit import QUICK, Writer, lines, numbers, reader
+from segment_kit import PATIENT, QUICK, holders, lines, numbers, reader
 
 from sparktune._journal import lease as lease_module
 from sparktune._journal.folders import LocalFolder
@@ -15,14 +15,8 @@ from sparktune._journal.lease import Lease, LeaseLost
 from sparktune._journal.segments import SegmentStore
 from sparktune._journal.store import InUse
 
-# A holder that is watched for long: it is seen to be alive much earlier.
-PATIENT = {"renew": 0.05, "expires": 60.0, "settle": 0.01}
 # A holder that does not renew its lease by itself, which is never too old.
 IDLE = {"renew": 1e4, "expires": 1e6, "settle": 0.01}
-
-
-def holders(place):
-    return [name for name in place.folder().names() if name.startswith("holder-")]
 
 
 def test_two_writers(place):
@@ -309,108 +303,3 @@ def test_a_forked_child_may_open_another_time(tmp_path):
     store._lease.renew()
     with pytest.raises(LeaseLost):
         store.append(lines(0, 0), 0, 0)
-
-
-# --- Processes ------------------------------------------------------------------------------------
-
-
-def test_another_process(shared_place):
-    first, second = Writer(shared_place, appends=1, **PATIENT), Writer(shared_place, **PATIENT)
-    with first, second:
-        first.go()
-        assert first.says() == "open 0"
-        assert first.says() == "has 1"
-        second.go()
-        assert second.says().startswith("in use:")
-        first.go()
-        assert first.says() == "closed"
-    assert holders(shared_place) == []
-
-
-def test_a_writer_that_is_killed_is_replaced_at_once(shared_place):
-    """Its process has ended, so nobody waits until the lease expires."""
-    total = 0
-    for _ in range(3):
-        with Writer(shared_place, appends=1_000, renew=1e3, expires=1e4) as writer:
-            writer.go()
-            assert writer.says() == f"open {total}"
-            for _ in range(8):
-                total = int(writer.says().removeprefix("has "))
-            for word in writer.kill():
-                if word.startswith("has "):
-                    total = int(word.split()[1])
-        found = numbers(reader(shared_place))
-        assert found == list(range(len(found)))
-        assert len(found) >= total
-        total = len(found)
-
-
-@pytest.mark.slow
-def test_kills_in_a_loop_as_seen_from_another_computer(shared_place):
-    total = 0
-    for i in range(5):
-        with Writer(shared_place, appends=1_000, machine=f"computer {i}") as writer:
-            writer.go()
-            assert writer.says() == f"open {total}"
-            for _ in range(6 * i):
-                total = int(writer.says().removeprefix("has "))
-            for word in writer.kill():
-                if word.startswith("has "):
-                    total = int(word.split()[1])
-        found = numbers(reader(shared_place))
-        assert found == list(range(len(found)))
-        assert len(found) >= total
-        total = len(found)
-        assert len(reader(shared_place)._segments()) < 2 * 5 + 2
-
-
-@pytest.mark.slow
-def test_several_processes_take_over_at_once(shared_place):
-    """In each turn the holder of the last one has been killed."""
-    for turn in range(3):
-        takers = [Writer(shared_place, **PATIENT | {"settle": 0.5}) for _ in range(4)]
-        try:
-            for taker in takers:
-                taker.go()
-            said = [taker.says() for taker in takers]
-            assert sum(words.startswith("open") for words in said) == 1
-            assert sum(words.startswith("in use:") for words in said) == 3
-            assert holders(shared_place) == [f"holder-{turn + 1:06}.json"]
-        finally:
-            for taker in takers:
-                taker.__exit__()
-
-
-def test_a_writer_that_was_suspended(shared_place):
-    with Writer(shared_place, appends=1_000, machine="first") as first:
-        first.go()
-        assert first.says() == "open 0"
-        first.stop()
-        with Writer(shared_place, machine="second", appends=2, renew=0.05) as second:
-            second.go()
-            assert second.says().startswith("open ")
-            first.resume()
-            assert second.says().startswith("has ")
-            assert second.says().startswith("has ")
-            while first.says():  # until it finds out, and ends with an error
-                pass
-            second.go()
-            assert second.says() == "closed"
-    found = numbers(reader(shared_place))
-    assert found == list(range(len(found)))
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_child_neither_renews_nor_releases(tmp_path):
-    place = type("Place", (), {"url": str(tmp_path / "j"), "options": None})
-    store = SegmentStore(LocalFolder(place.url), **QUICK)
-    with Writer(place, fork=True, machine="elsewhere") as writer:
-        writer.go()
-        assert writer.says() == "open 0"
-        with pytest.raises(InUse):
-            SegmentStore(LocalFolder(place.url), **PATIENT).open()
-        writer._process.kill()  # the child lives on
-        writer._process.wait()
-        store.open()
-        store.close()
-        writer.go()
