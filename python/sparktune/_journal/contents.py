@@ -202,4 +202,8 @@ def without_collections() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            if not gc.get_freeze_count():
+                # As if the objects had survived some collections: the next one is a quick one.
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()

@@ -320,12 +320,12 @@ class Trials(CountedTrials):
         with without_collections():
             contents = journal.contents()
             docs, attachments = journal.trials(contents, journal.values_of(allow_pickle))
-        trials = cls(**kwargs)
-        for doc in docs:
-            doc["exp_key"] = trials._exp_key
-        trials._insert_trial_docs(docs)
-        trials.attachments.update(dict.items(attachments))
-        trials.refresh()
+            trials = cls(**kwargs)
+            for doc in docs:
+                doc["exp_key"] = trials._exp_key
+            trials._insert_trial_docs(docs)
+            trials.attachments.update(dict.items(attachments))
+            trials.refresh()
         trials._journal = contents.id
         return trials
 

@@ -106,7 +106,9 @@ def _read_vals(found: Mapping[str, Any], tid: int) -> Misc:
     if types is None:
         types = {}
     vals: dict[str, list[Any]] = {}
+    idxs: dict[str, list[int]] = {}
     for label, value in found["vals"].items():
+        idxs[label] = [tid]
         if type(value) is float and label not in types:  # nearly always
             if value - value != 0.0:
                 expect(False)
@@ -114,14 +116,16 @@ def _read_vals(found: Mapping[str, Any], tid: int) -> Misc:
             continue
         kind = types.get(label)
         expect(kind is None or kind in ("python", "other") or kind in DTYPES)
-        missing = value is None and label not in types
-        vals[label] = [] if missing else [_checked(_decode_value(_scalar(value, kind), kind))]
+        if value is None and label not in types:
+            vals[label], idxs[label] = [], []
+        else:
+            vals[label] = [_checked(_decode_value(_scalar(value, kind), kind))]
     "".join(vals).encode()  # without halves of surrogate pairs
     return {
         "tid": tid,
         "cmd": _CMD,
         "workdir": None,
-        "idxs": {label: [tid] if values else [] for label, values in vals.items()},
+        "idxs": idxs,
         "vals": vals,
     }
 
