@@ -282,6 +282,7 @@ def test_ctrl_c_while_a_thread_starts_leaves_none_behind(make, monkeypatch):
         start(thread)
         raise KeyboardInterrupt
 
+    before = set(threading.enumerate())
     _, dispatcher = make(until_cancelled, parallelism=2)
     dispatcher.start(trial(0))
     with monkeypatch.context() as patch:
@@ -289,7 +290,7 @@ def test_ctrl_c_while_a_thread_starts_leaves_none_behind(make, monkeypatch):
         patch.setattr(threading.Thread, "start", interrupted)
         with pytest.raises(KeyboardInterrupt):
             dispatcher.start(trial(1))
-    threads = [t for t in threading.enumerate() if t.name.startswith("sparktune")]
+    threads = [t for t in set(threading.enumerate()) - before if t.name.startswith("sparktune")]
     assert len(threads) == 2
     dispatcher.close()
     for thread in threads:
