@@ -33,7 +33,11 @@ class S3:
         self.options = {
             "key": "key",
             "secret": "secret",
-            "config_kwargs": {"retries": {"max_attempts": 0}, "connect_timeout": 5},
+            "config_kwargs": {
+                "retries": {"max_attempts": 0},
+                "connect_timeout": 5,
+                "read_timeout": 20,
+            },
             "endpoint_url": f"http://{host}:{self._server._port}",
         }
         self.bucket = f"bucket-{uuid.uuid4().hex}"
