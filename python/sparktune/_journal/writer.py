@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import Any
 
+from sparktune._journal.lease import LeaseLost
 from sparktune._journal.record import line_of
 from sparktune._journal.store import Store
 from sparktune._journal.values import Values
@@ -44,7 +46,8 @@ class Writer:
         # attribute, so that Ctrl-C finds both changed or none.
         self._waiting: tuple[int, list[bytes | tuple[str, dict[str, Any]]]] = (number, [])
         self._failing = False
-        self._not_before = 0.0  # when to try again, or to write what waits
+        self._not_before = 0.0  # when to try again
+        self._gathered = 0.0  # when to write what is being gathered; 0 if nothing is
 
     def add(self, kind: str, fields: dict[str, Any]) -> None:
         """Take a record; `flush` writes it, and until then its fields may be completed."""
@@ -60,26 +63,31 @@ class Writer:
         insist : bool
             Whether to try even if that failed a moment ago.
         """
-        now = time.monotonic()
-        if not insist:
-            if self._store.gathers and not (durable and self._fsync) and not self._failing:
-                if not self._waiting[1]:
-                    return
-                if self._not_before == 0.0:
-                    self._not_before = now + _GATHERED
-            if now < self._not_before:
-                return
+        if not insist and (time.monotonic() < self._not_before or self._gathers(durable)):
+            return
         try:
             # After a failure, only what the disk confirms is complete.
             self._write(durable or self._failing)
+        except LeaseLost as error:
+            self._give_up(error)
         except OSError as error:
             self._not_before = time.monotonic() + _AGAIN
             self._warn(error)
         else:
-            self._not_before = 0.0
+            self._not_before = self._gathered = 0.0
             if self._failing:
                 self._failing = False
                 logger.warning("The journal %r is complete again.", self._store.place)
+
+    def _gathers(self, durable: bool) -> bool:
+        """Whether records wait for more, because each write is dear and they need not be safe."""
+        if not self._store.gathers or self._failing or (durable and self._fsync):
+            return False
+        if not self._waiting[1]:
+            return True
+        now = time.monotonic()
+        self._gathered = self._gathered or now + _GATHERED
+        return now < self._gathered
 
     def _write(self, durable: bool) -> None:
         first, waiting = self._waiting
@@ -101,6 +109,17 @@ class Writer:
             self._store.trust()
         elif durable:
             self._store.sync()
+
+    def _give_up(self, error: LeaseLost) -> None:
+        """Keep nothing more: what another process has written there would contradict it."""
+        if self._not_before != math.inf:
+            self._not_before = math.inf
+            logger.warning(
+                "The journal %r is not written any more (%s). The search goes on without it; in "
+                "memory its trials are complete.", self._store.place, error.strerror,
+            )  # fmt: skip
+        self._waiting = (self._waiting[0] + len(self._waiting[1]), [])
+        self._values.waiting.clear()
 
     def _warn(self, error: OSError) -> None:
         level = logging.DEBUG if self._failing else logging.WARNING
