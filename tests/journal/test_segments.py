@@ -247,7 +247,7 @@ def all_are_dead(monkeypatch):
 
 def steps_of(kind):
     """Return the steps to fail in; some of them where each takes long."""
-    return itertools.count(0, 5 if kind == "s3" else 1)
+    return itertools.count(0, 20 if kind == "s3" else 1)
 
 
 def kill_at_every_step(kind, when, request):

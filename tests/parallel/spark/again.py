@@ -56,7 +56,7 @@ def lost_at_first(spark, how, always=False, retries=1):
             os.kill(os.getpid(), signal.SIGKILL)
         return {"loss": x, "status": "ok", "facts": [trial.tid, trial.attempt, before]}
 
-    timeout = 4 if how == "timeout" else None
+    timeout = 12 if how == "timeout" else None  # a worker may take seconds to start
     trials = SparkTrials(parallelism=2, spark_session=spark, trial_timeout=timeout)
     report = search(objective, trials, points_to_evaluate=points(-1, 1, 2, 3), retries=retries)
     lost = [doc["misc"].get("attempts", []) for doc in trials._dynamic_trials]
