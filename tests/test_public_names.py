@@ -11,7 +11,7 @@ import sparktune
 
 PUBLIC_MODULES = {
     "anneal", "base", "criteria", "early_stop", "exceptions", "fmin", "hp", "mix", "plotting",
-    "progress", "pyll", "pyll_utils", "rand", "spark", "tpe", "trials", "utils",
+    "progress", "pruning", "pyll", "pyll_utils", "rand", "spark", "tpe", "trials", "utils",
 }  # fmt: skip
 
 

@@ -110,7 +110,7 @@ def __getattr__(name: str) -> Any:
         from sparktune._parallel.processes.trials import ProcessTrials
 
         return ProcessTrials
-    if name in MODULES:
+    if name in MODULES or name == "pruning":
         import importlib
 
         return importlib.import_module(f"sparktune.{name}")
@@ -122,4 +122,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     # For completion: public names only, not the rooms behind them.
-    return sorted({*__all__, *(name for name in MODULES if "." not in name), "trials"})
+    return sorted({*__all__, *(name for name in MODULES if "." not in name), "pruning", "trials"})

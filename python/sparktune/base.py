@@ -7,6 +7,7 @@ annotations.
 from __future__ import annotations
 
 from sparktune import pyll
+from sparktune._hyperopt.sonify import SONify
 from sparktune._listing import listing
 from sparktune._search.arguments import validate_loss_threshold, validate_timeout
 from sparktune._search.ctrl import Ctrl
@@ -30,7 +31,6 @@ from sparktune._trials.documents import (
     STATUS_SUSPENDED,
     TRIAL_KEYS,
     TRIAL_MISC_KEYS,
-    SONify,
     Trial,
     miscs_to_idxs_vals,
     miscs_update_idxs_vals,

@@ -198,6 +198,7 @@ def fmin(
     maximize: bool = False,
     callbacks: Sequence[Callback] = (),
     retries: int | Mapping[str, int] | None = None,
+    prune: Any = None,
     journal: str | os.PathLike[str] | Journal | None = None,
 ) -> Any:
     """Search for the point of a space where an objective is lowest.
@@ -287,6 +288,12 @@ def fmin(
         executor. ``{"lost": 2, "timeout": 1}`` also runs a trial again that took longer than the
         `trial_timeout` of `ProcessTrials` or `SparkTrials`. What an objective raises is never run
         again; nor can a trial be lost that runs in this process. See docs/parallel.md.
+    prune : bool, str, policy or callable, optional
+        Which trials end when they have no prospects: `fn` has a second parameter `trial`, and calls
+        ``trial.report(loss, step=epoch)``. True is the default policy; or one of ``"median"``,
+        ``"percentile"``, ``"asha"``, ``"hyperband"``, ``"wilcoxon"`` (for folds) and
+        ``"patience"``, a policy of `sparktune.pruning`, or a function of (curves, curve). See
+        docs/pruning.md.
     journal : str, os.PathLike or Journal, optional
         A folder where everything that happens is written down at once, a finished trial before the
         search acts on it. The same call with the same path goes on after any end, a kill too:

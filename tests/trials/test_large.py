@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 
 from sparktune import Trials, trials_from_docs
+from sparktune._hyperopt.sonify import SONify
 from sparktune._tracking.exact import decode_trial
 from sparktune._tracking.records import TrialRecord
-from sparktune._trials.documents import SONify, new_trial_doc
+from sparktune._trials.documents import new_trial_doc
 from sparktune._trials.large import LargeDict, small_items, stored_values
 from sparktune._trials.savefile import SaveFile
 from sparktune._trials.stored import KEPT, LargeValues

@@ -81,6 +81,7 @@ class Contents:
             "added": self._added,
             "started": self._started,
             "finished": self._finished,
+            "pruned": self._finished,
             "failed": self._failed,
             "cancelled": self._cancelled,
             "changed": self._changed,

@@ -12,6 +12,7 @@ from sparktune._trials.documents import (
     JOB_STATE_DONE,
     JOB_STATE_NEW,
     STATUS_NEW,
+    STATUS_PRUNED,
     Misc,
     Trial,
 )
@@ -83,6 +84,8 @@ def fields_of(doc: Trial, values: Values) -> dict[str, Any]:
 def outcome_of(doc: Trial, values: Values) -> tuple[str, dict[str, Any]]:
     """Return the kind of record and its fields for a trial that ended."""
     kind = KIND_OF_STATE.get(doc["state"], "failed")
+    if kind == "finished" and doc["result"].get("status") == STATUS_PRUNED:
+        kind = "pruned"
     return kind, {"tid": doc["tid"], **_what_came_out(doc, values)}
 
 

@@ -24,7 +24,7 @@ __all__ = ["events_of", "salvaged", "state_of"]
 _RECENT: Final = 50  # trials that the rate is taken of
 _POLL_SECONDS: Final = 1.0
 _VALUE: Final = re.compile(r'"\$value":"([0-9a-f]{64}\.[a-z]{3})"')
-_ENDS: Final = ("finished", "failed", "cancelled")
+_ENDS: Final = ("finished", "pruned", "failed", "cancelled")
 
 
 def state_of(journal: Journal) -> str:
@@ -130,6 +130,8 @@ def _event(record: Record, best: float) -> tuple[str, float]:
     elif kind == "failed":
         error = record.get("error") or ("", "an error")
         text = f"trial {record['tid']} failed: {brief_error(*error)}"
+    elif kind == "pruned":
+        text = f"trial {record['tid']} was pruned"
     elif kind == "cancelled":
         text = f"trial {record['tid']} was cancelled"
     elif kind == "finished":

@@ -22,6 +22,7 @@ from sparktune._space.expr import (
 from sparktune._space.parameters import distribution_of, parameters
 from sparktune._trials.documents import STATUS_NEW
 from sparktune._trials.results import normalize_result, split_attachments
+from sparktune._worker.handle import call_with_handle
 from sparktune._worker.program import run_program
 from sparktune.exceptions import SparktuneError
 
@@ -193,7 +194,9 @@ class Domain:
     def _call(self, point: Any, ctrl: Any) -> Any:
         __tracebackhide__ = True
         assert self.fn is not None
-        return self.fn(point, trial=handle_of(ctrl)) if self.takes_trial else self.fn(point)
+        if not self.takes_trial:
+            return self.fn(point)
+        return call_with_handle(self.fn, point, handle_of(ctrl))
 
     def short_str(self) -> str:
         """Return a short description for messages."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sparktune._pruning.pruner import Pruner
 from sparktune._trials.attempts import attempt_of
 from sparktune._trials.documents import Trial
 from sparktune._worker.handle import MARKER, TrialHandle
@@ -27,9 +28,12 @@ class HandleOptions:
     checkpoints : str or None
         The folder for the trials' checkpoints, which stays. None: a temporary one, which is removed
         when the search ends.
+    pruner : Pruner or None
+        Says by which rule a trial ends itself.
     """
 
     checkpoints: str | None = None
+    pruner: Pruner | None = None
 
 
 class Handles:
@@ -55,7 +59,8 @@ class Handles:
             return None
         if self._common is None:
             self._common = self._open()
-        return {**_own(trial), **self._common}
+        rule = None if self._options.pruner is None else self._options.pruner.rule(trial)
+        return {**_own(trial), **self._common, "rule": rule}
 
     def _open(self) -> dict[str, Any]:
         """Make the folder, if it is not there, with the marker by which workers know it."""
@@ -70,7 +75,9 @@ class Handles:
         marker = root / MARKER
         if not marker.exists():  # a search that goes on finds it
             marker.write_text(secrets.token_hex(16))
-        return {"root": str(root), "token": marker.read_text(), "hint": hint}
+        pruner = self._options.pruner
+        sign = -1.0 if pruner is not None and pruner.maximize else 1.0
+        return {"root": str(root), "token": marker.read_text(), "hint": hint, "sign": sign}
 
     def close(self) -> None:
         """Remove the folder if it is temporary."""

@@ -17,6 +17,7 @@ import cloudpickle
 
 from sparktune._journal.contents import Contents
 from sparktune._journal.keeper import JournalKeeper
+from sparktune._pruning.pruner import Pruner
 from sparktune._search import ending as endings
 from sparktune._search.arguments import check_suggestions
 from sparktune._search.board import Board
@@ -39,7 +40,8 @@ from sparktune._search.runner import Finished, Runner, RunnerOptions, TrialError
 from sparktune._suggest.suggestion import space_of
 from sparktune._tracking.base import NullTracker, SearchInfo, Tracker
 from sparktune._trials.collection import TrialCollection
-from sparktune._trials.documents import JOB_STATE_DONE, STATUS_FAIL, Trial
+from sparktune._trials.documents import JOB_STATE_DONE, Trial
+from sparktune._trials.findings import docs_of, outcome_of
 from sparktune._trials.large import stored_values
 from sparktune._trials.results import finite_loss
 from sparktune._trials.savefile import SaveFile
@@ -109,6 +111,7 @@ class SearchLoop:
         self._runner: Runner | None = None
         self._left = 0  # trials still to suggest in this run
         self._failures = Failures()
+        self._pruner = Pruner(options.prune, docs_of(trials), options.maximize)
         self._narrator = Narrator(domain, options.maximize)
         self._suggested: set[Any] = set()  # ids of trials that were suggested, or lost, and wait
         if isinstance(trials, TrialCollection):
@@ -141,6 +144,7 @@ class SearchLoop:
             finally:
                 tracker.end(ending.summary(best))
             self._keepers.end(ending)
+            self._pruner.end()
             self._narrator.end()
 
     def exhaust(self: Self) -> Self:
@@ -242,7 +246,7 @@ class SearchLoop:
                 tracker=self._tracker,
                 seed=seed_of_workers(self.options.rstate),
                 store=self._store,
-                handle=HandleOptions(self._keepers.checkpoints),
+                handle=HandleOptions(self._keepers.checkpoints, self._pruner),
             )
             self._runner = self._make_runner(self.trials, self.domain, options)
         return self._runner
@@ -362,16 +366,14 @@ class SearchLoop:
             self._failures.count(done)
             if done:
                 self._board.note_finished(each.trial)
-            self._narrator.trial_ended(
-                not done or each.trial["result"].get("status") == STATUS_FAIL
-            )
+            self._narrator.trial_ended(outcome_of(each.trial))
             self._narrator.show(shown, self._board.best_loss)
             shown.update(1)
             if (error := each.error) is not None:
                 survives, elsewhere = self._survives(error), bool(self.asynchronous)
                 self._failures.take(error, self.trials, survives, self.options, elsewhere)
-            elif done and not self._over:
-                self._ask_early_stop()
+            elif done and not self._over and self._stopping.ask(self.options.early_stop_fn):
+                self._note(STOPPED_EARLY)
             for callback in self.options.callbacks:
                 callback(self.trials, each.trial)
 
@@ -382,6 +384,8 @@ class SearchLoop:
             self._suggested.add(finished.trial["tid"])
             self._narrator.trial_runs_again(finished.trial)
             return False
+        if finished.result is not None:
+            self._pruner.complete(finished.trial, finished.result)
         if not write(finished, self.trials, bool(self.asynchronous)) and not self.polled:
             return False
         if finished.result is not None:
@@ -394,7 +398,3 @@ class SearchLoop:
 
     def _survives(self, error: TrialError) -> bool:
         return self.polled or self._failures.survives(error, self.options, bool(self.asynchronous))
-
-    def _ask_early_stop(self) -> None:
-        if self._stopping.ask(self.options.early_stop_fn):
-            self._note(STOPPED_EARLY)

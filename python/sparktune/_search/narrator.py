@@ -11,7 +11,7 @@ from typing import Any
 from sparktune._journal.journal import Journal
 from sparktune._search.failure_log import FailureLog
 from sparktune._search.runner import TrialError
-from sparktune._trials.documents import Trial
+from sparktune._trials.documents import STATUS_FAIL, STATUS_PRUNED, Trial
 
 __all__ = ["Narrator", "tell_that_all_is_done", "tell_what_is_kept"]
 
@@ -42,6 +42,7 @@ class Narrator:
         self._failure_log = FailureLog(domain)
         self._maximize = maximize
         self._failed = 0
+        self._pruned = 0
         self._recent: deque[bool] = deque(maxlen=_RECENT)
         self._has_warned = False
         self._postfix = ""
@@ -53,6 +54,8 @@ class Narrator:
         if isfinite(best_loss):
             what, value = ("score", -best_loss) if self._maximize else ("loss", best_loss)
             parts.append(f"best {what}: {value:.6g}")
+        if self._pruned:
+            parts.append(f"{self._pruned:,} pruned")
         if self._failed:
             parts.append(f"{self._failed:,} failed")
         text = ", ".join(parts)
@@ -74,9 +77,11 @@ class Narrator:
         text = "Trial %s runs again, after %d lost attempts: %s"
         logger.info(text, trial["tid"], len(lost), lost[-1]["error"])
 
-    def trial_ended(self, failed: bool) -> None:
+    def trial_ended(self, outcome: str) -> None:
         """Count a trial, and warn once if most trials fail."""
+        failed = outcome == STATUS_FAIL
         self._failed += failed
+        self._pruned += outcome == STATUS_PRUNED
         self._recent.append(failed)
         bad = sum(self._recent)
         if bad < _MOST:

@@ -12,6 +12,7 @@ from typing import Any
 from sparktune import progress
 from sparktune._arguments import check_all
 from sparktune._journal.journal import journal_of
+from sparktune._pruning.policies import policy_of
 from sparktune._search.arguments import (
     RULES,
     checked_callbacks,
@@ -52,6 +53,7 @@ class SearchOptions:
     callbacks: Sequence[Callback] = ()
     retries: int | Mapping[str, int] | None = None
     journal: Any = None
+    prune: Any = None
 
     def __post_init__(self) -> None:
         if isinstance(self.max_evals, float) and self.max_evals == inf:
@@ -65,6 +67,7 @@ class SearchOptions:
         checked["catch_eval_exceptions"] = checked_catch(self.catch_eval_exceptions)
         checked["callbacks"] = checked_callbacks(self.callbacks)
         checked["journal"] = journal_of(self.journal)
+        checked["prune"] = policy_of(self.prune)
         vars(self).update(checked)
         if self.trials_save_file:
             SaveFile(self.trials_save_file).check()
@@ -101,6 +104,7 @@ class SearchOptions:
             "callbacks",
             "retries",
             "journal",
+            "prune",
         }
         return {
             each.name: value

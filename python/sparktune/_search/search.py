@@ -26,7 +26,7 @@ from sparktune._tracking.base import SearchInfo
 from sparktune._tracking.resume import check_same_space
 from sparktune._tracking.switch import make_tracker
 from sparktune._trials.documents import UNFINISHED
-from sparktune.exceptions import AllTrialsFailed
+from sparktune.exceptions import AllTrialsFailed, InvalidArgument
 
 __all__ = ["search"]
 
@@ -36,6 +36,11 @@ def search(trials: Any, fn: Objective, space: Any, options: SearchOptions) -> An
     __tracebackhide__ = True  # IPython and pytest leave such frames out of tracebacks
     domain = Domain(fn, space, pass_expr_memo_ctrl=options.pass_expr_memo_ctrl)
     check_objective(fn, domain.expr, domain.pass_expr_memo_ctrl)
+    if options.prune is not None and not domain.takes_trial:
+        raise InvalidArgument(
+            "`prune` needs an objective that reports to its trial; the objective has no parameter "
+            "`trial`. Hint: def objective(point, trial), and trial.report(loss, step=epoch) in it."
+        )
     warn_of_constants(domain.space)
     with journal_for(trials, options, _name_and_code(domain.fn)) as journal:
         return _search(trials, domain, options, journal)

@@ -15,12 +15,9 @@ from sparktune._tracking.resume import read_search
 from sparktune._trials import findings
 from sparktune._trials.documents import Misc, Result, Trial, miscs_to_idxs_vals, plain
 from sparktune._trials.summary import CountedTrials
-from sparktune._trials.table import trials_table
 from sparktune.exceptions import AllTrialsFailed, SparktuneError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from sparktune._search.domain import Domain
 
 __all__ = ["Trials", "trials_from_docs"]
@@ -216,36 +213,6 @@ class Trials(CountedTrials):
             )
         return evaluate_assignment(self._space, best["misc"]["vals"])
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return a table with one row per trial, failed and cancelled ones included.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Its columns, with gaps where a trial has no such value:
-
-            - ``tid``; ``state``, as the search sees it: new, running, done, error or cancelled.
-            - ``status``, what became of the trial: the status that its objective returned (ok,
-              fail), fail if it raised, else new, running or cancelled.
-            - ``loss``; ``error``, the exception of a trial that raised, in one line.
-            - ``start_time`` and ``end_time`` in UTC, ``duration`` in seconds: of the last attempt,
-              if the trial ran several times; ``attempts``, how often it was started.
-            - ``run_id``, its MLflow run.
-            - ``params.<label>`` for each hyperparameter, with gaps where it was inactive. A choice
-              has a short name of its option: a number or text itself (None as text), of a dict its
-              `type`, `name` or `model` or the text that tells it from the others, the name of a
-              function or class; else the position. Before a search with this object, as after
-              loading it, the space is unknown, and choices have positions.
-            - ``result.<key>`` for each number, text or date that the objective returned beside
-              loss and status.
-
-        Raises
-        ------
-        ImportError
-            If pandas is not installed.
-        """
-        return trials_table(self._all_docs(), self._space)
-
     # -- searching -----------------------------------------------------------------------------
 
     @classmethod
@@ -356,6 +323,7 @@ class Trials(CountedTrials):
         maximize: bool = False,
         callbacks: Sequence[Callable[..., object]] = (),
         retries: int | Mapping[str, int] | None = None,
+        prune: Any = None,
         journal: Any = None,
     ) -> Any:
         """Search with these trials; see `sparktune.fmin`, which has the same parameters."""

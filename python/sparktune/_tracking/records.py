@@ -10,10 +10,11 @@ import os
 import posixpath
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sparktune._pruning.curves import curve_of
 from sparktune._space.reader import SpaceReader
 from sparktune._tracking.exact import encode_trial, to_tags
 from sparktune._tracking.store import redacted, without_credentials
@@ -23,6 +24,7 @@ from sparktune._trials.documents import (
     JOB_STATE_DONE,
     STATUS_FAIL,
     STATUS_OK,
+    STATUS_PRUNED,
     Trial,
     spec_from_misc,
 )
@@ -47,6 +49,9 @@ MAX_PARAM = 500
 MAX_TAG = 5000
 _MAX_ERROR = 250  # of the tag `error`, a column of MLflow's table
 _UUID_ROOM = 33  # "_" and 32 digits, which a clash appends
+
+# MLflow takes 1,000 metrics per call, and the trial has other ones.
+MAX_POINTS = 800
 
 _FORBIDDEN = re.compile(r"[^/\w.\- ]" if os.name == "nt" else r"[^/\w.\- :]")
 
@@ -115,6 +120,7 @@ class TrialRecord:
     ended: int  # milliseconds since 1970
     attempts: int = 1  # how often the trial was started
     run_id: str | None = None  # if it is known already
+    curve: Sequence[tuple[int, float]] = ()  # what the trial reported, by step
 
     @classmethod
     def of(cls, trial: Trial) -> TrialRecord:
@@ -132,18 +138,22 @@ class TrialRecord:
             if not error and misc.get("error"):
                 error = ": ".join(str(part) for part in misc["error"])
             brief = error_of(trial) or ""
+        metrics = _numbers(result)
+        if trial_status == STATUS_PRUNED and "loss" in metrics:
+            metrics["estimated_loss"] = metrics.pop("loss")
         return cls(
             tid=int(trial["tid"]),
             run_status=run_status,
             trial_status=trial_status,
             vals=spec_from_misc(misc),
-            metrics=_numbers(result),
+            metrics=metrics,
             error=redacted(error),
             brief_error=cut(redacted(brief), _MAX_ERROR),
             document=without_credentials(encode_trial(trial, redacted)),
             ended=milliseconds(trial.get("refresh_time")),
             attempts=attempts_of(trial),
             run_id=misc.get("run_id"),
+            curve=_curve(int(trial["tid"]), result),
         )
 
     @property
@@ -194,6 +204,20 @@ def tags_of_attempts(trial: Trial) -> dict[str, str]:
     """Return the tags of a trial that was lost and runs again."""
     document = without_credentials(encode_trial(trial, redacted))
     return {"attempts": str(attempts_of(trial)), **to_tags(document)}
+
+
+def _curve(tid: int, result: Mapping[str, Any]) -> list[tuple[int, float]]:
+    """Return what a trial reported, as MLflow can have it: with whole steps, and not too much."""
+    known = curve_of(tid, result)
+    if known is None:
+        return []
+    points = [
+        (int(step), loss)
+        for step, loss in zip(known.steps, known.losses, strict=True)
+        if math.isfinite(loss) and step == int(step) and abs(step) < 2**63
+    ]
+    apart = -(-len(points) // MAX_POINTS) or 1
+    return points[::-apart][::-1]
 
 
 def _numbers(result: Mapping[str, Any]) -> dict[str, float]:

@@ -369,6 +369,7 @@ class SearchRun:
             metrics=record.metrics,
             tags=record.tags(self._space, self._names),
             moment=record.ended,
+            series=[("reported_loss", loss, record.ended, step) for step, loss in record.curve],
         )
 
     def end_trial(self, child: ChildRun, record: TrialRecord) -> None:

@@ -20,7 +20,7 @@ from sparktune._tracking.outbox import FIRST, LAST, Outbox
 from sparktune._tracking.records import TrialRecord, cut, milliseconds, tags_of_attempts
 from sparktune._tracking.run import SearchRun
 from sparktune._tracking.store import absolute_uri, is_passing, is_refusal, is_remote, redacted
-from sparktune._trials.documents import JOB_STATE_CANCEL, Trial
+from sparktune._trials.documents import JOB_STATE_CANCEL, STATUS_PRUNED, Trial
 from sparktune._worker.mlflow_compat import active_runs
 from sparktune._worker.mlflow_run import worker_run
 
@@ -239,7 +239,11 @@ class MlflowTracker:
 
     def _count(self, record: TrialRecord) -> bool:
         """Count a trial; return whether it is a new best one."""
-        self._counts[_GROUPS[record.run_status]] += 1
+        group = _GROUPS[record.run_status]
+        if record.trial_status == STATUS_PRUNED:
+            group = STATUS_PRUNED
+            self._counts.setdefault(group, 0)
+        self._counts[group] += 1
         if self._search is not None:
             self._search.keep(record)
         loss = record.loss

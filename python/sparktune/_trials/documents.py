@@ -26,6 +26,7 @@ __all__ = [
     "STATUS_FAIL",
     "STATUS_NEW",
     "STATUS_OK",
+    "STATUS_PRUNED",
     "STATUS_RUNNING",
     "STATUS_STRINGS",
     "STATUS_SUSPENDED",
@@ -34,7 +35,6 @@ __all__ = [
     "UNFINISHED",
     "Misc",
     "Result",
-    "SONify",
     "Trial",
     "check_id",
     "check_trial",
@@ -94,7 +94,9 @@ STATUS_RUNNING = "running"
 STATUS_SUSPENDED = "suspended"
 STATUS_OK = "ok"
 STATUS_FAIL = "fail"
-STATUS_STRINGS = (STATUS_NEW, STATUS_RUNNING, STATUS_SUSPENDED, STATUS_OK, STATUS_FAIL)
+STATUS_PRUNED = "pruned"  # not Hyperopt's: the trial was ended, and its loss is an estimate
+STATUS_STRINGS = (STATUS_NEW, STATUS_RUNNING, STATUS_SUSPENDED, STATUS_OK, STATUS_FAIL,
+                  STATUS_PRUNED)  # fmt: skip
 
 # What the search says about a trial.
 JOB_STATE_NEW = 0
@@ -368,33 +370,3 @@ def spec_from_misc(misc: Mapping[str, Any]) -> dict[str, Any]:
         if len(values):
             spec[label] = values[0]
     return spec
-
-
-def SONify(arg: Any, memo: Any = None) -> Any:
-    """Return a copy of a document in which numpy's scalars and arrays are plain Python objects.
-
-    That is what document stores and JSON take. `Trials` keeps documents in memory, so it does not
-    need this.
-
-    Parameters
-    ----------
-    arg : Any
-        A document or a part of one.
-    memo : Any, optional
-        Ignored; there for callers written for Hyperopt.
-
-    Returns
-    -------
-    Any
-        Arrays become lists; tuples and lists, lists; dicts keep their keys. Anything else is
-        returned as it is.
-    """
-    if isinstance(arg, Mapping):
-        return {SONify(key): SONify(value) for key, value in arg.items()}
-    if isinstance(arg, (list, tuple)):
-        return [SONify(item) for item in arg]
-    if isinstance(arg, np.ndarray):
-        return arg.item() if arg.ndim == 0 else [SONify(item) for item in arg.tolist()]
-    if isinstance(arg, np.generic):
-        return arg.item()
-    return arg

@@ -18,6 +18,7 @@ from sparktune._trials.documents import (
     STATUS_FAIL,
     STATUS_NEW,
     STATUS_OK,
+    STATUS_PRUNED,
     STATUS_RUNNING,
     UNFINISHED,
     Trial,
@@ -193,6 +194,7 @@ _INFINITE = "done with an infinite loss"
 _HINTS = {
     _FAIL: "return STATUS_OK with a loss where the objective succeeds",
     _NAN: "look for 0 / 0, a mean of nothing or a diverged model in the objective",
+    STATUS_PRUNED: "a policy that lets some trials run to their end, such as prune='median'",
     _INFINITE: "look for a division by 0 or log(0) in the objective, or return a large finite loss",
 }
 
@@ -208,8 +210,8 @@ def _done_by_kind(docs: Iterable[Trial]) -> dict[str, int]:
 
 
 def _kind_of_result(result: Mapping[str, Any]) -> str:
-    if result.get("status") == STATUS_FAIL:
-        return _FAIL
+    if (status := result.get("status")) in (STATUS_FAIL, STATUS_PRUNED):
+        return _FAIL if status == STATUS_FAIL else STATUS_PRUNED
     try:
         loss = float(result["loss"])
     except (KeyError, OverflowError, TypeError, ValueError):

@@ -6,7 +6,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sparktune._space.reader import SpaceReader
 from sparktune._trials import findings
@@ -21,7 +21,10 @@ from sparktune._trials.documents import (
     spec_from_misc,
 )
 from sparktune._trials.results import finite_loss, is_score
-from sparktune._trials.table import named
+from sparktune._trials.table import curves_table, named, trials_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["CountedTrials", "common_errors", "summarized"]
 
@@ -33,7 +36,7 @@ _LONGEST = 80
 
 
 class CountedTrials(TrialCollection):
-    """Trials that can be counted and summarized."""
+    """Trials that can be counted, summarized and shown as tables."""
 
     def count_by_state_synced(
         self, arg: int | Iterable[int], trials: Iterable[Trial] | None = None
@@ -79,6 +82,54 @@ class CountedTrials(TrialCollection):
     def count_total_trials(self) -> int:
         """Return the number of trials that ended, in whatever way."""
         return self.count_by_state_unsynced([JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_CANCEL])
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a table with one row per trial, failed and cancelled ones included.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Its columns, with gaps where a trial has no such value:
+
+            - ``tid``; ``state``, as the search sees it: new, running, done, error or cancelled.
+            - ``status``, what became of the trial: the status that its objective returned (ok,
+              fail), fail if it raised, pruned, else new, running or cancelled.
+            - ``loss``, of a pruned trial the one that it would have reached; ``error``, the
+              exception of a trial that raised, in one line.
+            - ``start_time`` and ``end_time`` in UTC, ``duration`` in seconds: of the last attempt,
+              if the trial ran several times; ``attempts``, how often it was started;
+              ``last_step``, up to where it reported.
+            - ``run_id``, its MLflow run.
+            - ``params.<label>`` for each hyperparameter, with gaps where it was inactive. A choice
+              has a short name of its option: a number or text itself (None as text), of a dict its
+              `type`, `name` or `model` or the text that tells it from the others, the name of a
+              function or class; else the position. Before a search with this object, as after
+              loading it, the space is unknown, and choices have positions.
+            - ``result.<key>`` for each number, text or date that the objective returned beside
+              loss and status.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        return trials_table(self._all_docs(), self._space)
+
+    def curves(self) -> pd.DataFrame:
+        """Return what trials reported by ``trial.report``, one row per report.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns ``tid``, ``status`` (as in `to_pandas`), ``step`` and ``loss``; of a
+            trial that reported more than 1,024 times, some of the reports.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        return curves_table(self._all_docs())
 
     def __repr__(self) -> str:
         try:

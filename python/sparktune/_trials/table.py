@@ -18,7 +18,7 @@ from sparktune._trials.large import small_items
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["STATE_NAMES", "named", "trials_table"]
+__all__ = ["STATE_NAMES", "curves_table", "named", "trials_table"]
 
 STATE_NAMES = dict(zip(JOB_STATES, ("new", "running", "done", "error", "cancelled"), strict=True))
 
@@ -45,6 +45,7 @@ def trials_table(docs: Iterable[Trial], space: CompiledSpace | None = None) -> p
         "end_time": [None if doc["state"] in UNFINISHED else doc["refresh_time"] for doc in docs],
         "duration": [],  # here for its place
         "attempts": [attempts_of(doc) for doc in docs],
+        "last_step": [_last_step(doc) for doc in docs],
         "run_id": [doc["misc"].get("run_id") for doc in docs],
     }
     specs = [spec_from_misc(doc["misc"]) for doc in docs]
@@ -60,6 +61,34 @@ def trials_table(docs: Iterable[Trial], space: CompiledSpace | None = None) -> p
         columns
         | {"start_time": start, "end_time": end, "duration": (end - start).dt.total_seconds()}
     )
+
+
+def curves_table(docs: Iterable[Trial]) -> pd.DataFrame:
+    """Return a table with one row per report of a trial; see `Trials.curves`."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError(
+            "`curves` needs pandas, which is not installed; hint: pip install pandas."
+        ) from error
+    rows = [
+        (doc["tid"], outcome_of(doc), step, loss)
+        for doc in docs
+        for step, loss in zip(*_curve(doc), strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["tid", "status", "step", "loss"])
+
+
+def _curve(doc: Trial) -> tuple[Sequence[Any], Sequence[Any]]:
+    curve = doc["result"].get("curve")
+    if not isinstance(curve, dict) or "steps" not in curve or "losses" not in curve:
+        return (), ()
+    return curve["steps"], curve["losses"]
+
+
+def _last_step(doc: Trial) -> Any:
+    steps, _ = _curve(doc)
+    return steps[-1] if len(steps) else None
 
 
 def named(options: Sequence[Any], value: Any) -> Any:

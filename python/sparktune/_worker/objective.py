@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sparktune._worker.handle import TrialHandle
+from sparktune._worker.handle import TrialHandle, call_with_handle
 from sparktune._worker.home import home
 from sparktune._worker.isolation import isolate
 from sparktune._worker.mlflow_run import worker_run
@@ -105,7 +105,9 @@ class Objective:
         try:
             with worker_run(tracked):
                 point = run_program(program, values)
-                return fn(point) if handle is None else fn(point, trial=TrialHandle(**handle))
+                if handle is None:
+                    return fn(point)
+                return call_with_handle(fn, point, TrialHandle(**handle))
         finally:
             undo()
             if self.classes and not self.reuse:

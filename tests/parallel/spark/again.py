@@ -38,6 +38,23 @@ def unshared_folder(spark):
     return search(objective, trials, max_evals=1, return_argmin=False)
 
 
+def pruned(spark, prune):
+    """Trials that report to themselves, without a way to the driver."""
+
+    def objective(x, trial):
+        import sys
+
+        for epoch in range(20):
+            trial.report(x + 10 / (epoch + 1), step=epoch)
+        return {"loss": x, "status": "ok", "sparktune": "sparktune" in sys.modules, "facts": []}
+
+    trials = SparkTrials(parallelism=2, spark_session=spark)
+    stop = (lambda curves, curve: curve[0][-1] == 2) if prune == "function" else prune
+    report = search(objective, trials, max_evals=16, prune=stop)
+    return {**report, "statuses": [each["result"]["status"] for each in trials.trials],
+            "last": trials.to_pandas()["last_step"].tolist()}  # fmt: skip
+
+
 def lost_at_first(spark, how, always=False, retries=1):
     """A trial that is lost in its first attempt, or always, in one of several ways."""
 

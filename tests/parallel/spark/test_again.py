@@ -28,6 +28,23 @@ def test_objectives_get_the_handle_of_their_trial(drivers, mode):
 
 
 @in_all_modes
+@pytest.mark.parametrize("prune", ["median", "function"])
+def test_trials_without_prospects_end(drivers, mode, prune):
+    report = drivers(mode)("pruned", prune=prune)
+    assert report["states"] == [JOB_STATE_DONE] * 16
+    assert not any(result["sparktune"] for result in report["results"])
+    ended = [last for last, s in zip(report["last"], report["statuses"], strict=True)
+             if s == "pruned"]  # fmt: skip
+    if prune == "function":
+        assert report["error"][0] == "AllTrialsFailed"
+        assert ended == [2] * 16
+    else:
+        assert report["error"] is None
+        assert 1 <= len(ended) <= 11
+        assert max(ended) < 19
+
+
+@in_all_modes
 def test_a_worker_that_does_not_share_the_folder_says_so(drivers, mode):
     report = drivers(mode)("unshared_folder")
     assert report["states"] == [JOB_STATE_ERROR]

@@ -1,0 +1,105 @@
+"""`Curves`: what the trials of a search have reported, as far as they have ended."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+from sparktune._trials.documents import STATUS_OK, STATUS_PRUNED
+
+__all__ = ["Curves", "Known", "curve_of", "spread"]
+
+
+class Known:
+    """The curve of a trial that has ended.
+
+    Attributes
+    ----------
+    tid : int
+        The trial.
+    steps, losses : list of float
+        What it reported.
+    best : list of float
+        The lowest loss up to each step.
+    loss : float or None
+        Its final loss; None if it was pruned.
+    """
+
+    def __init__(
+        self, tid: int, steps: list[float], losses: list[float], loss: float | None
+    ) -> None:
+        self.tid = tid
+        self.steps = steps
+        self.losses = losses
+        self.best = list(accumulate(losses, min))
+        self.loss = loss
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the trial ran to its end."""
+        return self.loss is not None
+
+    def best_at(self, step: float) -> float | None:
+        """Return the lowest loss up to a step, None if the trial did not get there."""
+        if self.steps[-1] < step:
+            return None
+        at = bisect_right(self.steps, step)
+        return self.best[at - 1] if at else None
+
+
+class Curves:
+    """Collects curves of ended trials.
+
+    Attributes
+    ----------
+    all : list of Known
+        In the order in which the trials ended.
+    complete : list of Known
+        Those that were not pruned.
+    """
+
+    def __init__(self, known: Iterable[Known] = ()) -> None:
+        self.all: list[Known] = []
+        self.complete: list[Known] = []
+        for each in known:
+            self.add(each)
+
+    def add(self, known: Known) -> None:
+        """Take in a curve."""
+        self.all.append(known)
+        if known.is_complete:
+            self.complete.append(known)
+
+    @property
+    def length(self) -> float:
+        """The last step of the longest curve; 0 without curves."""
+        return max((each.steps[-1] for each in self.all), default=0.0)
+
+    @property
+    def first(self) -> float:
+        """The first step of all."""
+        return min((each.steps[0] for each in self.all), default=0.0)
+
+
+def spread(known: Sequence[Known], most: int = 500) -> Sequence[Known]:
+    """Return some curves, evenly spread over all: enough for quantiles, however many there are."""
+    if len(known) <= most:
+        return known
+    return [known[i * len(known) // most] for i in range(most)]
+
+
+def curve_of(tid: int, result: Mapping[str, Any]) -> Known | None:
+    """Return the curve in a result; None without one, or if the trial failed."""
+    curve, status = result.get("curve"), result.get("status")
+    if status not in (STATUS_OK, STATUS_PRUNED) or not isinstance(curve, Mapping):
+        return None
+    try:
+        steps = [float(step) for step in curve["steps"]]
+        losses = [math.inf if math.isnan(loss) else float(loss) for loss in curve["losses"]]
+        loss = float(result["loss"]) if status == STATUS_OK else None
+    except (KeyError, TypeError, ValueError):
+        return None  # a `curve` of the objective's own
+    return Known(tid, steps, losses, loss) if steps and len(steps) == len(losses) else None
