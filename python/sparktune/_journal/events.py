@@ -15,6 +15,7 @@ from sparktune._trials.documents import (
     STATUS_PRUNED,
     Misc,
     Trial,
+    new_trial_doc,
 )
 from sparktune._trials.large import LargeDict
 from sparktune._trials.plain_data import decode, encode_or_none, expect
@@ -36,6 +37,10 @@ _CMD: Final = ("domain_attachment", "FMinIter_Domain")
 _USUAL: Final = frozenset(
     ("tid", "vals", "state", "began", "at", "result", "misc", "error", "traceback")
 )
+
+_PLAIN: Final = frozenset(("tid", "vals", "state", "began", "at", "result"))
+_LEAVES: Final = frozenset((float, str, bool, type(None)))
+_STATE_OF: Final = {name: state for state, name in STATE_NAMES.items()}
 
 KIND_OF_STATE: Final = {JOB_STATE_DONE: "finished", JOB_STATE_CANCEL: "cancelled"}
 
@@ -132,6 +137,8 @@ def document_of(fields: Mapping[str, Any], values: Values) -> Trial:
     """
     tid, tags = fields["tid"], values.tags
     expect(type(tid) is int)
+    if _PLAIN.issuperset(fields) and (plain := _plain_document(fields)) is not None:
+        return plain
     found = dict(fields)
     found.setdefault("result", {"status": STATUS_NEW})
     if (began := found.get("began")) is not None:
@@ -160,6 +167,39 @@ def document_of(fields: Mapping[str, Any], values: Values) -> Trial:
     if "workdir" in fields:
         doc["misc"]["workdir"] = _whole(fields["workdir"], tags)
     return doc
+
+
+def _plain_document(fields: Mapping[str, Any]) -> Trial | None:
+    """Return the document of a trial with numbers and texts only, as most are; None for others.
+
+    What `document_of` does for all, in half of the time.
+    """
+    tid, result = fields["tid"], fields.get("result", {"status": STATUS_NEW})
+    if not _LEAVES.issuperset(map(type, result.values())) or next(iter(result), "")[:1] == "$":
+        return None
+    vals: dict[str, list[Any]] = {}
+    idxs: dict[str, list[int]] = {}
+    for label, value in fields["vals"].items():
+        if type(value) is float and value - value == 0.0:  # finite
+            vals[label], idxs[label] = [value], [tid]
+        elif value is None:
+            vals[label], idxs[label] = [], []
+        else:
+            return None
+    "".join(vals).encode()  # without halves of surrogate pairs
+    expect(type(result.get("status", "")) is str)
+    misc: Misc = {"tid": tid, "cmd": _CMD, "workdir": None, "idxs": idxs, "vals": vals}
+    doc = new_trial_doc(tid, None, result, misc)
+    doc["state"] = _STATE_OF[fields.get("state", "new")]
+    doc["book_time"] = _time_or_none(fields.get("began"))
+    doc["refresh_time"] = _time_or_none(fields.get("at"))
+    return doc
+
+
+def _time_or_none(written: Any) -> datetime.datetime | None:
+    moment: datetime.datetime | None = read_time(written)
+    expect(moment is None or type(moment) is datetime.datetime)
+    return moment
 
 
 def _whole(written: Any, tags: Any) -> Any:
