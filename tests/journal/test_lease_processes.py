@@ -23,6 +23,24 @@ def test_another_process(shared_place):
     assert holders(shared_place) == []
 
 
+def killed_after(appends, writer, total):
+    """Kill a writer after some appends; return how many records it said that there are."""
+    for _ in range(appends):
+        total = int(writer.says().removeprefix("has "))
+    for word in writer.kill():
+        if word.startswith("has "):
+            total = int(word.split()[1])
+    return total
+
+
+def all_are_there(place, total):
+    """Check that all records are there, once; return their number."""
+    found = numbers(reader(place))
+    assert found == list(range(len(found)))
+    assert len(found) >= total
+    return len(found)
+
+
 def test_a_writer_that_is_killed_is_replaced_at_once(shared_place):
     """Its process has ended, so nobody waits until the lease expires."""
     total = 0
@@ -30,15 +48,8 @@ def test_a_writer_that_is_killed_is_replaced_at_once(shared_place):
         with Writer(shared_place, appends=1_000, renew=1e3, expires=1e4) as writer:
             writer.go()
             assert writer.says() == f"open {total}"
-            for _ in range(8):
-                total = int(writer.says().removeprefix("has "))
-            for word in writer.kill():
-                if word.startswith("has "):
-                    total = int(word.split()[1])
-        found = numbers(reader(shared_place))
-        assert found == list(range(len(found)))
-        assert len(found) >= total
-        total = len(found)
+            total = killed_after(8, writer, total)
+        total = all_are_there(shared_place, total)
 
 
 @pytest.mark.slow
@@ -48,15 +59,8 @@ def test_kills_in_a_loop_as_seen_from_another_computer(shared_place):
         with Writer(shared_place, appends=1_000, machine=f"computer {i}") as writer:
             writer.go()
             assert writer.says() == f"open {total}"
-            for _ in range(6 * i):
-                total = int(writer.says().removeprefix("has "))
-            for word in writer.kill():
-                if word.startswith("has "):
-                    total = int(word.split()[1])
-        found = numbers(reader(shared_place))
-        assert found == list(range(len(found)))
-        assert len(found) >= total
-        total = len(found)
+            total = killed_after(6 * i, writer, total)
+        total = all_are_there(shared_place, total)
         assert len(reader(shared_place)._segments()) < 2 * 5 + 2
 
 

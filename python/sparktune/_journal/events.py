@@ -18,9 +18,11 @@ from sparktune._trials.documents import (
     new_trial_doc,
 )
 from sparktune._trials.large import LargeDict
-from sparktune._trials.plain_data import decode, encode_or_none, expect
+from sparktune._trials.plain_data import LEAVES, decode, encode_or_none, expect
 from sparktune._trials.plain_document import (
+    CMD,
     KNOWN_MISC,
+    STATE_OF,
     encode_error,
     encode_vals,
     read_document,
@@ -32,15 +34,12 @@ __all__ = ["document_of", "fields_of", "more_of", "outcome_of", "read_time", "wr
 
 _EPOCH: Final = datetime.datetime(1970, 1, 1)
 _MILLISECOND: Final = datetime.timedelta(milliseconds=1)
-_CMD: Final = ("domain_attachment", "FMinIter_Domain")
 
 _USUAL: Final = frozenset(
     ("tid", "vals", "state", "began", "at", "result", "misc", "error", "traceback")
 )
 
 _PLAIN: Final = frozenset(("tid", "vals", "state", "began", "at", "result"))
-_LEAVES: Final = frozenset((float, str, bool, type(None)))
-_STATE_OF: Final = {name: state for state, name in STATE_NAMES.items()}
 
 KIND_OF_STATE: Final = {JOB_STATE_DONE: "finished", JOB_STATE_CANCEL: "cancelled"}
 
@@ -67,7 +66,7 @@ def fields_of(doc: Trial, values: Values) -> dict[str, Any]:
     fields: dict[str, Any] = {"tid": doc["tid"], **encode_vals(misc)}
     if not _has_usual_columns(misc, doc["tid"]):
         fields["columns"] = [values.value(misc["idxs"]), values.value(misc["vals"])]
-    if misc["cmd"] != _CMD:
+    if misc["cmd"] != CMD:
         fields["cmd"] = values.value(misc["cmd"])
     if "workdir" not in misc:  # as in derived trials
         fields["absent"] = ["workdir"]
@@ -175,7 +174,7 @@ def _plain_document(fields: Mapping[str, Any]) -> Trial | None:
     What `document_of` does for all, in half of the time.
     """
     tid, result = fields["tid"], fields.get("result", {"status": STATUS_NEW})
-    if not _LEAVES.issuperset(map(type, result.values())) or next(iter(result), "")[:1] == "$":
+    if not LEAVES.issuperset(map(type, result.values())) or next(iter(result), "")[:1] == "$":
         return None
     vals: dict[str, list[Any]] = {}
     idxs: dict[str, list[int]] = {}
@@ -188,9 +187,9 @@ def _plain_document(fields: Mapping[str, Any]) -> Trial | None:
             return None
     "".join(vals).encode()  # without halves of surrogate pairs
     expect(type(result.get("status", "")) is str)
-    misc: Misc = {"tid": tid, "cmd": _CMD, "workdir": None, "idxs": idxs, "vals": vals}
+    misc: Misc = {"tid": tid, "cmd": CMD, "workdir": None, "idxs": idxs, "vals": vals}
     doc = new_trial_doc(tid, None, result, misc)
-    doc["state"] = _STATE_OF[fields.get("state", "new")]
+    doc["state"] = STATE_OF[fields.get("state", "new")]
     doc["book_time"] = _time_or_none(fields.get("began"))
     doc["refresh_time"] = _time_or_none(fields.get("at"))
     return doc

@@ -14,12 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from sparktune._journal.store import InUse, Part
+from sparktune._journal.folders import sync_folder
+from sparktune._journal.store import LOG, VALUES, InUse, Part
 
-__all__ = ["LOG", "VALUES", "FileStore"]
+__all__ = ["FileStore"]
 
-LOG = "journal.log"
-VALUES = "values"
 _TEMPORARY = ".tmp"
 _LOOKS = 0.5  # seconds between two looks at the path, when nobody waits for the disk
 _FAR = 2**31 - 2  # Windows locks bytes, which nobody else may then read
@@ -82,7 +81,7 @@ class FileStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._open(os.O_CREAT)
         for folder in (self.folder, self.folder.parent):
-            _sync_folder(folder)
+            sync_folder(folder)
         self._start_at(os.fstat(self._descriptor()).st_size)
         for left in (self.folder / VALUES).glob(f".*{_TEMPORARY}"):  # by a process that was killed
             with contextlib.suppress(OSError):
@@ -194,9 +193,9 @@ class FileStore:
         target = folder / name
         if not folder.is_dir():
             folder.mkdir(exist_ok=True)
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         if target.exists() and target.stat().st_size == len(data):  # else its writer was killed
-            _sync_folder(folder)
+            sync_folder(folder)
             return
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=_TEMPORARY)
         try:
@@ -209,7 +208,7 @@ class FileStore:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
             raise
-        _sync_folder(folder)
+        sync_folder(folder)
 
     def get_value(self, name: str) -> bytes:
         """Return a value."""
@@ -258,13 +257,3 @@ def _write_at(file: int, data: bytes, at: int) -> int:
         return os.pwrite(file, data, at)
     os.lseek(file, at, os.SEEK_SET)
     return os.write(file, data)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the disk write the names in a folder, where the system can do that."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

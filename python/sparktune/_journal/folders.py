@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from sparktune.exceptions import InvalidArgument
 
-__all__ = ["Folder", "FsspecFolder", "LocalFolder", "delete_all", "read_all"]
+__all__ = ["Folder", "FsspecFolder", "LocalFolder", "delete_all", "read_all", "sync_folder"]
 
 T = TypeVar("T")
 
@@ -149,7 +149,7 @@ class LocalFolder:
             if isinstance(error, OSError) and error.errno in _CANNOT:
                 return False
             raise
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return True
 
     def create(self, name: str, data: bytes) -> None:
@@ -157,7 +157,7 @@ class LocalFolder:
         target = self.path_of(name)
         target.parent.mkdir(exist_ok=True)
         _write_synced(target, "xb", data)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     def delete(self, name: str) -> None:
         """Delete a file."""
@@ -190,7 +190,7 @@ def _sync(file: int) -> None:
             raise
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Have the disk write the names in a folder, where the system can do that."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

@@ -200,21 +200,21 @@ class JournalKeeper:
             there = {id(entry.doc) for entry in news}
             self._remove([key for key in self._known if key not in there])
         self._attach()
-        new: list[Trial] = []
+        new: dict[Any, Trial] = {}  # by id, the first of each
         for entry in news:
             doc, key = entry.doc, id(entry.doc)
             known = self._known.get(key)
             if entry.state is None:
                 self._remove([key] if known is not None else [])
             elif known is None:
-                if self._is_recordable(doc) and doc["tid"] not in {each["tid"] for each in new}:
-                    new.append(doc)
+                if self._is_recordable(doc):
+                    new.setdefault(doc["tid"], doc)
             elif known[1] != doc["state"] or known[2] is not doc["result"]:
                 self._attach_again(doc)
                 self._change(doc)
                 self._known[key] = (doc, doc["state"], doc["result"])
         if new or self._seed is not None:
-            self._record_new(new)
+            self._record_new(list(new.values()))
 
     def _record_new(self, new: list[Trial]) -> None:
         trials = [fields_of(doc, self._values) for doc in new]

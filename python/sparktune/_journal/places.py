@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from sparktune._journal.file_store import LOG, FileStore
+from sparktune._journal.file_store import FileStore
 from sparktune._journal.folders import FsspecFolder, LocalFolder
 from sparktune._journal.segments import SegmentStore, has_segments
-from sparktune._journal.store import Store
+from sparktune._journal.store import LOG, Store
 from sparktune.exceptions import InvalidArgument
 
 __all__ = ["store_at"]

@@ -10,14 +10,12 @@ from typing import NamedTuple
 from sparktune._journal.folders import Folder, delete_all, read_all
 from sparktune._journal.lease import Lease
 from sparktune._journal.pieces import Segment, first_to_merge, pieces_of
-from sparktune._journal.store import Part
+from sparktune._journal.store import LOG, VALUES, Part
 
 __all__ = ["SegmentStore", "has_segments"]
 
 logger = logging.getLogger("sparktune.journal")
 
-LOG = "journal.log"
-VALUES = "values"
 _ATTEMPTS = 5
 
 

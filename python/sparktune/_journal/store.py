@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-__all__ = ["InUse", "Part", "Store"]
+__all__ = ["LOG", "VALUES", "InUse", "Part", "Store"]
+
+LOG = "journal.log"  # the records, where a file can be appended to
+VALUES = "values"  # the folder of values
 
 
 class InUse(Exception):

@@ -59,29 +59,24 @@ class Curves:
         In the order in which the trials ended.
     complete : list of Known
         Those that were not pruned.
+    first, length : float
+        The first step of all, and the last step of the longest curve; 0 without curves.
     """
 
     def __init__(self, known: Iterable[Known] = ()) -> None:
         self.all: list[Known] = []
         self.complete: list[Known] = []
+        self.first = self.length = 0.0
         for each in known:
             self.add(each)
 
     def add(self, known: Known) -> None:
         """Take in a curve."""
+        self.first = min(self.first, known.steps[0]) if self.all else known.steps[0]
+        self.length = max(self.length, known.steps[-1]) if self.all else known.steps[-1]
         self.all.append(known)
         if known.is_complete:
             self.complete.append(known)
-
-    @property
-    def length(self) -> float:
-        """The last step of the longest curve; 0 without curves."""
-        return max((each.steps[-1] for each in self.all), default=0.0)
-
-    @property
-    def first(self) -> float:
-        """The first step of all."""
-        return min((each.steps[0] for each in self.all), default=0.0)
 
 
 def spread(known: Sequence[Known], most: int = 500) -> Sequence[Known]:

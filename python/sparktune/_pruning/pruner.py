@@ -27,11 +27,6 @@ class Pruner:
         Those that are there already.
     maximize : bool
         Whether objectives report scores, of which losses are the negatives.
-
-    Attributes
-    ----------
-    count : int
-        How many trials this search has pruned.
     """
 
     def __init__(
@@ -42,7 +37,6 @@ class Pruner:
         self._curves = Curves()
         self._warned = False
         self._without = 0  # complete trials that reported nothing
-        self.count = 0
         for trial in trials:
             if trial["state"] == JOB_STATE_DONE:
                 known = curve_of(trial["tid"], trial["result"])
@@ -66,7 +60,6 @@ class Pruner:
             self._warn(curve.pop("error"))
         known = curve_of(trial["tid"], result)
         if result.get("status") == STATUS_PRUNED:
-            self.count += 1
             if known is not None and "loss" not in result:
                 result["loss"] = estimated_loss(known, self._curves)
         elif known is None and result.get("status") == STATUS_OK:

@@ -18,6 +18,7 @@ import numpy as np
 
 __all__ = [
     "DTYPES",
+    "LEAVES",
     "Inexpressible",
     "Unreadable",
     "decode",
@@ -37,7 +38,7 @@ DTYPES: Final = frozenset(
     ["bool", "float16", "float32", "float64"]
     + [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 )
-_LEAVES: Final = frozenset((float, str, bool, type(None)))  # which JSON tells apart
+LEAVES: Final = frozenset((float, str, bool, type(None)))  # which JSON tells apart
 _TAGS: Final = ("$tuple", "$dict", "$time", "$float", "$bytes", "$numpy", "$array")
 
 
@@ -170,7 +171,7 @@ def _decode(value: Any, more: Mapping[str, Callable[[Any], Any]], depth: int) ->
     tag = next(iter(value), "")
     if not tag.startswith("$"):
         return {
-            key: item if type(item) in _LEAVES else _decode(item, more, depth + 1)
+            key: item if type(item) in LEAVES else _decode(item, more, depth + 1)
             for key, item in value.items()
         }
     if tag in more:

@@ -18,13 +18,21 @@ from sparktune._trials.documents import JOB_STATE_NEW, Misc, Trial, new_trial_do
 from sparktune._trials.plain_data import DTYPES, decode, encode_or_none, expect, is_id
 from sparktune._trials.table import STATE_NAMES
 
-__all__ = ["KNOWN_MISC", "TIMES_AND_OWNER", "encode_error", "encode_vals", "read_document"]
+__all__ = [
+    "CMD",
+    "KNOWN_MISC",
+    "STATE_OF",
+    "TIMES_AND_OWNER",
+    "encode_error",
+    "encode_vals",
+    "read_document",
+]
 
 TIMES_AND_OWNER: Final = ("book_time", "refresh_time", "owner")
 # Keys of `misc` that are written separately, or that the reader can reconstruct.
 KNOWN_MISC = frozenset({"tid", "cmd", "workdir", "idxs", "vals", "error", "traceback", "run_id"})
-_STATE_OF = {name: state for state, name in STATE_NAMES.items()}
-_CMD = ("domain_attachment", "FMinIter_Domain")
+STATE_OF = {name: state for state, name in STATE_NAMES.items()}
+CMD = ("domain_attachment", "FMinIter_Domain")
 _MAX_TEXT = 10_000
 
 
@@ -88,7 +96,7 @@ def read_document(
         expect(isinstance(found["traceback"], str))
         misc["traceback"] = found["traceback"]
     doc = new_trial_doc(tid, None, result, misc)
-    doc["state"] = _STATE_OF[found["state"]] if "state" in found else JOB_STATE_NEW
+    doc["state"] = STATE_OF[found["state"]] if "state" in found else JOB_STATE_NEW
     if "version" in found:
         doc["version"] = found["version"]
         expect(is_id(doc["version"]))
@@ -123,7 +131,7 @@ def _read_vals(found: Mapping[str, Any], tid: int) -> Misc:
     "".join(vals).encode()  # without halves of surrogate pairs
     return {
         "tid": tid,
-        "cmd": _CMD,
+        "cmd": CMD,
         "workdir": None,
         "idxs": idxs,
         "vals": vals,

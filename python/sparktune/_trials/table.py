@@ -27,12 +27,7 @@ _SCALARS = (str, bool, int, float, np.generic, datetime.date)
 
 def trials_table(docs: Iterable[Trial], space: CompiledSpace | None = None) -> pd.DataFrame:
     """Return a table with one row per trial; see `Trials.to_pandas`."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError(
-            "`to_pandas` needs pandas, which is not installed; hint: pip install pandas."
-        ) from error
+    pd = _pandas("to_pandas")
     names = {} if space is None else SpaceReader(space.expr).names()
     docs = list(docs)
     columns: dict[str, list[Any]] = {
@@ -65,18 +60,23 @@ def trials_table(docs: Iterable[Trial], space: CompiledSpace | None = None) -> p
 
 def curves_table(docs: Iterable[Trial]) -> pd.DataFrame:
     """Return a table with one row per report of a trial; see `Trials.curves`."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError(
-            "`curves` needs pandas, which is not installed; hint: pip install pandas."
-        ) from error
+    pd = _pandas("curves")
     rows = [
         (doc["tid"], outcome_of(doc), step, loss)
         for doc in docs
         for step, loss in zip(*_curve(doc), strict=True)
     ]
     return pd.DataFrame(rows, columns=["tid", "status", "step", "loss"])
+
+
+def _pandas(method: str) -> Any:
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(
+            f"`{method}` needs pandas, which is not installed; hint: pip install pandas."
+        ) from error
+    return pandas
 
 
 def _curve(doc: Trial) -> tuple[Sequence[Any], Sequence[Any]]:
