@@ -1,5 +1,6 @@
 """How worker processes end, what is said of it, and what `ProcessTrials` may run in."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -21,17 +22,20 @@ def children():
     tasks = Path("/proc/self/task")
     if not tasks.exists():
         pytest.skip("needs /proc")
-    return {
-        int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()
-    }
+    found = set()
+    for task in tasks.iterdir():
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            found.update(map(int, (task / "children").read_text().split()))
+    return found
 
 
 def guards():
     """Return the guards among the children of this process."""
     found = set()
     for child in children():
-        if b"guard.py" in Path(f"/proc/{child}/cmdline").read_bytes():
-            found.add(child)
+        with contextlib.suppress(OSError):  # a child that has just ended
+            if b"guard.py" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.add(child)
     return found
 
 
