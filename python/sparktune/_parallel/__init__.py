@@ -2,6 +2,6 @@
 
 The search hands over the trials that it starts and gets their outcomes as events. The dispatcher
 knows neither Spark nor processes: each place to run trials is a back end that implements one
-protocol (`backend.py`), in its own package. May import `_search`, `_tracking`, `_trials`, `_space`,
-`_worker`, `_arguments` and `exceptions`.
+protocol (`backend.py`), in its own package. May import `_search`, `_tracking`, `_pruning`,
+`_trials`, `_space`, `_worker`, `_arguments` and `exceptions`.
 """

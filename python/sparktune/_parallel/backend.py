@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["Backend"]
+__all__ = ["LOOPBACK", "Backend"]
+
+LOOPBACK = "127.0.0.1"
+"""Where processes of this machine, and nobody else, reach the driver."""
 
 
 class Backend(Protocol):
@@ -55,6 +58,13 @@ class Backend(Protocol):
         None means that the back end sets no limit, because the number is unknown or the back end
         grows while work waits. Called when the search begins and then, unless that returned None,
         at most once per second on a thread of its own.
+        """
+        ...
+
+    def line_hosts(self) -> tuple[str, str] | None:
+        """Return where the driver can listen to running trials, and how workers reach it.
+
+        None means that there is no such way.
         """
         ...
 

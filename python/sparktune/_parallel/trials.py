@@ -18,7 +18,9 @@ from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 if TYPE_CHECKING:
     from sparktune._parallel.backend import Backend
+    from sparktune._pruning.pruner import Pruner
     from sparktune._search.domain import Domain
+    from sparktune._search.handles import Lines
     from sparktune._search.runner import Runner, RunnerOptions
 
 __all__ = ["ParallelTrials"]
@@ -140,7 +142,7 @@ class ParallelTrials(Trials):
         if self.user_specified_parallelism is not None:
             warn_if_idle(self.parallelism, options.max_evals)
         most = self._most_at_once(backend)
-        handles = Handles(domain, options.handle)
+        handles = Handles(domain, options.handle, _lines(domain, backend, options.handle.pruner))
         return Dispatcher(backend, most, self.trial_timeout, options.seed, options.store, handles)
 
     def fmin(
@@ -189,3 +191,19 @@ class ParallelTrials(Trials):
             text = "`%s` was given to %s (%s) and to fmin (%s); that of %s is used."
             self._logger.warning(text, name, owner, own, given, owner)
         return own
+
+
+def _lines(domain: Domain, backend: Backend, pruner: Pruner | None) -> Lines | None:
+    """Return what keeps running trials up to date, None if nothing would change or nothing can."""
+    if pruner is None or not pruner.follows or not domain.takes_trial:
+        return None
+    try:
+        hosts = backend.line_hosts()
+    except Exception:
+        logging.getLogger("sparktune.dispatch").debug("The driver has no address.", exc_info=True)
+        return None
+    if hosts is None:
+        return None
+    from sparktune._parallel.live import Listener
+
+    return Listener(pruner, hosts)

@@ -1,4 +1,4 @@
-"""`Curves`: what the trials of a search have reported, as far as they have ended."""
+"""`Curves`: what the trials of a search have reported."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from sparktune._trials.documents import STATUS_OK, STATUS_PRUNED
 __all__ = ["Curves", "Known", "curve_of", "spread"]
 
 
+# How many points of a running trial are kept; half of them when there are more.
+_MOST_POINTS = 1024
+
+
 class Known:
-    """The curve of a trial that has ended.
+    """The curve of a trial that has ended, or of one that is running.
 
     Attributes
     ----------
@@ -25,7 +29,7 @@ class Known:
     best : list of float
         The lowest loss up to each step.
     loss : float or None
-        Its final loss; None if it was pruned.
+        Its final loss; None if it was pruned, or is running.
     """
 
     def __init__(
@@ -42,6 +46,15 @@ class Known:
         """Whether the trial ran to its end."""
         return self.loss is not None
 
+    def extend(self, steps: Sequence[float], losses: Sequence[float]) -> None:
+        """Take in what a running trial has reported since; steps must grow."""
+        self.best += list(accumulate([self.best[-1], *losses], min))[1:]
+        self.steps += steps
+        self.losses += losses
+        if len(self.steps) > _MOST_POINTS:
+            for points in (self.steps, self.losses, self.best):
+                points[:-1] = points[:-1:2]
+
     def best_at(self, step: float) -> float | None:
         """Return the lowest loss up to a step, None if the trial did not get there."""
         if self.steps[-1] < step:
@@ -51,7 +64,7 @@ class Known:
 
 
 class Curves:
-    """Collects curves of ended trials.
+    """Collects curves of ended trials, and of those that report while they run.
 
     Attributes
     ----------
@@ -59,13 +72,16 @@ class Curves:
         In the order in which the trials ended.
     complete : list of Known
         Those that were not pruned.
+    running : dict of int to Known
+        The curves so far of trials that are running, by trial.
     first, length : float
-        The first step of all, and the last step of the longest curve; 0 without curves.
+        The first step of all, and the last step of the longest curve, of ended trials; 0 without.
     """
 
     def __init__(self, known: Iterable[Known] = ()) -> None:
         self.all: list[Known] = []
         self.complete: list[Known] = []
+        self.running: dict[int, Known] = {}
         self.first = self.length = 0.0
         for each in known:
             self.add(each)

@@ -148,6 +148,7 @@ class Hyperband:
         if bracket == self.brackets - 1:
             return None
         ours = Curves(each for each in curves.all if self.bracket_of(each.tid) == bracket)
+        ours.running = {n: r for n, r in curves.running.items() if self.bracket_of(n) == bracket}
         grace = _grace(None, curves, self.reduction ** (bracket + 1 - self.brackets))
         return _halving(ours, curves, self.reduction, grace)
 
@@ -293,19 +294,24 @@ def policy_of(prune: Any) -> Policy | None:
 
 
 def _halving(ours: Curves, everyone: Curves, reduction: float, grace: float) -> Rule | None:
-    table = []
+    table, late = [], []
     rung, longest = max(grace, everyone.first), everyone.length
-    known = spread(ours.all)
+    known = spread([*ours.all, *ours.running.values()])
     while rung < longest:
         losses = sorted(loss for each in known if (loss := each.best_at(rung)) is not None)
         going_on = int((len(losses) + 1) // reduction)
         if going_on >= 1:
             table.append((rung, losses[going_on - 1]))
+            counted = int(len(losses) // reduction)  # if the trial is one of them
+            late.append(losses[counted - 1] if counted >= 1 else math.inf)
         following = _next_rung(rung, everyone.first, reduction)
         if following <= rung:
             break
         rung = following
-    return _cutoffs(table, everyone, once=True)
+    rule = _cutoffs(table, everyone, once=True)
+    if rule is not None and everyone.running:
+        rule[1]["late"] = late
+    return rule
 
 
 def _cutoffs(table: list[tuple[float, float]], curves: Curves, once: bool) -> Rule | None:

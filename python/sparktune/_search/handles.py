@@ -6,14 +6,14 @@ import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sparktune._pruning.pruner import Pruner
 from sparktune._trials.attempts import attempt_of
 from sparktune._trials.documents import Trial
 from sparktune._worker.handle import MARKER, TrialHandle
 
-__all__ = ["HandleOptions", "Handles", "handle_of"]
+__all__ = ["HandleOptions", "Handles", "Lines", "handle_of"]
 
 _SHARED = "use a path that all hosts share"
 _TEMPORARY = "before the search, set TMPDIR on the driver to a path that all hosts share"
@@ -36,6 +36,18 @@ class HandleOptions:
     pruner: Pruner | None = None
 
 
+class Lines(Protocol):
+    """The driver's end of the lines of running trials; see `sparktune._worker.line`."""
+
+    def data(self, trial: Trial) -> tuple[str, int, bytes, Any] | None:
+        """Return what the line of a trial that starts is made from; None if there is none."""
+        ...
+
+    def close(self) -> None:
+        """Close all lines."""
+        ...
+
+
 class Handles:
     """Makes the data of the handle of each trial, and owns the folder of their checkpoints.
 
@@ -45,11 +57,14 @@ class Handles:
         Says whether the objective takes a handle at all.
     options : HandleOptions
         What the search says.
+    lines : Lines, optional
+        Ways to the driver while trials run, where there are such.
     """
 
-    def __init__(self, domain: Any, options: HandleOptions) -> None:
+    def __init__(self, domain: Any, options: HandleOptions, lines: Lines | None = None) -> None:
         self._wanted = bool(getattr(domain, "takes_trial", False))
         self._options = options
+        self._lines = lines
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._common: dict[str, Any] | None = None
 
@@ -60,7 +75,8 @@ class Handles:
         if self._common is None:
             self._common = self._open()
         rule = None if self._options.pruner is None else self._options.pruner.rule(trial)
-        return {**_own(trial), **self._common, "rule": rule}
+        line = None if self._lines is None else self._lines.data(trial)
+        return {**_own(trial), **self._common, "rule": rule, "line": line}
 
     def _open(self) -> dict[str, Any]:
         """Make the folder, if it is not there, with the marker by which workers know it."""
@@ -80,10 +96,14 @@ class Handles:
         return {"root": str(root), "token": marker.read_text(), "hint": hint, "sign": sign}
 
     def close(self) -> None:
-        """Remove the folder if it is temporary."""
-        if self._temporary is not None:
-            self._temporary.cleanup()
-            self._temporary = self._common = None
+        """Close the lines, and remove the folder if it is temporary."""
+        try:
+            if self._lines is not None:
+                self._lines.close()
+        finally:
+            if self._temporary is not None:
+                self._temporary.cleanup()
+                self._temporary = self._common = None
 
 
 def handle_of(ctrl: Any) -> TrialHandle:

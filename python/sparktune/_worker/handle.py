@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from sparktune._worker.line import Line
 from sparktune._worker.rules import Curve, rule_of
 
 __all__ = ["MARKER", "TrialHandle", "TrialPruned", "call_with_handle"]
@@ -55,6 +56,7 @@ class TrialHandle:
         hint: str = "",
         rule: tuple[str, dict[str, Any]] | None = None,
         sign: float = 1.0,
+        line: tuple[str, int, bytes, Any] | None = None,
     ) -> None:
         self.tid = tid
         self.attempt = attempt
@@ -69,6 +71,7 @@ class TrialHandle:
         self._pruned = False
         self._error = ""  # of the rule
         self._lock = threading.Lock()
+        self._line = None if line is None else Line(line, self)
 
     def report(self, value: Any, step: Any = None) -> None:
         """Report how good the model is by now; ends the trial if it has no prospects.
@@ -99,6 +102,8 @@ class TrialHandle:
             if self._curve.last is None or step > self._curve.last[0]:
                 self._curve.add(step, loss)
                 self._pruned = self._pruned or self._has_no_prospects()
+                if self._line is not None:
+                    self._line.reported()
             if self._pruned:
                 raise TrialPruned(f"trial {self.tid} ends at step {step:g}")
 
@@ -120,10 +125,12 @@ class TrialHandle:
         with self._lock:
             self._ended = True
             curve = self._curve
-            if curve is None:
-                return None
-            found = {"steps": list(map(_whole, curve.steps)), "losses": list(curve.losses)}
-            return {**found, "error": self._error} if self._error else found
+        if self._line is not None:
+            self._line.close()
+        if curve is None:
+            return None
+        found = {"steps": list(map(_whole, curve.steps)), "losses": list(curve.losses)}
+        return {**found, "error": self._error} if self._error else found
 
     @property
     def checkpoint_dir(self) -> str:

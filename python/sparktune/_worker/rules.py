@@ -1,7 +1,8 @@
 """Rules by which a trial is ended while it runs: what was known when it started, as plain data.
 
 A rule decides at each report from its own data alone, so a trial needs no way to the driver. The
-policies in `sparktune._pruning` make the data.
+policies in `sparktune._pruning` make the data. Where there is a way (`sparktune._worker.line`), a
+newer rule may take the place of one in the middle of a trial: `follow`.
 """
 
 from __future__ import annotations
@@ -66,24 +67,51 @@ class Cutoffs:
         successive halving); otherwise each report meets that of the last step that it has reached.
     end : float
         The step at which trials are complete: there nothing is gained by ending one.
+    late : sequence of float, optional
+        The cut-offs for trials that had passed a step before they knew of its cut-off, so that they
+        are among those that the table counts; infinite if these are too few.
     """
 
-    def __init__(self, table: Sequence[tuple[float, float]], once: bool, end: float) -> None:
+    def __init__(
+        self,
+        table: Sequence[tuple[float, float]],
+        once: bool,
+        end: float,
+        late: Sequence[float] | None = None,
+    ) -> None:
         self._steps = [step for step, _ in table]
         self._cutoffs = [cutoff for _, cutoff in table]
+        self._late = self._cutoffs if late is None else list(late)
         self._once = once
         self._end = end
         self._met = 0
+        self._judged = -math.inf  # the step whose cut-off the trial last met
+        self._passed = -math.inf  # where the trial was when it got this rule
+
+    def follow(self, before: Any, curve: Curve | None) -> None:
+        """Take the place of another rule: what it has let pass is not judged again."""
+        if isinstance(before, Cutoffs):
+            self._judged = before._judged
+            self._met = bisect_right(self._steps, self._judged)
+        if curve is not None and curve.last is not None:
+            self._passed = curve.last[0]
 
     def stops(self, curve: Curve) -> bool:
         """Whether the trial has to end, after its latest report."""
         assert curve.last is not None
         step = curve.last[0]
         reached = bisect_right(self._steps, step)
-        if reached == 0 or step >= self._end or (self._once and reached == self._met):
+        if reached == 0 or step >= self._end:
             return False
-        self._met = reached
-        return curve.best > self._cutoffs[reached - 1]
+        if not self._once:
+            return curve.best > self._cutoffs[reached - 1]
+        for rung in range(reached - 1, self._met - 1, -1):
+            late = self._steps[rung] <= self._passed
+            cutoff = (self._late if late else self._cutoffs)[rung]
+            if not (late and math.isinf(cutoff)):  # otherwise a later table may say more
+                self._met, self._judged = rung + 1, self._steps[rung]
+                return curve.best > cutoff
+        return False
 
 
 class Patience:
@@ -93,12 +121,23 @@ class Patience:
         self._patience, self._least, self._grace = steps, least, grace
         self._best, self._since = math.inf, 0.0
 
+    def follow(self, before: Any, curve: Curve | None) -> None:
+        """Take the place of another rule."""
+        if isinstance(before, Patience):
+            self._best, self._since = before._best, before._since
+        elif curve is not None:
+            for step, loss in zip(curve.steps, curve.losses, strict=True):
+                self._take(step, loss)
+
+    def _take(self, step: float, loss: float) -> None:
+        if loss < self._best - self._least or math.isinf(self._best):
+            self._best, self._since = loss, step
+
     def stops(self, curve: Curve) -> bool:
         """Whether the trial has to end, after its latest report."""
         assert curve.last is not None
         step, loss = curve.last
-        if loss < self._best - self._least or math.isinf(self._best):
-            self._best, self._since = loss, step
+        self._take(step, loss)
         return step >= self._grace and step - self._since >= self._patience
 
 
@@ -113,12 +152,20 @@ class Folds:
         self._p, self._least = p, least
         self._differences: list[float] = []
 
+    def follow(self, before: Any, curve: Curve | None) -> None:
+        """Take the place of another rule."""
+        if curve is not None:
+            for step, loss in zip(curve.steps, curve.losses, strict=True):
+                self._take(step, loss)
+
+    def _take(self, step: float, loss: float) -> None:
+        if step in self._best:
+            self._differences.append(loss - self._best[step])
+
     def stops(self, curve: Curve) -> bool:
         """Whether the trial has to end, after its latest report."""
         assert curve.last is not None
-        step, loss = curve.last
-        if step in self._best:
-            self._differences.append(loss - self._best[step])
+        self._take(*curve.last)
         found = self._differences
         if len(found) < self._least or sum(found) <= 0 or len(found) == len(self._best):
             return False

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import cloudpickle
 
+from sparktune._parallel.backend import LOOPBACK
 from sparktune._parallel.cargo import Cargo, by_value
 from sparktune._parallel.parallelism import cpus
 from sparktune._parallel.processes.pool import Guard, Worker
@@ -136,6 +137,10 @@ class ProcessBackend:
     def slots(self) -> int | None:
         """Return None: the operating system shares the processors among the workers."""
         return None
+
+    def line_hosts(self) -> tuple[str, str] | None:
+        """Return the loopback address, for both sides."""
+        return LOOPBACK, LOOPBACK
 
     def close(self) -> None:
         """End all processes and remove the files."""

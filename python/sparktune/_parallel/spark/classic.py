@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sparktune._parallel import spark_compat as compat
+from sparktune._parallel.backend import LOOPBACK
 from sparktune._parallel.cargo import Cargo
 from sparktune._parallel.spark.cluster import Cluster, is_local
 from sparktune._parallel.spark.limits import result_limit
@@ -164,6 +165,17 @@ class ClassicBackend:
         """Return how many tasks the cluster can run at once; None if unknown, or if it grows."""
         # Dynamic allocation adds executors only for jobs that wait.
         return None if self._dynamic else compat.task_slots(self._sc, self._resource_profile)
+
+    def line_hosts(self) -> tuple[str, str] | None:
+        """Return where the driver listens to executors, and how they reach it."""
+        if is_local(str(self._sc.master)):
+            return LOOPBACK, LOOPBACK
+        conf = self._sc.getConf()
+        reach = conf.get("spark.driver.host")
+        if not reach:
+            return None
+        bind = conf.get("spark.driver.bindAddress", reach)
+        return bind.strip("[]"), reach.strip("[]")  # brackets: of IPv6
 
     def close(self) -> None:
         """Remove the broadcast variables; the session goes on."""

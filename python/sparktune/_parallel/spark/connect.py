@@ -204,6 +204,10 @@ class ConnectBackend:
             return gave_up or self._spark.is_stopped or _says_lost(answer)
         return False
 
+    def line_hosts(self) -> tuple[str, str] | None:
+        """Return None: the cluster does not know where this client is."""
+        return None
+
     def slots(self) -> int | None:
         """Return how many tasks the cluster can run at once; see `Backend`.
 
