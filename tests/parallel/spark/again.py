@@ -55,6 +55,56 @@ def pruned(spark, prune):
             "last": trials.to_pandas()["last_step"].tolist()}  # fmt: skip
 
 
+def ended_from_outside(spark, steps):
+    """A slow and bad trial that begins when nothing is known, and others that end meanwhile."""
+
+    def objective(x, trial):
+        import sys
+        import threading
+
+        before = sorted(thread.name for thread in threading.enumerate())
+        for step in range(steps):
+            if x == 99:
+                time.sleep(0.05)
+            elif step == 0:
+                time.sleep(0.2)
+            trial.report(x, step=step)
+        return {"loss": x, "status": "ok", "sparktune": "sparktune" in sys.modules,
+                "facts": [trial._line is not None, before]}  # fmt: skip
+
+    trials = SparkTrials(parallelism=2, spark_session=spark)
+    report = search(objective, trials, points_to_evaluate=points(99, *range(12)), prune="asha")
+    slow = trials.trials[0]["result"]
+    return {**report, "status": slow["status"], "last": slow["curve"]["steps"][-1]}
+
+
+def freed_slots(spark, folder):
+    """How soon a trial begins after one that was pruned has ended, where all slots are in use."""
+
+    def objective(x, trial):
+        name = Path(folder, str(trial.tid))
+        begin = time.time()
+        try:
+            for step in range(10):
+                time.sleep(0.05)
+                trial.report(x, step=step)
+        finally:
+            name.write_text(f"{begin} {time.time()}")
+        return {"loss": x, "status": "ok", "facts": []}
+
+    trials = SparkTrials(parallelism=2, spark_session=spark)
+    at = points(*(0 if n % 4 == 0 else 1 + n for n in range(40)))
+    report = search(objective, trials, points_to_evaluate=at,
+                    prune=lambda curves, curve: curve[1][-1] > 0 and curve[0][-1] >= 2)  # fmt: skip
+    times = [tuple(map(float, Path(folder, str(tid)).read_text().split())) for tid in range(40)]
+    pruned = [times[tid][1] for tid in range(40) if at[tid]["x"] > 0]
+    begun = sorted(begin for begin, _ in times)
+    # Each end frees a slot for the trial that begins next; two ends at once free two.
+    waits = sorted(begin - end for end in pruned
+                   if (begin := next((b for b in begun if b > end), None)))  # fmt: skip
+    return {**report, "waits": waits}
+
+
 def lost_at_first(spark, how, always=False, retries=1):
     """A trial that is lost in its first attempt, or always, in one of several ways."""
 

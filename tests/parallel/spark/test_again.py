@@ -44,6 +44,33 @@ def test_trials_without_prospects_end(drivers, mode, prune):
         assert max(ended) < 19
 
 
+@pytest.mark.parametrize("mode", ["local[2,3]", CLUSTER])
+def test_a_running_trial_learns_from_others_where_there_is_a_line(drivers, mode):
+    report = drivers(mode)("ended_from_outside", steps=1000)
+    assert report["states"] == [JOB_STATE_DONE] * 13
+    assert report["status"] == "pruned"
+    assert 0 < report["last"] < 999
+    assert not any(result["sparktune"] for result in report["results"])
+    assert {result["facts"][0] for result in report["results"]} == {True}
+    assert not any("sparktune-line" in result["facts"][1] for result in report["results"])
+
+
+def test_spark_connect_has_no_line(drivers):
+    report = drivers("connect")("ended_from_outside", steps=100)
+    assert report["states"] == [JOB_STATE_DONE] * 13
+    assert (report["status"], report["last"]) == ("ok", 99)
+    assert {result["facts"][0] for result in report["results"]} == {False}
+
+
+@in_all_modes
+def test_the_slot_of_a_pruned_trial_is_used_at_once(drivers, mode, tmp_path, record_property):
+    report = drivers(mode)("freed_slots", folder=str(tmp_path))
+    waits = report["waits"]
+    record_property("seconds until the next trial begins", waits)
+    assert len(waits) >= 25
+    assert waits[-1] < 5
+
+
 @in_all_modes
 def test_a_worker_that_does_not_share_the_folder_says_so(drivers, mode):
     report = drivers(mode)("unshared_folder")
