@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from footprints import children
 
 from sparktune import (
     JOB_STATE_CANCEL,
@@ -46,16 +47,6 @@ pytestmark = pytest.mark.timeout(60)
 # Longer than any test may take: a trial that sleeps this long has to be cancelled.
 FOREVER = 600
 SPACE = {"x": hp.uniform("x", -5, 5)}
-
-
-def children():
-    """Return the ids of this process's children."""
-    tasks = Path("/proc/self/task")
-    if not tasks.exists():
-        pytest.skip("needs /proc")
-    return {
-        int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()
-    }
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from footprints import children
 
 from sparktune import ProcessTrials, fmin, hp, rand
 from sparktune._parallel.processes.pool import Guard, Worker
@@ -16,17 +17,6 @@ from sparktune._parallel.processes.pool import Guard, Worker
 pytestmark = pytest.mark.timeout(60)
 
 SPACE = hp.uniform("x", -5, 5)
-
-
-def children():
-    tasks = Path("/proc/self/task")
-    if not tasks.exists():
-        pytest.skip("needs /proc")
-    found = set()
-    for task in tasks.iterdir():
-        with contextlib.suppress(OSError):  # a thread that has just ended
-            found.update(map(int, (task / "children").read_text().split()))
-    return found
 
 
 def guards():
