@@ -1,0 +1,74 @@
+"""Percentiles: a trial is compared with complete ones at the step that it has reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sparktune._pruning.curves import Curves, spread
+from sparktune._pruning.policy import (
+    Rule,
+    check_count,
+    check_grace,
+    check_number,
+    cutoffs,
+    grace_of,
+    quantile,
+)
+
+__all__ = ["Median", "Percentile"]
+
+# Steps at which cut-offs are taken, at most.
+_GRID = 64
+
+
+@dataclass(frozen=True)
+class Percentile:
+    """Ends a trial whose best loss so far is above a percentile of those of complete trials.
+
+    Golovin et al. 2017, "Google Vizier", section 3.2.2, for the median.
+
+    Parameters
+    ----------
+    percentile : float
+        From 0 to 100: the share of complete trials that a trial may be like. 50 keeps those that
+        are better than the median, 25 only the best quarter.
+    grace : float, optional
+        No trial ends before this step; by default a tenth of the longest trial.
+    startup : int, default 5
+        The number of complete trials before the first one is pruned.
+    """
+
+    percentile: float
+    grace: float | None = None
+    startup: int = 5
+
+    def __post_init__(self) -> None:
+        check_number("percentile", self.percentile, 0, 100)
+        check_grace(self.grace)
+        check_count("startup", self.startup)
+
+    def rule(self, curves: Curves, tid: int) -> Rule | None:
+        """See `Policy`."""
+        if len(curves.complete) < max(self.startup, 1):
+            return None
+        known = spread(curves.complete)
+        grace = grace_of(self.grace, curves, 0.1)
+        steps = sorted({step for each in known for step in each.steps if step >= grace})
+        if len(steps) > _GRID:
+            steps = [steps[round(i * (len(steps) - 1) / (_GRID - 1))] for i in range(_GRID)]
+        table = []
+        for step in steps:
+            losses = sorted(loss for each in known if (loss := each.best_at(step)) is not None)
+            if len(losses) >= max(self.startup, 1):
+                table.append((step, quantile(losses, self.percentile / 100)))
+        return cutoffs(table, curves, once=False)
+
+
+@dataclass(frozen=True)
+class Median(Percentile):
+    """Ends a trial whose best loss so far is worse than the median of complete trials.
+
+    See `Percentile`.
+    """
+
+    percentile: float = 50.0
