@@ -44,6 +44,11 @@ def test_returns_what_the_objective_returned():
     assert meta["seconds"] >= 0
 
 
+def test_handles_travel_to_objectives_that_take_them():
+    sent = pack(lambda x, trial: x, BARE), pack(lambda x: x, BARE)
+    assert [b"TrialPruned" in cargo.data for cargo in sent] == [True, False]
+
+
 def test_reads_its_input_to_the_end():
     # Otherwise Spark discards the Python worker.
     read = []

@@ -25,10 +25,11 @@ from sparktune import _worker
 from sparktune._parallel import checks
 from sparktune._parallel.parcels import Parcel
 from sparktune._parallel.spark_compat import forget_pickled
+from sparktune._search.calls import takes_trial
 from sparktune._search.data import ObjectiveWithData
 from sparktune._space.expr import Apply
 from sparktune._worker import home, task
-from sparktune._worker.objective import Objective, attach
+from sparktune._worker.objective import Objective, attach, call_with_trial
 from sparktune._worker.program import Program, call_with_keywords
 
 __all__ = ["ByValue", "Cargo", "by_value", "pack"]
@@ -123,7 +124,9 @@ def pack(
             classes = any(b"_make_skeleton_" in bytes(each) for each in pickles)
             classes = classes and not packing.broadcasts  # they outlive the trial
             tracker = f"{pickler}.cloudpickle" if classes else ""
-            objective = Objective(pickled, fixed, parts, tracker, reuse)
+            # Handles are a third of the code that travels.
+            call = call_with_trial if takes_trial(fn) else None
+            objective = Objective(pickled, fixed, parts, tracker, reuse, call)
             data = _Packing(pickler).dumps(objective)
     except _SparkObjectMet as met:
         raise checks.spark_object_error(_blamed(fn, program, pickler), met.obj) from None

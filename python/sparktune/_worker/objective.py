@@ -21,7 +21,7 @@ from sparktune._worker.isolation import isolate
 from sparktune._worker.mlflow_run import worker_run
 from sparktune._worker.program import Program, run_program
 
-__all__ = ["Loaded", "Objective", "attach", "contents"]
+__all__ = ["Loaded", "Objective", "attach", "call_with_trial", "contents"]
 
 Loaded = tuple[Callable[..., Any], Program]
 
@@ -47,6 +47,8 @@ class Objective:
         empty string if it makes none.
     reuse : bool
         Whether to unpickle once per process instead of once per trial.
+    call : callable or None
+        `call_with_trial`, if the objective takes the handle of its trial.
     """
 
     def __init__(
@@ -56,12 +58,14 @@ class Objective:
         parts: Mapping[str, Any],
         classes: str,
         reuse: bool,
+        call: Callable[..., Any] | None,
     ) -> None:
         self.pickled = pickled
         self.program = program
         self.parts = parts
         self.classes = classes
         self.reuse = reuse
+        self.call = call
         self.kept: Loaded | None = None
         self.blocks: dict[str, Any] = {}  # of parcels, by their keys
 
@@ -105,9 +109,9 @@ class Objective:
         try:
             with worker_run(tracked):
                 point = run_program(program, values)
-                if handle is None:
+                if self.call is None or handle is None:
                     return fn(point)
-                return call_with_handle(fn, point, TrialHandle(**handle))
+                return self.call(fn, point, handle)
         finally:
             undo()
             if self.classes and not self.reuse:
@@ -117,6 +121,11 @@ class Objective:
         """Have the next trial make its classes anew; cloudpickle would return those of this one."""
         classes = getattr(sys.modules.get(self.classes), "_DYNAMIC_CLASS_TRACKER_BY_ID", {})
         classes.clear()
+
+
+def call_with_trial(fn: Callable[..., Any], point: Any, handle: Mapping[str, Any]) -> Any:
+    """Call an objective with its trial's handle, made from these arguments."""
+    return call_with_handle(fn, point, TrialHandle(**handle))
 
 
 def contents(shipped: Any) -> Any:
