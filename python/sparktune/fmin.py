@@ -210,7 +210,8 @@ def fmin(
         `status` (``STATUS_OK`` or ``STATUS_FAIL``), `loss` if the status is ok, and anything else
         that is worth keeping; ``attachments``, a dict, is kept in ``trials.attachments``. A second
         parameter with the name `trial` and no default gets the trial's handle: `trial.tid`,
-        `trial.attempt` and `trial.checkpoint_dir`; see docs/parallel.md.
+        `trial.attempt` and `trial.checkpoint_dir`, see docs/parallel.md, and `trial.report`, see
+        `prune`.
     space : Any
         Hyperparameters made with ``hp``, nested in dicts, lists and tuples; or ``"annotated"`` to
         take them from the annotations of the parameters of `fn`.

@@ -18,7 +18,7 @@ from sparktune._worker.task import encode_payload
 
 FOLDER = Path(_worker.__file__).parent
 # Imported inside functions only, where an objective, or the place it runs in, has them.
-OPTIONAL = {"mlflow", "numpy", "pyarrow", "pyspark"}
+OPTIONAL = {"mlflow", "numpy", "pyarrow", "pyspark", "sklearn"}
 
 
 def imports(node, in_function=False):

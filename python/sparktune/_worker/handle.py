@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from sparktune._worker.callbacks import FrameworkCallbacks
 from sparktune._worker.line import Line
 from sparktune._worker.rules import Curve, rule_of
 
@@ -33,7 +34,7 @@ class TrialPruned(BaseException):
     """
 
 
-class TrialHandle:
+class TrialHandle(FrameworkCallbacks):
     """A trial, as its objective sees it: the second parameter of ``def train(params, trial)``.
 
     A pickle of it is a plain record (`types.SimpleNamespace`) of `tid`, `attempt` and, if it was

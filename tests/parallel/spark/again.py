@@ -9,6 +9,7 @@ from pathlib import Path
 from scenarios import points, search
 
 from sparktune import SparkTrials, with_data
+from sparktune.pruning import Median
 
 
 def handles(spark):
@@ -103,6 +104,44 @@ def freed_slots(spark, folder):
     waits = sorted(begin - end for end in pruned
                    if (begin := next((b for b in begun if b > end), None)))  # fmt: skip
     return {**report, "waits": waits}
+
+
+def pruned_models(spark):
+    """Models of XGBoost that end early, on executors that cannot import sparktune."""
+
+    def objective(rate, trial):
+        import sys
+
+        import numpy as np
+        import xgboost as xgb
+
+        class Refuse:
+            def find_spec(self, name, path=None, target=None):
+                if name.partition(".")[0] == "sparktune":
+                    raise ImportError(name)
+
+        refuse = Refuse()
+        sys.meta_path.insert(0, refuse)
+        try:
+            X = np.random.default_rng(0).normal(size=(100, 3))
+            data = xgb.DMatrix(X, X[:, 0] > 0)
+            result = {}
+            xgb.train(
+                {"objective": "binary:logistic", "eta": rate, "nthread": 1}, data, 20,
+                evals=[(data, "valid")], evals_result=result, verbose_eval=False,
+                callbacks=[trial.xgboost()],
+            )  # fmt: skip
+        finally:
+            sys.meta_path.remove(refuse)
+        facts = ["sparktune" in sys.modules]
+        return {"loss": result["valid"]["logloss"][-1], "status": "ok", "facts": facts}
+
+    trials = SparkTrials(parallelism=1, spark_session=spark)
+    rates = [{"x": rate} for rate in (0.3, 1e-6, 0.3, 1e-6)]
+    policy = Median(grace=2, startup=1)
+    report = search(objective, trials, points_to_evaluate=rates, prune=policy)
+    return {**report, "statuses": [each["result"]["status"] for each in trials.trials],
+            "last": trials.to_pandas()["last_step"].tolist()}  # fmt: skip
 
 
 def lost_at_first(spark, how, always=False, retries=1):

@@ -72,6 +72,15 @@ def test_the_slot_of_a_pruned_trial_is_used_at_once(drivers, mode, tmp_path, rec
 
 
 @in_all_modes
+def test_models_without_prospects_end(drivers, mode):
+    report = drivers(mode)("pruned_models")
+    assert report["error"] is None
+    assert report["statuses"] == ["ok", "pruned"] * 2
+    assert report["last"] == [19, 2, 19, 2]
+    assert [result["facts"] for result in report["results"]] == [[False]] * 2
+
+
+@in_all_modes
 def test_a_worker_that_does_not_share_the_folder_says_so(drivers, mode):
     report = drivers(mode)("unshared_folder")
     assert report["states"] == [JOB_STATE_ERROR]
