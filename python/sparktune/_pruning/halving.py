@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sparktune._pruning.curves import Curves, spread
 from sparktune._pruning.policy import (
@@ -33,6 +34,9 @@ class Asha:
         The first rung; by default the longest trial divided by ``reduction ** 3``.
     """
 
+    follows: ClassVar[bool] = True
+    counts_running: ClassVar[bool] = True
+
     reduction: float = 3.0
     grace: float | None = None
 
@@ -60,6 +64,9 @@ class Hyperband:
     brackets : int, default 4
         How many.
     """
+
+    follows: ClassVar[bool] = True
+    counts_running: ClassVar[bool] = True
 
     reduction: float = 3.0
     brackets: int = 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sparktune._pruning.curves import Curves, spread
 from sparktune._pruning.policy import (
@@ -37,6 +38,8 @@ class Percentile:
     startup : int, default 5
         The number of complete trials before the first one is pruned.
     """
+
+    follows: ClassVar[bool] = True
 
     percentile: float
     grace: float | None = None

@@ -29,7 +29,12 @@ Rule = tuple[str, dict[str, Any]]
 
 
 class Policy(Protocol):
-    """Decides which trials have no prospects."""
+    """Decides which trials have no prospects.
+
+    Three attributes are optional. If `follows` is true, running trials get newer rules: a rule is
+    then plain data, quickly made, on any thread. `counts_running` says that rules depend on trials
+    that are running. ``bracket_of(tid)`` says which trials share a rule; by default all do.
+    """
 
     def rule(self, curves: Curves, tid: int) -> Rule | None:
         """Return the rule for a trial that is about to start; None if it must run to its end."""

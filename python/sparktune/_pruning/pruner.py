@@ -9,26 +9,12 @@ from typing import Any
 
 from sparktune._pruning.curves import Curves, Known, curve_of
 from sparktune._pruning.estimate import estimated_loss
-from sparktune._pruning.policies import (
-    Asha,
-    Hyperband,
-    Median,
-    Patience,
-    Percentile,
-    Policy,
-    Wilcoxon,
-)
+from sparktune._pruning.policy import Policy
 from sparktune._trials.documents import JOB_STATE_DONE, STATUS_OK, STATUS_PRUNED, Trial
 
 __all__ = ["Pruner"]
 
 logger = logging.getLogger("sparktune.fmin")
-
-# Their rules are plain data, and the same for all trials of a bracket. Others may be slow, and run
-# on the search's thread only.
-_FOLLOWED = (Asha, Hyperband, Median, Patience, Percentile, Wilcoxon)
-# For which trials that are running count.
-_COUNT_RUNNING = (Asha, Hyperband)
 
 
 class Pruner:
@@ -55,6 +41,7 @@ class Pruner:
         self, policy: Policy | None, trials: Iterable[Trial] = (), maximize: bool = False
     ) -> None:
         self._policy = policy
+        self._counts_running = getattr(policy, "counts_running", False) is True
         self.maximize = maximize
         self.version = 0
         self._curves = Curves()
@@ -80,8 +67,7 @@ class Pruner:
     @property
     def follows(self) -> bool:
         """Whether the rule of a trial may change while it runs."""
-        fixed = isinstance(self._policy, Patience) and self._policy.steps is not None
-        return type(self._policy) in _FOLLOWED and not fixed
+        return getattr(self._policy, "follows", False) is True
 
     def rule(self, trial: Trial) -> Any:
         """Return the rule for a trial that starts; None if it must run to its end."""
@@ -101,7 +87,8 @@ class Pruner:
         The caller must not change it.
         """
         assert self._policy is not None
-        bracket = self._policy.bracket_of(tid) if isinstance(self._policy, Hyperband) else 0
+        bracket_of = getattr(self._policy, "bracket_of", None)
+        bracket = 0 if bracket_of is None else bracket_of(tid)
         with self._lock:
             made = self._rules.get(bracket)
             if made is None or made[0] != self.version:
@@ -119,13 +106,13 @@ class Pruner:
                 running[tid].extend(steps, losses)
             else:
                 running[tid] = Known(tid, list(steps), list(losses), None)
-            self.version += isinstance(self._policy, _COUNT_RUNNING)
+            self.version += self._counts_running
 
     def hung_up(self, tid: int) -> None:
         """Forget what a trial has reported while it ran: it has ended, or begins anew."""
         with self._lock:
             if self._curves.running.pop(tid, None) is not None:
-                self.version += isinstance(self._policy, _COUNT_RUNNING)
+                self.version += self._counts_running
 
     def _add(self, known: Known) -> None:
         self._ended.add(known.tid)

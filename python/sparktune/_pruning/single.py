@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sparktune._pruning.curves import Curves
 from sparktune._pruning.policy import Rule, check_count, check_grace, check_number, extent
@@ -35,6 +36,11 @@ class Patience:
         check_number("least", self.least, 0, math.inf)
         check_grace(self.grace)
 
+    @property
+    def follows(self) -> bool:
+        """Whether the rule depends on other trials."""
+        return self.steps is None
+
     def rule(self, curves: Curves, tid: int) -> Rule | None:
         """See `Policy`."""
         steps = self.steps if self.steps is not None else extent(curves) / 5
@@ -57,6 +63,8 @@ class Wilcoxon:
     startup : int, default 4
         Folds before the first test; fewer than four cannot reach 0.1.
     """
+
+    follows: ClassVar[bool] = True
 
     p: float = 0.1
     startup: int = 4
