@@ -174,6 +174,11 @@ quality: setup  ## compare what searches find on public problems (docs/quality.m
 	$(PY) -m pip install --quiet --require-hashes -r requirements-quality.lock
 	$(PY) benches/quality/run.py $(ARGS)
 
+.PHONY: bench-pruning
+bench-pruning: setup  ## compare searches that prune (docs/pruning.md); resumable, takes hours
+	$(PY) -m pip install --quiet --no-deps --require-hashes -r requirements-curves.lock
+	$(PY) benches/pruning $(ARGS)
+
 .PHONY: bench-mlflow
 bench-mlflow: setup  ## time searches with and without recording, against MlflowSparkStudy
 	@$(WITH_JAVA) $(PY) benches/recording.py $(ARGS)
