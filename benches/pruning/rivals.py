@@ -14,7 +14,6 @@ from spaces import Point
 from sparktune._pruning.policies import policy_of
 from sparktune._pruning.pruner import Pruner
 from sparktune._worker.handle import TrialHandle, TrialPruned
-from sparktune._worker.rules import rule_of
 
 
 class Running(Protocol):
@@ -86,9 +85,7 @@ class _OurTrial:
             self.version = pruner.version
             data = pruner.rule_by_now(self.document["tid"])
             if data is not None:
-                rule = rule_of(data)
-                rule.follow(self.handle._rule, self.handle._curve)
-                self.handle._rule = rule
+                self.handle._follow(data)
 
     def finish(self, loss: float | None) -> None:
         search = self.search

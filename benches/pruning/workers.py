@@ -38,7 +38,7 @@ def loss_at_end(learner: Learner, point: dict[str, float]) -> float:
 
 
 def run(search: Rival, learner: Learner, trials: int, workers: int, seed: int) -> dict[str, Any]:
-    """Run a search until it has spent as much as so many complete trials cost.
+    """Run a search until it has spent what `trials` complete trials cost.
 
     The trials differ in speed by a log-normal factor around 1. Returns the lowest loss of a
     complete trial at each mark, and how many trials there were.

@@ -64,7 +64,7 @@ class Backend(Protocol):
     def line_hosts(self) -> tuple[str, str] | None:
         """Return where the driver can listen to running trials, and how workers reach it.
 
-        None means that there is no such way.
+        None means that workers cannot reach the driver.
         """
         ...
 

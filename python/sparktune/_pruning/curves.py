@@ -86,6 +86,11 @@ class Curves:
         for each in known:
             self.add(each)
 
+    @property
+    def shift(self) -> float:
+        """What a step lacks to be a count of steps: one where steps begin at 0."""
+        return 1.0 if self.first == 0 else 0.0
+
     def add(self, known: Known) -> None:
         """Take in a curve."""
         self.first = min(self.first, known.steps[0]) if self.all else known.steps[0]

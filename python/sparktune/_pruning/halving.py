@@ -21,14 +21,14 @@ __all__ = ["Asha", "Hyperband"]
 
 @dataclass(frozen=True)
 class Asha:
-    """Asynchronous successive halving: at each rung the best of so many go on.
+    """Asynchronous successive halving: at each rung, the best share of trials goes on.
 
     Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning".
 
     Parameters
     ----------
     reduction : float, default 3
-        Of so many trials that reach a rung, one goes on. The rungs are `grace`, ``grace *
+        One in `reduction` trials that reach a rung goes on. The rungs are `grace`, ``grace *
         reduction``, and so on.
     grace : float, optional
         The first rung; by default the longest trial divided by ``reduction ** 3``.
@@ -108,7 +108,7 @@ def _halving(ours: Curves, everyone: Curves, reduction: float, grace: float) -> 
             table.append((rung, losses[going_on - 1]))
             counted = int(len(losses) // reduction)  # if the trial is one of them
             late.append(losses[counted - 1] if counted >= 1 else math.inf)
-        following = _next_rung(rung, everyone.first, reduction)
+        following = (rung + everyone.shift) * reduction - everyone.shift
         if following <= rung:
             break
         rung = following
@@ -116,9 +116,3 @@ def _halving(ours: Curves, everyone: Curves, reduction: float, grace: float) -> 
     if rule is not None and everyone.running:
         rule[1]["late"] = late
     return rule
-
-
-def _next_rung(rung: float, first: float, reduction: float) -> float:
-    """Return the next rung; steps that begin at 0 are one step further than they say."""
-    shift = 1.0 if first == 0 else 0.0
-    return (rung + shift) * reduction - shift

@@ -41,6 +41,7 @@ class Policy(Protocol):
 
 
 def cutoffs(table: list[tuple[float, float]], curves: Curves, once: bool) -> Rule | None:
+    """Return the rule of a table of steps and cut-offs, None if that is empty."""
     if not table:
         return None
     return "cutoffs", {"table": table, "once": once, "end": curves.length}
@@ -50,14 +51,14 @@ def extent(curves: Curves) -> float:
     """Return how many steps the longest trial took."""
     if not curves.all:
         return 0.0
-    return curves.length + (1.0 if curves.first == 0 else 0.0)
+    return curves.length + curves.shift
 
 
 def grace_of(given: float | None, curves: Curves, share: float) -> float:
+    """Return the first step at which a trial may end; by default a share of the longest trial."""
     if given is not None:
         return given
-    shift = 1.0 if curves.first == 0 else 0.0
-    return extent(curves) * share - shift if curves.all else 0.0
+    return extent(curves) * share - curves.shift if curves.all else 0.0
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

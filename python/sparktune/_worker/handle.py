@@ -108,6 +108,14 @@ class TrialHandle(FrameworkCallbacks):
             if self._pruned:
                 raise TrialPruned(f"trial {self.tid} ends at step {step:g}")
 
+    def _follow(self, rule: tuple[str, dict[str, Any]]) -> None:
+        """Take a newer rule in the middle of the trial."""
+        newer = rule_of(rule)
+        with self._lock:
+            if not self._ended and not self._error:
+                newer.follow(self._rule, self._curve)
+                self._rule = newer
+
     def _has_no_prospects(self) -> bool:
         try:
             return self._rule is not None and bool(self._rule.stops(self._curve))

@@ -16,7 +16,6 @@ from bisect import bisect_left, bisect_right
 from typing import Any
 
 from sparktune._worker.home import home
-from sparktune._worker.rules import rule_of
 from sparktune._worker.wire import NONCE, Channel, session_key
 
 __all__ = ["Line"]
@@ -220,11 +219,7 @@ class _Call:
         kind, arguments = rule
         if kind not in _KINDS:
             raise ValueError(f"no rule that may come here: {kind!r}")
-        newer, handle = rule_of((kind, arguments)), self._handle
-        with handle._lock:
-            if not handle._ended and not handle._error:
-                newer.follow(handle._rule, handle._curve)
-                handle._rule = newer
+        self._handle._follow((kind, arguments))
 
 
 def _thinned(steps: list[float], losses: list[float]) -> tuple[list[float], list[float]]:
