@@ -1,0 +1,1 @@
+"""One file per chart: a function from trials to a `Chart`."""

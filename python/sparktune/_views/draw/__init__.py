@@ -1,0 +1,1 @@
+"""What draws a `Chart`: one file per library. None of them is imported before it is needed."""
