@@ -20,7 +20,7 @@ CORE = ROOT / "rust" / "core" / "src"
 RUST_ORDER = [
     {"error", "numeric"},
     {"space"},
-    {"history"},
+    {"history", "importance"},
     {"univariate", "kernels", "gaussian"},
     {"samplers"},
     {"search"},

@@ -25,6 +25,7 @@
 mod error;
 mod gaussian;
 mod history;
+mod importance;
 mod kernels;
 mod numeric;
 mod samplers;
@@ -34,6 +35,7 @@ mod univariate;
 
 pub use error::{Error, Result};
 pub use history::{Change, Changes, History};
+pub use importance::{Effect, Method, importance};
 pub use numeric::rng::Stream;
 pub use samplers::sampler::{Sampler, Settings};
 pub use samplers::{SAMPLERS, anneal, halton, options, random, settings, tpe};
