@@ -12,6 +12,7 @@ __all__ = [
     "Space",
     "__version__",
     "explain",
+    "importance",
     "log_density",
     "parzen",
     "samplers",
@@ -97,6 +98,36 @@ class History:
 
 def suggest_random(space: Space, tids: Sequence[int], seed: int) -> _FloatArray:
     """Draw points from the prior, one per trial id."""
+
+def importance(
+    space: Space,
+    losses: Sequence[float],
+    rows: _FloatArray,
+    *,
+    method: str,
+    pairs: bool = False,
+    seed: int = 0,
+) -> list[tuple[int, int | None, float, float, float]]:
+    """Return how much each parameter matters for the loss, then what pairs do together.
+
+    Each item is the position of a parameter, that of its partner in a pair, the importance, and
+    the ends of its interval.
+
+    Parameters
+    ----------
+    space : Space
+        The priors and conditions. Values outside the priors count as the nearest inside.
+    losses : sequence of float
+        Finite, and not all equal.
+    rows : array
+        One row per loss, one column per parameter; NaN where it is inactive.
+    method : str
+        ``"fanova"`` or ``"ped-anova"``, which has no pairs.
+    pairs : bool
+        Whether to compute pairs.
+    seed : int
+        Equal seeds give equal results.
+    """
 
 # What follows is in development builds only (the cargo feature "inspect").
 

@@ -2,6 +2,7 @@
 
 mod convert;
 mod history;
+mod importance;
 #[cfg(feature = "inspect")]
 mod inspect;
 mod sampler;
@@ -12,6 +13,8 @@ mod space;
 mod _core {
     #[pymodule_export]
     use crate::history::History;
+    #[pymodule_export]
+    use crate::importance::importance;
     #[cfg(feature = "inspect")]
     #[pymodule_export]
     use crate::inspect::{explain, log_density, parzen};
