@@ -14,7 +14,7 @@ from sparktune._tracking.base import ResumedSearch
 from sparktune._tracking.resume import read_search
 from sparktune._trials import findings
 from sparktune._trials.documents import Misc, Result, Trial, miscs_to_idxs_vals, plain
-from sparktune._trials.summary import CountedTrials
+from sparktune._views.seen_trials import SeenTrials
 from sparktune.exceptions import AllTrialsFailed, SparktuneError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["Trials", "trials_from_docs"]
 Self = TypeVar("Self", bound="Trials")
 
 
-class Trials(CountedTrials):
+class Trials(SeenTrials):
     """The trials of a search, as live documents that callers may read and change.
 
     Parameters

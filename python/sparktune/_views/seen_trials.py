@@ -1,0 +1,64 @@
+"""`SeenTrials`: trials that can be looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from sparktune._trials.summary import CountedTrials
+from sparktune._views.importance import importance_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SeenTrials"]
+
+
+class SeenTrials(CountedTrials):
+    """Trials that can be looked at."""
+
+    def importance(
+        self, method: Literal["fanova", "ped-anova"] = "fanova", *, pairs: bool = False
+    ) -> pd.DataFrame:
+        """Return how much each hyperparameter mattered for the loss.
+
+        Parameters
+        ----------
+        method : {"fanova", "ped-anova"}, default "fanova"
+            ``"fanova"`` gives the share of the variance of the loss, over the whole space, that
+            each hyperparameter explains alone; what is left to 1 is interactions and noise.
+            ``"ped-anova"`` tells what distinguishes the best tenth of the trials from all; its
+            shares sum to 1.
+        pairs : bool, default False
+            Whether to add a row for what each pair does together, beyond what each does alone.
+            Only with ``"fanova"``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per hyperparameter, the most important first, with the columns:
+
+            - ``parameter``, its label; with `pairs`, also ``partner``, None unless it is a pair.
+            - ``importance``, the share.
+            - ``low`` and ``high``, the 10th and 90th percentile over random halves of the trials.
+            - ``active``, in how many of the trials that count it was active.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        InvalidArgument
+            If fewer than two trials have a finite loss, or all losses are equal.
+
+        Notes
+        -----
+        Trials that ended with a loss count, pruned ones with their estimated loss; failed ones do
+        not. NaN and infinite losses count as the worst finite one. If few trials count, a warning
+        says so.
+
+        The importance of a conditional hyperparameter is about its values where it is active,
+        times the probability that it is; whether it is active belongs to the choice above it.
+
+        Before a search with this object, as after loading it, the space is unknown. Then values
+        count as uniform between the smallest and the largest, and whole numbers as options.
+        """
+        return importance_table(self._all_docs(), self._space, method, pairs=pairs)
