@@ -112,7 +112,11 @@ def _counted(docs: Iterable[Trial]) -> tuple[list[Trial], list[float]]:
 
 
 def _labels(docs: Sequence[Trial]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(label for doc in docs for label in doc["misc"]["vals"]))
+    labels: dict[str, None] = {}
+    for doc in docs:
+        if not doc["misc"]["vals"].keys() <= labels.keys():
+            labels.update(dict.fromkeys(doc["misc"]["vals"]))
+    return tuple(labels)
 
 
 def _rows(docs: Sequence[Trial], labels: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -120,8 +124,16 @@ def _rows(docs: Sequence[Trial], labels: Sequence[str]) -> npt.NDArray[np.float6
     rows = np.full((len(docs), len(labels)), math.nan)
     columns = [doc["misc"]["vals"] for doc in docs]
     for at, label in enumerate(labels):
-        rows[:, at] = [_value(vals.get(label)) for vals in columns]
+        rows[:, at] = _column(columns, label)
     return rows
+
+
+def _column(columns: Sequence[Any], label: str) -> npt.NDArray[np.float64]:
+    try:  # the usual form, which is faster
+        usual = [some[0] if (some := vals[label]) else math.nan for vals in columns]
+        return np.array(usual, dtype=float)
+    except (IndexError, KeyError, OverflowError, TypeError, ValueError):
+        return np.array([_value(vals.get(label)) for vals in columns], dtype=float)
 
 
 def _value(values: Any) -> float:
