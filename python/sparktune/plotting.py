@@ -8,28 +8,25 @@ imported by the first plot, not with this module: install it with ``pip install 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sparktune._listing import listing
-from sparktune._tracking.plot import wants_log_axis
-from sparktune._trials.plot_data import (
-    Point,
-    best_so_far,
-    names_of,
-    points_of,
-    rank_ticks,
-    ranks,
-    with_loss,
-)
+from sparktune._views.chart import COLORS, Axis, Panel, Points
+from sparktune._views.charts.history import history
+from sparktune._views.draw.glyphs import plain
+from sparktune._views.draw.matplotlib import draw_panel, draw_scale, dress, whole_numbers
+from sparktune._views.parameters import Parameter, parameters_of
+from sparktune._views.scales import rank_shades
+from sparktune._views.trial_data import Floats, TrialData, read_trials
 from sparktune.exceptions import InvalidArgument
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
 __all__ = [
     "default_status_colors",
@@ -42,23 +39,8 @@ __dir__ = listing(__all__)
 
 #: The colour of a trial in `main_plot_history`, by the status of its result.
 default_status_colors: dict[str, str] = {
-    "new": "#7f7f7f",
-    "running": "#2ca02c",
-    "ok": "#1f77b4",
-    "fail": "#d62728",
-    "cancelled": "#bcbd22",
+    status: COLORS[status] for status in ("new", "running", "ok", "fail", "cancelled", "pruned")
 }
-
-_BEST_COLOR = "#e6550d"
-_REST_COLOR = "#c8c8c8"
-# Values of a hyperparameter that span more than this factor are shown on a logarithmic axis.
-_LOG_RATIO = 500.0
-
-
-# Statuses of trials without a loss, as the legend has them.
-_WITHOUT_LOSS = {"ok": "no finite loss", "fail": "failed"}
-# More options of a choice than this would not be legible on an axis.
-_MOST_NAMES = 12
 
 
 def _pyplot() -> Any:
@@ -90,18 +72,14 @@ def _shown(plt: Any, figure: Figure, do_show: bool) -> Figure | None:
     return None
 
 
-def _whole_numbers() -> MaxNLocator:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(integer=True, steps=[1, 2, 5, 10])
-
-
-def _dress(axes: Axes) -> None:
-    """Give all plots the same quiet frame and grid."""
-    axes.grid(visible=True, color="#e5e5e5", linewidth=0.8)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+def _with_loss(trials: Any) -> TrialData:
+    """Read the trials; raise InvalidArgument if none has a finite loss."""
+    data = read_trials(trials)
+    if not data.finite.any():
+        raise InvalidArgument(
+            f"A plot needs a trial with a finite loss; none of {len(data)} trials has one."
+        )
+    return data
 
 
 def main_plot_history(
@@ -142,38 +120,15 @@ def main_plot_history(
         If no trial has a finite loss.
     """
     plt = _pyplot()
-    points = points_of(trials)
-    kept = with_loss(points)
-    colors = {**default_status_colors, **(status_colors or {})}
+    data = _with_loss(trials)
     figure, axes = _axes(plt)
-    maximized = all(point.has_score for point in kept)
-    sign = -1.0 if maximized else 1.0
-
-    for status in dict.fromkeys(point.status for point in kept):
-        of_status = [point for point in kept if point.status == status]
-        x, y = [point.tid for point in of_status], [sign * point.loss for point in of_status]
-        color = colors.get(status, _REST_COLOR)
-        axes.scatter(x, y, s=26, color=color, alpha=0.75, linewidths=0, label=status)
-
-    x, best = best_so_far(points)
-    if y := [sign * loss for loss in best]:
-        label = f"best so far ({y[-1]:.4g})"
-        axes.step(x, y, where="post", color=_BEST_COLOR, linewidth=1.6, label=label)
-    missing = [point for point in points if math.isnan(point.loss)]
-    for status in dict.fromkeys(point.status for point in missing):
-        x = [point.tid for point in missing if point.status == status]
-        color, edge = colors.get(status, _REST_COLOR), axes.get_xaxis_transform()
-        label = _WITHOUT_LOSS.get(status, status)
-        axes.plot(
-            x, [0.0] * len(x), "|", ms=12, color=color, label=label, clip_on=False, transform=edge
-        )
-
-    if wants_log_axis([sign * point.loss for point in kept]):
-        axes.set_yscale("log")
-    axes.set(xlabel="trial", ylabel="score" if maximized else "loss", title=title)
-    axes.xaxis.set_major_locator(_whole_numbers())
+    panel = history(data).panels[0]
+    # Hyperopt's plot has no mark for the best trial.
+    layers = tuple(layer for layer in panel.layers if getattr(layer, "symbol", "") != "star")
+    colors: dict[Any, str] = {**COLORS, **default_status_colors, **(status_colors or {})}
+    draw_panel(axes, replace(panel, layers=layers), colors=colors)
+    axes.set_title(plain(title))
     axes.legend(frameon=False)
-    _dress(axes)
     return _shown(plt, figure, do_show)
 
 
@@ -205,22 +160,21 @@ def main_plot_histogram(
         If no trial has a finite loss.
     """
     plt = _pyplot()
-    points = points_of(trials)
-    kept = with_loss(points)
-    losses = np.array([point.loss for point in kept], dtype=float)
+    data = _with_loss(trials)
+    losses = data.losses[data.finite]
     figure, axes = _axes(plt)
 
-    bins = min(50, max(5, math.ceil(2 * math.sqrt(len(kept)))))
+    bins = min(50, max(5, math.ceil(2 * math.sqrt(len(losses)))))
     axes.hist(losses, bins=bins, color=default_status_colors["ok"], edgecolor="white", alpha=0.85)
     best, median = float(losses.min()), float(np.median(losses))
-    axes.axvline(best, color=_BEST_COLOR, linewidth=1.6, label=f"best ({best:.4g})")
+    axes.axvline(best, color=COLORS["best"], linewidth=1.6, label=f"best ({best:.4g})")
     label = f"median ({median:.4g})"
-    axes.axvline(median, color="#555555", linewidth=1.2, linestyle="--", label=label)
-    ylabel = f"trials (of {len(points)})" if len(points) > len(kept) else "trials"
+    axes.axvline(median, color=COLORS["line"], linewidth=1.2, linestyle="--", label=label)
+    ylabel = f"trials (of {len(data)})" if len(data) > len(losses) else "trials"
     axes.set(xlabel="loss", ylabel=ylabel, title=title)
-    axes.yaxis.set_major_locator(_whole_numbers())
+    axes.yaxis.set_major_locator(whole_numbers())
     axes.legend(frameon=False)
-    _dress(axes)
+    dress(axes)
     return _shown(plt, figure, do_show)
 
 
@@ -271,41 +225,51 @@ def main_plot_vars(
     for name, value in (("columns", columns), ("colorize_best", colorize_best)):
         if value is not None and value < 1:
             raise InvalidArgument(f"`{name}` must be at least 1; got {value}.")
-    kept = with_loss(points_of(trials))
-    labels = sorted({label for point in kept for label in point.vals})
-    if not labels:
+    data = _with_loss(trials)
+    rows = np.flatnonzero(data.finite)
+    active = [label for label, values in data.values.items() if np.isfinite(values[rows]).any()]
+    if not active:
         raise InvalidArgument("The trials must have hyperparameters to plot; these have none.")
 
-    figure, panels = _panels(plt, len(labels), columns)
     # The best trials are drawn last: on top.
-    kept.sort(key=lambda point: -point.loss)
-    coloured = kept[-colorize_best:] if colorize_best is not None else kept
-    losses = [point.loss for point in coloured]
-    rank = {point.tid: place for point, place in zip(coloured, ranks(losses), strict=True)}
-    names, norm, shaded = names_of(trials), plt.Normalize(0.0, 1.0), None
-    for axes, label in zip(panels.flat, labels, strict=False):
-        shown = [point for point in kept if label in point.vals]
-        grey = [point for point in shown if point.tid not in rank]
-        if grey:
-            _scatter(axes, grey, label, arrange_by_loss, color=_REST_COLOR)
-        best = [point for point in shown if point.tid in rank]
-        if best:
-            style = {"c": [rank[point.tid] for point in best], "cmap": "viridis", "norm": norm}
-            shaded = _scatter(axes, best, label, arrange_by_loss, **style)
-        values = [point.vals[label] for point in shown]
-        _label_panel(axes, label, values, names.get(label, ()), fontsize)
-    for axes in panels.flat[len(labels) :]:
+    rows = rows[np.argsort(-data.losses[rows], kind="stable")]
+    split = 0 if colorize_best is None else max(0, len(rows) - colorize_best)
+    x = data.sign * data.losses if arrange_by_loss else data.x
+    what = data.what if arrange_by_loss else "trial"
+    figure, grid = _panels(plt, len(active), columns)
+    shaded = None
+    for axes, each in zip(grid.flat, parameters_of(data, sorted(active)), strict=False):
+        panel = _panel(data, each, x, rows, split)
+        shaded = draw_panel(axes, panel, small=True) or shaded
+        axes.set_title(plain(each.short), fontsize=fontsize)
+        axes.tick_params(labelsize=fontsize - 2)
+    for axes in grid.flat[len(active) :]:
         axes.set_visible(False)
-    _share_x(panels, [point.loss if arrange_by_loss else point.tid for point in kept])
-    _label_bottom(panels, len(labels), "loss" if arrange_by_loss else "trial", fontsize)
-
+    _share_x(grid, x[rows])
+    _label_bottom(grid, len(active), what, fontsize)
     if shaded is not None:
-        bar = figure.colorbar(shaded, ax=panels, aspect=max(20, 15 * len(panels)))
-        ticks = rank_ticks(losses)
-        bar.set_ticks([place for place, _ in ticks], labels=[f"{loss:.4g}" for _, loss in ticks])
-        bar.set_label("loss (coloured by rank)", fontsize=fontsize)
-        bar.ax.tick_params(labelsize=fontsize - 2)
+        draw_scale(figure, grid, *shaded, fontsize)
     return _shown(plt, figure, do_show)
+
+
+def _panel(data: TrialData, parameter: Parameter, x: Floats, rows: Any, split: int) -> Panel:
+    """Return the panel of a hyperparameter; trials before `split` are grey."""
+    shades = rank_shades(data, data.losses[rows[split:]])
+    layers = []
+    for part, values in ((rows[:split], None), (rows[split:], np.array(shades.values))):
+        active = parameter.active[part]
+        if active.any():
+            shown = part[active]
+            layers.append(
+                Points(
+                    x[shown].tolist(),
+                    parameter.values[shown].tolist(),
+                    color="rest",
+                    shades=None if values is None else replace(shades, values=values[active]),
+                )
+            )
+    axis = replace(parameter.axis(), label="")
+    return Panel(Axis(), axis, tuple(layers))
 
 
 def _panels(plt: Any, count: int, columns: int) -> tuple[Figure, Any]:
@@ -320,37 +284,9 @@ def _panels(plt: Any, count: int, columns: int) -> tuple[Figure, Any]:
     return figure, figure.subplots(down, across, squeeze=False)
 
 
-def _scatter(
-    axes: Axes, points: Sequence[Point], label: str, arrange_by_loss: bool, **style: Any
-) -> Any:
-    """Draw one hyperparameter's values."""
-    x = [point.loss if arrange_by_loss else point.tid for point in points]
-    y = [point.vals[label] for point in points]
-    return axes.scatter(x, y, s=18, linewidths=0, **style)
-
-
-def _label_panel(
-    axes: Axes, label: str, values: Sequence[float], names: Sequence[str], fontsize: int
-) -> None:
-    """Set a panel's title and scale."""
-    from matplotlib.ticker import MaxNLocator
-
-    if names:
-        every = math.ceil(len(names) / _MOST_NAMES)
-        axes.set_yticks(range(0, len(names), every), labels=names[::every])
-        axes.set_ylim(-0.5, len(names) - 0.5)
-    elif wants_log_axis(values, _LOG_RATIO):
-        axes.set_yscale("log")
-    elif len(set(values)) <= 10 and all(value.is_integer() for value in values):
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    axes.set_title(label, fontsize=fontsize)
-    axes.tick_params(labelsize=fontsize - 2)
-    _dress(axes)
-
-
-def _share_x(panels: np.ndarray, values: Sequence[float]) -> None:
+def _share_x(panels: np.ndarray, values: Floats) -> None:
     """Give all panels the same horizontal range."""
-    low, high = min(values), max(values)
+    low, high = float(values.min()), float(values.max())
     room = (high - low) * 0.05 or abs(high) * 0.05 or 0.5
     for axes in panels.flat:
         axes.set_xlim(low - room, high + room)

@@ -9,14 +9,13 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-__all__ = ["history_svg", "wants_log_axis"]
+from sparktune._views.scales import log_ticks, ticks, wants_log_axis
+
+__all__ = ["history_svg"]
 
 _WIDTH, _HEIGHT = 800, 450
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 780, 40, 400
 _MAX_POINTS = 5_000
-_LOG_RATIO = 20.0
-_TICKS = 6  # at most, about
-_FEW_POWERS = 3  # of ten: with fewer on the axis, others are marked between them
 _COLORS = {"ok": "#1f77b4", "fail": "#d62728", "error": "#d62728", "cancelled": "#7f7f7f"}
 
 
@@ -45,11 +44,11 @@ def history_svg(points: Sequence[tuple[int, float | None, str]], title: str) -> 
     parts += [
         f'<path d="M{_LEFT} {y(value):.1f}H{_RIGHT}" stroke="#e5e5e5"/>'
         f'<text x="{_LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.10g}</text>'
-        for value in (_log_ticks(low, high) if log else _ticks(low, high))
+        for value in (log_ticks(low, high) if log else ticks(low, high))
     ]
     parts += [
         f'<text x="{x(int(tid)):.1f}" y="418" text-anchor="middle">{tid:.0f}</text>'
-        for tid in _ticks(0, last, least=1)
+        for tid in ticks(0, last, least=1)
     ]
     parts.append(f'<text x="{_WIDTH / 2}" y="440" text-anchor="middle">trial</text>')
     parts.append(f'<text x="16" y="{_HEIGHT / 2}" text-anchor="middle" '
@@ -76,35 +75,6 @@ def history_svg(points: Sequence[tuple[int, float | None, str]], title: str) -> 
             f"best {best:.6g}</text>"
         )
     return "".join([*parts, "</g></svg>"])
-
-
-def wants_log_axis(values: Sequence[float], ratio: float = _LOG_RATIO) -> bool:
-    """Return whether all values are positive and the largest exceeds `ratio` times the smallest."""
-    return len(values) > 0 and min(values) > 0 and max(values) / min(values) > ratio
-
-
-def _ticks(low: float, high: float, least: float = 0.0) -> list[float]:
-    """Return the multiples of 1, 2 or 5 times a power of ten, `least` or more apart, in a range."""
-    apart = max((high - low) / _TICKS, least)
-    power = 10.0 ** math.floor(math.log10(apart)) if 0 < apart < math.inf else 0.0
-    if power == 0:  # beyond the range of floats
-        return []
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= apart * 0.999)
-    return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
-    """Return powers of ten between two powers, with 2 and 5 times these if there are few."""
-    first, last = math.floor(low), math.ceil(high)
-    factors = (1, 2, 5) if high - low < _FEW_POWERS else (1,)
-    step = math.ceil((high - low) / _TICKS)
-    values = [
-        float(f"{factor}e{power}")
-        for power in range(first, last + 1)
-        if power % step == 0
-        for factor in factors
-    ]
-    return [value for value in values if value > 0 and low <= math.log10(value) <= high]
 
 
 def _span(losses: Sequence[float], log: bool) -> tuple[float, float]:

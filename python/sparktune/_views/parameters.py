@@ -5,19 +5,20 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sparktune._views.chart import Axis
-from sparktune._views.scales import number, wants_log_axis
+from sparktune._views.scales import log_ticks, number, ticks, wants_log_axis
 from sparktune._views.texts import cut, cut_apart, loss_text
 from sparktune._views.trial_data import Floats, TrialData
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
 __all__ = [
     "Parameter",
+    "balanced",
     "check_labels",
     "choose",
     "hovers",
@@ -91,16 +92,17 @@ class Parameter:
             last = max(1, len(self.names) - 1)
             half = 0.5 if len(self.names) == 1 else 0.0
             names = self._thinned(MOST_NAMES)
-            ticks = [(at / last + half, name) for at, name in enumerate(names) if name]
-            return self.values / last + half, ticks
+            marks = [(at / last + half, name) for at, name in enumerate(names) if name]
+            return self.values / last + half, marks
         return unit_of(self.values, self.log)
 
-    def spread(self) -> Floats:
+    def spread(self, vertical: bool = False) -> Floats:
         """Return the values, those of a choice moved a little apart, so that marks do not hide."""
         if not self.names:
             return self.values
-        # The golden ratio spreads neighbours, and is the same at each call.
-        moved = np.arange(len(self.values)) * 0.6180339887498949 % 1.0
+        # Multiples of these fill the unit square evenly, and are the same at each call.
+        step = 0.5698402909980532 if vertical else 0.7548776662466927
+        moved = np.arange(1, len(self.values) + 1) * step % 1.0
         spread: Floats = self.values + (moved - 0.5) * 0.5
         return spread
 
@@ -126,18 +128,21 @@ def unit_of(values: Floats, log: bool) -> tuple[Floats, list[tuple[float, str]]]
         return np.where(np.isfinite(values), 0.5, math.nan), [(0.5, f"{low:.4g}")]
     if log:
         low, high, values = math.log10(low), math.log10(high), np.log10(values)
+    marks = _marks(found, low, high, log)
     # Halves, because the difference of two floats may be infinite.
-    places = (values / 2 - low / 2) / (high / 2 - low / 2)
-    found = np.unique(found)
-    if len(found) <= _FEW and (found % 1 == 0).all():
-        marks = (np.log10(found) if log else found).tolist()
-    else:
-        marks = [low + share * (high - low) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    texts = [f"{10**mark if log else mark:.4g}" for mark in marks]
-    return places, [
-        ((mark / 2 - low / 2) / (high / 2 - low / 2), text)
-        for mark, text in zip(marks, texts, strict=True)
-    ]
+    half = high / 2 - low / 2
+    at = ((np.log10(marks) if log else np.array(marks)) / 2 - low / 2) / half
+    texts = [f"{mark:.4g}" for mark in marks]
+    return (values / 2 - low / 2) / half, list(zip(at.tolist(), texts, strict=True))
+
+
+def _marks(found: Floats, low: float, high: float, log: bool) -> list[float]:
+    """Return the values that are written beside an axis."""
+    few = np.unique(found)
+    if len(few) <= _FEW and (few % 1 == 0).all():
+        return [float(value) for value in few]
+    marks = log_ticks(low, high) if log else ticks(low, high)
+    return marks if len(marks) > 1 else [float(few[0]), float(few[-1])]
 
 
 def parameters_of(data: TrialData, labels: Sequence[str]) -> list[Parameter]:
@@ -223,10 +228,15 @@ def choose(
     first = [label for label in (ranking or known) if label in known][:most]
     which = "most important" if ranking else "first"
     shown = [label for label in known if label in first]
-    return (
-        shown,
-        f"The {which} {len(shown)} of {len(known)} hyperparameters; name others to see them.",
-    )
+    text = f"The {which} {len(shown)} of {len(known)} hyperparameters; name others to see them."
+    return shown, text
+
+
+def balanced(count: int, most: int = 4) -> int:
+    """Return in how many columns panels stand, so that few places are empty."""
+    if count <= most:
+        return count
+    return min(range(most - 1, most + 1), key=lambda columns: (-count % columns, -columns))
 
 
 def hovers(data: TrialData, rows: Sequence[int], labels: Sequence[str] | None = None) -> list[str]:
@@ -245,11 +255,3 @@ def hovers(data: TrialData, rows: Sequence[int], labels: Sequence[str] | None = 
         lines += [f"{each.short}: {cut(text, 60)}" for each in shown if (text := each.text(row))]
         texts.append("\n".join(lines))
     return texts
-
-
-def with_range(axis: Axis, values: Floats) -> Axis:
-    """Return an axis with the range of all these values, for panels that share it."""
-    found = values[np.isfinite(values)]
-    if axis.range is not None or not len(found):
-        return axis
-    return replace(axis, range=(float(found.min()), float(found.max())))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sparktune._trials.summary import CountedTrials
 from sparktune._views.importance import importance_table
+from sparktune._views.plots import Plots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +16,11 @@ __all__ = ["SeenTrials"]
 
 class SeenTrials(CountedTrials):
     """Trials that can be looked at."""
+
+    @property
+    def plot(self) -> Plots:
+        """The plots of the search, such as ``trials.plot.history()``; see docs/plots.md."""
+        return Plots(self)
 
     def importance(
         self, method: Literal["fanova", "ped-anova"] = "fanova", *, pairs: bool = False

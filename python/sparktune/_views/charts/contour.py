@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,8 +58,10 @@ def contour(
     best = [] if data.best is None else [int(at) for at in np.flatnonzero(rows == data.best)]
     kept = thinned(len(rows), best, _MOST_POINTS)
     shown = rows[kept].tolist()
-    sx, sy = x.spread(), y.spread()
-    layers.append(Points(sx[shown].tolist(), sy[shown].tolist(), "trial", "line",
+    sx, sy = x.spread(), y.spread(vertical=True)
+    shades = rank_shades(data, data.losses[rows])
+    shades = replace(shades, values=[shades.values[at] for at in kept])
+    layers.append(Points(sx[shown].tolist(), sy[shown].tolist(), shades=shades,
                          hover=hovers(data, shown)))  # fmt: skip
     if best and data.best is not None:
         at = [data.best]
@@ -70,7 +73,7 @@ def contour(
 
 def _two_labels(data: TrialData, a: Any, b: Any, ranking: Sequence[str] | None) -> list[str]:
     given = [label for name, label in (("a", a), ("b", b)) if label is not None
-             for label in check_labels(data, label, name)]  # fmt: skip
+             for label in check_labels(data, [label], name)]  # fmt: skip
     if len(given) < 2 and a is not None and b is not None:
         raise InvalidArgument(f"`a` and `b` must be two hyperparameters; got {a!r} and {b!r}.")
     first = list(ranking or ()) + choose(data, None, ranking, 2)[0]

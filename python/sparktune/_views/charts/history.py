@@ -47,7 +47,7 @@ def history_layers(data: TrialData) -> tuple[list[Layer], str]:
             Points(
                 data.x[rows].tolist(),
                 (data.sign * data.losses[rows]).tolist(),
-                "failed" if outcome == STATUS_FAIL else outcome,
+                outcome,
                 role_of(outcome),
                 hover=hovers(data, rows),
             )
@@ -63,7 +63,7 @@ def history_layers(data: TrialData) -> tuple[list[Layer], str]:
     if data.best is not None:
         at = [data.best]
         layers.append(
-            Points(data.x[at].tolist(), (data.sign * data.losses[at]).tolist(), "best", "best",
+            Points(data.x[at].tolist(), (data.sign * data.losses[at]).tolist(), color="best",
                    hover=hovers(data, at), symbol="star")
         )  # fmt: skip
     return layers, thinning(len(shown), len(data))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sparktune._views.chart import Chart, Layer, Panel, Points
-from sparktune._views.parameters import Parameter, choose, hovers, parameters_of
+from sparktune._views.parameters import Parameter, balanced, choose, hovers, parameters_of
 from sparktune._views.scales import rank_shades, thinned
 from sparktune._views.texts import nothing_of, sentences, thinning
 from sparktune._views.trial_data import TrialData
@@ -56,13 +56,13 @@ def rank_pairs(data: TrialData, params: Any = None, ranking: Sequence[str] | Non
         both = [row for row in shown if x.active[row] and y.active[row]]
         points = Points(
             x.spread()[both].tolist(),
-            y.spread()[both].tolist(),
+            y.spread(vertical=True)[both].tolist(),
             shades=replace(every, values=[place[row] for row in both]),
             hover=[texts[row] for row in both],
         )
         layers: list[Layer] = [points, *_star(data, x, y, texts)]
         panels.append(Panel(x.axis(data.best, 6), y.axis(data.best, 8), tuple(layers)))
-    columns = 1 if len(panels) == 1 else 2 if len(panels) == 4 else 3
+    columns = balanced(len(panels), 3)
     note = sentences(some, thinning(len(shown), len(order)))
     return Chart(_TITLE, tuple(panels), columns, note)
 
@@ -72,5 +72,5 @@ def _star(data: TrialData, x: Parameter, y: Parameter, texts: dict[int, str]) ->
     if data.best is None or not (x.active[data.best] and y.active[data.best]):
         return []
     at, text = [data.best], texts.get(data.best, "")
-    return [Points(x.spread()[at].tolist(), y.spread()[at].tolist(), "best", "best",
+    return [Points(x.spread()[at].tolist(), y.spread(vertical=True)[at].tolist(), "best", "best",
                    hover=[text], symbol="star")]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sparktune._views.chart import Chart, Layer, Panel, Points, Shades, Ticks
-from sparktune._views.parameters import Parameter, choose, hovers, parameters_of
+from sparktune._views.parameters import Parameter, balanced, choose, hovers, parameters_of
 from sparktune._views.scales import loss_axis, thinned
 from sparktune._views.texts import nothing_of, role_of, sentences, thinning
 from sparktune._views.trial_data import Floats, TrialData
@@ -17,7 +17,6 @@ __all__ = ["slices"]
 
 _TITLE = "Slices"
 _MOST = 12
-_COLUMNS = 4
 
 
 def slices(data: TrialData, params: Any = None, ranking: Sequence[str] | None = None) -> Chart:
@@ -45,7 +44,7 @@ def slices(data: TrialData, params: Any = None, ranking: Sequence[str] | None = 
         for each in parameters_of(data, labels)
     )
     note = sentences(some, beyond, thinning(len(shown), len(data)))
-    return Chart(_TITLE, panels, min(_COLUMNS, len(panels)), note)
+    return Chart(_TITLE, panels, balanced(len(panels)), note)
 
 
 def _layers(
