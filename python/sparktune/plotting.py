@@ -18,7 +18,8 @@ from sparktune._listing import listing
 from sparktune._views.chart import COLORS, Axis, Panel, Points
 from sparktune._views.charts.history import history
 from sparktune._views.draw.glyphs import plain
-from sparktune._views.draw.matplotlib import draw_panel, draw_scale, dress, whole_numbers
+from sparktune._views.draw.matplotlib import draw_panel, draw_scale
+from sparktune._views.draw.matplotlib_axes import dress, whole_numbers
 from sparktune._views.parameters import Parameter, parameters_of
 from sparktune._views.scales import rank_shades
 from sparktune._views.trial_data import Floats, TrialData, read_trials

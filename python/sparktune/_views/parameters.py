@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sparktune._views.chart import Axis
-from sparktune._views.scales import log_ticks, number, ticks, wants_log_axis
+from sparktune._views.scales import log_ticks, ticks, wants_log_axis
 from sparktune._views.texts import cut, cut_apart, loss_text
 from sparktune._views.trial_data import Floats, TrialData
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
@@ -68,13 +68,6 @@ class Parameter:
     def active(self) -> Any:
         """Whether it has a value in each trial."""
         return np.isfinite(self.values)
-
-    def text(self, row: int) -> str:
-        """Return its value in a trial as text; empty if it was inactive."""
-        value = float(self.values[row])
-        if math.isnan(value):
-            return ""
-        return self.names[int(value)] if self.names else number(value)
 
     def axis(self, best: int | None = None, most: int = MOST_NAMES) -> Axis:
         """Return its axis; of many names, that of the best trial is shown."""
@@ -241,17 +234,28 @@ def balanced(count: int, most: int = 4) -> int:
 
 def hovers(data: TrialData, rows: Sequence[int], labels: Sequence[str] | None = None) -> list[str]:
     """Return a text for each of these trials: id, outcome, loss, values of hyperparameters."""
-    names = list(data.values if labels is None else labels)
-    shown = [_parameter(data, label, cut(label, 60)) for label in names[:_HOVERED]]
-    texts = []
-    for row in rows:
-        outcome = data.outcomes[row]
-        lines = [f"trial {data.tids[row]}" + ("" if outcome == "ok" else f", {outcome}")]
-        if data.finite[row]:
-            lines.append(loss_text(data, row))
-        error = data.errors[row] if data.errors else None
-        if error:
-            lines.append(cut(error, 100))
-        lines += [f"{each.short}: {cut(text, 60)}" for each in shown if (text := each.text(row))]
-        texts.append("\n".join(lines))
-    return texts
+    names = list(data.values if labels is None else labels)[:_HOVERED]
+    at = list(rows)
+    columns = []
+    for label in names:
+        each = _parameter(data, label, cut(label, 60))
+        options = [f"\n{each.short}: {cut(name, 60)}" for name in each.names]
+        columns.append(
+            [
+                "" if value != value else options[int(value)] if options
+                else f"\n{each.short}: {value:.6g}"
+                for value in each.values[at].tolist()
+            ]
+        )  # fmt: skip
+    heads = [_head(data, row) for row in at]
+    return ["".join(parts) for parts in zip(heads, *columns, strict=True)]
+
+
+def _head(data: TrialData, row: int) -> str:
+    """Return the id, outcome and loss of a trial."""
+    outcome = data.outcomes[row]
+    head = f"trial {data.tids[row]}" + ("" if outcome == "ok" else f", {outcome}")
+    if data.finite[row]:
+        head += f"\n{loss_text(data, row)}"
+    error = data.errors[row] if data.errors else None
+    return f"{head}\n{cut(error, 100)}" if error else head

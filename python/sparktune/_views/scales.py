@@ -17,12 +17,14 @@ __all__ = [
     "rank_shades",
     "rank_ticks",
     "ranks",
+    "spreads",
     "thinned",
     "ticks",
     "wants_log_axis",
 ]
 
 _LOG_RATIO = 20.0
+_SKEWED_RATIO, _SKEWED = 5.0, 0.15
 _TICKS = 6  # at most, about
 _FEW_POWERS = 3  # of ten: with fewer on the axis, others are marked between them
 # The worst losses are left out if they are so many times as far from the best one as the others.
@@ -42,6 +44,14 @@ def wants_log_axis(values: Sequence[float] | Floats, ratio: float = _LOG_RATIO) 
     return len(values) > 0 and min(values) > 0 and max(values) / min(values) > ratio
 
 
+def spreads(losses: Floats) -> bool:
+    """Return whether losses need a logarithmic axis: they span widely, or most are near the end."""
+    if wants_log_axis(losses) or not wants_log_axis(losses, _SKEWED_RATIO):
+        return wants_log_axis(losses)
+    low, middle, high = np.quantile(losses, (0.0, 0.5, 1.0))
+    return bool(middle - low < _SKEWED * (high - low))
+
+
 def loss_axis(data: TrialData, losses: Sequence[float] | Floats) -> tuple[Axis, str]:
     """Return an axis for losses or scores, and a sentence on what is beyond it.
 
@@ -53,7 +63,7 @@ def loss_axis(data: TrialData, losses: Sequence[float] | Floats) -> tuple[Axis, 
     shown = kept * data.sign
     if not len(kept):
         return Axis(data.what), ""
-    if wants_log_axis(shown):
+    if spreads(shown):
         return Axis(data.what, log=True), ""
     best, worst = float(kept.min()), float(kept.max())
     most = float(np.quantile(kept, _OTHERS, method="lower"))

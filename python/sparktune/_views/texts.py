@@ -55,7 +55,7 @@ def thinning(shown: int, count: int, what: str = "trials") -> str:
     """Return a sentence on things that were left out, if any were."""
     if shown == count:
         return ""
-    return f"{shown:,} of {count:,} {what} are drawn, evenly; the best is among them."
+    return f"{shown:,} of {count:,} {what} are drawn, the best among them."
 
 
 def nothing_of(data: TrialData, need: str) -> str:

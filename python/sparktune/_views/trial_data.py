@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,6 @@ __all__ = ["Floats", "Lost", "TrialData", "read_trials"]
 
 Floats = npt.NDArray[np.float64]
 
-_EPOCH = datetime.datetime(1970, 1, 1)
 _WORDS = {STATUS_OK: "without a finite loss", STATUS_FAIL: "failed"}
 
 
@@ -174,8 +174,10 @@ def read_trials(trials: Any) -> TrialData:
             label: str(known[0])
             for label, known in (getattr(trials, "_distributions", None) or {}).items()
         },
-        starts=_floats([_seconds(doc.get("book_time")) for doc in docs]),
-        ends=_floats([_ended(doc) for doc in docs]),
+        starts=_seconds([doc.get("book_time") for doc in docs]),
+        ends=_seconds(
+            [None if doc.get("state") in UNFINISHED else doc.get("refresh_time") for doc in docs]
+        ),
         errors=[error_of(doc) if "state" in doc else None for doc in docs],
         curves=dict(_curves(results)),
         lost=[lost for row, doc in enumerate(docs) for lost in _lost(row, doc)],
@@ -184,9 +186,9 @@ def read_trials(trials: Any) -> TrialData:
 
 def _columns(vals: Sequence[Mapping[str, Any]]) -> dict[str, Floats]:
     """Return the values by label."""
-    labels = dict.fromkeys(label for each in vals for label in each)
+    labels = dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, vals))))
     return {
-        label: _floats([v[0] if len(v := each.get(label, ())) else None for each in vals])
+        label: _floats([v[0] if (v := each.get(label)) else math.nan for each in vals])
         for label in labels
     }
 
@@ -206,14 +208,11 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _seconds(time: Any) -> float:
-    """Return a time in UTC as seconds since the epoch."""
-    return (time - _EPOCH).total_seconds() if isinstance(time, datetime.datetime) else math.nan
-
-
-def _ended(doc: Mapping[str, Any]) -> float:
-    unfinished = doc.get("state") in UNFINISHED
-    return math.nan if unfinished else _seconds(doc.get("refresh_time"))
+def _seconds(times: Sequence[Any]) -> Floats:
+    """Return times in UTC as seconds since the epoch."""
+    known = [time if isinstance(time, datetime.datetime) else None for time in times]
+    micros = np.array(known, dtype="datetime64[us]")
+    return np.where(np.isnat(micros), np.nan, micros.astype(np.int64) / 1e6)
 
 
 def _curves(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, tuple[Floats, Floats]]]:
@@ -227,6 +226,6 @@ def _curves(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, tuple[F
 
 def _lost(row: int, doc: Mapping[str, Any]) -> Iterator[Lost]:
     for each in doc["misc"].get("attempts", ()):
-        start, end = _seconds(each.get("start_time")), _seconds(each.get("end_time"))
-        if not math.isnan(start) and not math.isnan(end):
+        start, end = _seconds([each.get("start_time"), each.get("end_time")]).tolist()
+        if math.isfinite(start) and math.isfinite(end):
             yield Lost(row, start, end, str(each.get("error") or each.get("reason") or ""))

@@ -74,7 +74,7 @@ def contour(
 def _two_labels(data: TrialData, a: Any, b: Any, ranking: Sequence[str] | None) -> list[str]:
     given = [label for name, label in (("a", a), ("b", b)) if label is not None
              for label in check_labels(data, [label], name)]  # fmt: skip
-    if len(given) < 2 and a is not None and b is not None:
+    if len(given) == 2 and given[0] == given[1]:
         raise InvalidArgument(f"`a` and `b` must be two hyperparameters; got {a!r} and {b!r}.")
     first = list(ranking or ()) + choose(data, None, ranking, 2)[0]
     rest = [label for label in dict.fromkeys(first) if label in data.values and label not in given]
@@ -107,5 +107,5 @@ def _grid(parameter: Parameter, rows: list[int]) -> tuple[Floats, Any, Floats]:
     # Scott's rule for two dimensions, on a range of which a uniform sample has this deviation.
     width = max(0.29 * len(rows) ** (-1 / 6), 1.5 / _CELLS)
     kernel = np.exp(-0.5 * ((at[:, None] - at[None, :]) / width) ** 2)
-    cells = low + at * (high - low)
+    cells = low * (1 - at) + high * at
     return (10.0**cells if parameter.log else cells), places, kernel

@@ -36,8 +36,9 @@ def edf(searches: Mapping[str, TrialData]) -> Chart:
     data = next(iter(known.values()))
     every = np.concatenate([losses for _, losses in parts])
     x, beyond = loss_axis(data, every)
+    worst = float(np.nanmax(every))
     lines = [
-        _line(data, losses, label, at, len(parts) if len(searches) == 1 else 0)
+        _line(data, losses, label, at, len(parts) if len(searches) == 1 else 0, worst)
         for at, (label, losses) in enumerate(parts)
         if np.isfinite(losses).any()
     ]
@@ -80,13 +81,13 @@ def _whole(searches: Mapping[str, TrialData]) -> list[tuple[str, Floats]]:
     ]
 
 
-def _line(data: TrialData, losses: Floats, label: str, at: int, parts: int) -> Line:
+def _line(data: TrialData, losses: Floats, label: str, at: int, parts: int, worst: float) -> Line:
     found = np.sort(losses[np.isfinite(losses)])
     share = np.arange(1, len(found) + 1) / len(losses)
     kept = thinned(len(found), [0, len(found) - 1], _CORNERS)
     x, y = found[kept], share[kept]
-    # From the bottom, so that the best loss is seen.
-    x, y = np.append(x[:1], x), np.append(0.0, y)
+    # From the bottom, so that the best loss is seen, and to the end of the axis.
+    x, y = np.concatenate([x[:1], x, [worst]]), np.concatenate([[0.0], y, y[-1:]])
     # The latest quarter is dark.
     shade = 1 - (at + 1) / parts if parts else None
     role = _ROLES[at % len(_ROLES)]

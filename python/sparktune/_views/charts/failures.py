@@ -32,7 +32,7 @@ def failures(data: TrialData) -> Chart:
         hover=[_hover(data, cause, rows) for cause, rows in shown],
     )
     count = sum(map(len, causes.values()))
-    note = f"{count} of {len(data)} trials ({count / len(data):.0%}) gave no loss."
+    note = f"{count:,} of {len(data):,} trials ({count / len(data):.0%}) gave no loss."
     if len(causes) > _MOST:
         note += f" {len(causes) - _MOST} rarer causes are not shown."
     axis = Axis(names=tuple(cut_apart(texts, _LONGEST)))

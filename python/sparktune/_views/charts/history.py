@@ -75,13 +75,18 @@ def best_so_far(data: TrialData) -> tuple[Floats, Floats]:
     if not len(rows):
         return np.empty(0), np.empty(0)
     x, best = data.x[rows], np.minimum.accumulate(data.losses[rows])
-    corners = np.flatnonzero(np.diff(best, prepend=math.inf))
-    keep = thinned(len(rows), [*corners.tolist(), len(rows) - 1], _CORNERS)
+    corners = _falls(best)
+    keep = thinned(len(rows), [*corners, len(rows) - 1], _CORNERS)
     x, best = x[keep], best[keep]
     return np.append(x, data.x[-1]), np.append(best, best[-1])
 
 
 def _improvements(data: TrialData) -> list[int]:
     """Return the rows of trials that were better than all before."""
-    best = np.minimum.accumulate(np.where(data.ok, data.losses, math.inf))
-    return np.flatnonzero(np.diff(best, prepend=math.inf) < 0).tolist()
+    return _falls(np.minimum.accumulate(np.where(data.ok, data.losses, math.inf)))
+
+
+def _falls(best: Floats) -> list[int]:
+    """Return where values are lower than before."""
+    found: list[int] = np.flatnonzero(best < np.append(math.inf, best[:-1])).tolist()
+    return found

@@ -9,7 +9,7 @@ import numpy as np
 
 from sparktune._views.chart import Chart, Panel, Rails
 from sparktune._views.parameters import Parameter, choose, hovers, parameters_of, unit_of
-from sparktune._views.scales import rank_shades, thinned, wants_log_axis
+from sparktune._views.scales import rank_shades, spreads, thinned
 from sparktune._views.texts import nothing_of, sentences, thinning
 from sparktune._views.trial_data import Floats, TrialData
 
@@ -51,7 +51,7 @@ def parallel(data: TrialData, params: Any = None, ranking: Sequence[str] | None 
         places.append(column)
         ticks.append(marks)
     losses = data.sign * data.losses[shown]
-    column, marks = unit_of(losses, wants_log_axis(losses))
+    column, marks = unit_of(losses, spreads(losses))
     names.append(data.what)
     places.append(column)
     ticks.append(marks)

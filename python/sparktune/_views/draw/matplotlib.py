@@ -5,18 +5,15 @@ matplotlib is imported when something is drawn, not with this module.
 
 from __future__ import annotations
 
-import datetime
-import importlib
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from sparktune._views.chart import (
     COLORS,
-    Axis,
     Bars,
     Cells,
     Chart,
@@ -30,17 +27,16 @@ from sparktune._views.chart import (
     Ticks,
 )
 from sparktune._views.draw.glyphs import plain
+from sparktune._views.draw.matplotlib_axes import days, dress, set_axis, tame
 
-__all__ = ["draw", "draw_panel", "draw_scale", "dress", "new_figure", "whole_numbers"]
+__all__ = ["draw", "draw_panel", "draw_scale", "new_figure"]
 
 _COLORMAP = "viridis"
 _SYMBOLS = {"dot": "o", "star": "*", "cross": "x"}
-_GRID = "#e5e5e5"
 _TEXT = "#333333"
 _FEW = 400  # marks, which have an edge
-_UTC = datetime.timezone.utc
 _LETTERS = 110  # of a note, per line
-_LEGEND = 100  # letters of a legend, per line
+_LEGEND = 125  # letters of a legend, per line
 # Inches.
 _WIDE, _HIGH = 8.0, 4.5
 _PANEL_WIDE, _PANEL_HIGH = 2.9, 2.4
@@ -134,8 +130,8 @@ def draw_panel(
         shaded = _layer(axes, layer, small, colors) or shaded
     if panel.title:
         axes.set_title(plain(panel.title), fontsize=10)
-    _axis(axes, "x", panel.x, small)
-    _axis(axes, "y", panel.y, small)
+    set_axis(axes, "x", panel.x, small)
+    set_axis(axes, "y", panel.y, small)
     return shaded
 
 
@@ -152,14 +148,15 @@ def _layer(
         return _cells(axes, layer)
     if isinstance(layer, Ticks):
         edge = axes.get_xaxis_transform()
-        axes.plot(layer.x, [0.0] * len(layer.x), "|", ms=8 if small else 12, color=color,
+        axes.plot(tame(layer.x), [0.0] * len(layer.x), "|", ms=8 if small else 12, color=color,
                   alpha=_alpha(len(layer.x)), label=label, clip_on=False, transform=edge,
                   zorder=2.5)  # fmt: skip
     elif isinstance(layer, Line):
         color = color if layer.shade is None else _shade(layer.shade)
         best = layer.color == "best"
-        axes.plot(layer.x, layer.y, drawstyle="steps-post" if layer.step else "default",
-                  color=color, linestyle="--" if layer.dashed else "-", label=label,
+        axes.plot(tame(layer.x), tame(layer.y), color=color,
+                  drawstyle="steps-post" if layer.step else "default",
+                  linestyle="--" if layer.dashed else "-", label=label,
                   linewidth=1.8 if best or layer.step else 1.0,
                   alpha=1.0 if best or layer.step else 0.55)  # fmt: skip
     elif isinstance(layer, Bars):
@@ -182,25 +179,25 @@ def _points(
     style: dict[str, Any] = {"s": size, "linewidths": 0, "alpha": _alpha(count), "label": label,
                              "marker": _SYMBOLS[layer.symbol]}  # fmt: skip
     if layer.symbol == "star":
-        style |= {"s": 90 if small else 170, "alpha": 1.0, "zorder": 5,
+        style |= {"s": 120 if small else 170, "alpha": 1.0, "zorder": 5,
                   "edgecolors": "white", "linewidths": 0.8}  # fmt: skip
     elif layer.symbol == "cross":
         style |= {"linewidths": 1.0, "s": 18}
+    x, y = tame(layer.x), tame(layer.y)
     if layer.shades is None:
-        axes.scatter(layer.x, layer.y, color=color if layer.symbol != "star" else None,
-                     c=None if layer.symbol != "star" else [color], **style)  # fmt: skip
+        axes.scatter(x, y, c=color if layer.symbol == "cross" else [color], **style)
         return None
     if count <= _FEW:
         style |= {"edgecolors": "white", "linewidths": 0.4 if small else 0.7, "alpha": 0.9}
-    drawn = axes.scatter(layer.x, layer.y, c=list(layer.shades.values), cmap=_COLORMAP,
-                         vmin=0.0, vmax=1.0, **style)  # fmt: skip
+    shades = list(layer.shades.values)
+    drawn = axes.scatter(x, y, c=shades, cmap=_COLORMAP, vmin=0.0, vmax=1.0, **style)
     return drawn, layer.shades
 
 
 def _cells(axes: Any, layer: Cells) -> tuple[Any, Shades] | None:
-    drawn = axes.pcolormesh(layer.x, layer.y, np.ma.masked_invalid(layer.z), cmap=_COLORMAP,
-                            vmin=0.0, vmax=1.0, shading="nearest", rasterized=True,
-                            zorder=0)  # fmt: skip
+    z = np.ma.masked_invalid(layer.z)
+    style = {"cmap": _COLORMAP, "vmin": 0.0, "vmax": 1.0, "shading": "nearest", "zorder": 0}
+    drawn = axes.pcolormesh(tame(layer.x), tame(layer.y), z, rasterized=True, **style)
     return None if layer.shades is None else (drawn, layer.shades)
 
 
@@ -218,21 +215,16 @@ def _spans(axes: Any, layer: Spans, label: str | None, color: str) -> None:
     from matplotlib.collections import PolyCollection
 
     rows = np.asarray(layer.rows, dtype=float)
-    starts, ends = (_dates(each) for each in (layer.starts, layer.ends))
+    starts, ends = (days(each) for each in (layer.starts, layer.ends))
     low, high = rows - 0.4, rows + 0.4
     corners = np.stack(
         [np.stack([starts, ends, ends, starts], 1), np.stack([low, low, high, high], 1)], axis=2
     )
-    edge = "white" if len(rows) <= _FEW else "none"
+    edge: Any = (0.0, 0.0, 0.0, 0.4) if len(rows) <= _FEW else "none"
     axes.add_collection(
         PolyCollection(list(corners), facecolor=color, edgecolor=edge, linewidth=0.4, label=label),
         autolim=True,
     )
-
-
-def _dates(seconds: Sequence[float]) -> Any:
-    """Return seconds since the epoch as matplotlib has times: in days."""
-    return np.asarray(seconds, dtype=float) / 86_400.0
 
 
 def _shade(value: float) -> Any:
@@ -241,78 +233,7 @@ def _shade(value: float) -> Any:
     return matplotlib.colormaps[_COLORMAP](min(max(value, 0.0), 1.0) * 0.9)
 
 
-# --- Axes -----------------------------------------------------------------------------------------
-
-
-def _axis(axes: Any, which: str, axis: Axis, small: bool) -> None:
-    """Set the label, scale and ticks of an axis."""
-    if axis.log:
-        axes.set(**{f"{which}scale": "log"})
-    drawn, size = getattr(axes, f"{which}axis"), 7 if small else 9
-    if axis.label:
-        axes.set(**{f"{which}label": plain(axis.label)})
-        drawn.label.set_fontsize(9 if small else 10)
-    if axis.names:
-        shown = [(at, plain(name)) for at, name in enumerate(axis.names) if name]
-        drawn.set_ticks([at for at, _ in shown], labels=[name for _, name in shown])
-        if which == "x" and sum(len(name) for _, name in shown) > (22 if small else 70):
-            drawn.set_tick_params(rotation=40)
-            for label in drawn.get_ticklabels():
-                label.set(ha="right", rotation_mode="anchor")
-        axes.grid(visible=False, axis=which)
-    elif axis.time:
-        dates: Any = importlib.import_module("matplotlib.dates")
-        locator = dates.AutoDateLocator(tz=_UTC, minticks=3, maxticks=8)
-        drawn.set_major_locator(locator)
-        drawn.set_major_formatter(dates.ConciseDateFormatter(locator, tz=_UTC))
-        drawn.get_offset_text().set_fontsize(size)
-    elif axis.whole and not axis.log:
-        drawn.set_major_locator(whole_numbers())
-    elif axis.log:
-        _log_ticks(axes, drawn, small)
-    if axis.range is not None:
-        _limits(axes, which, axis)
-    elif axis.names:
-        axes.set(**{f"{which}lim": (-0.6, len(axis.names) - 0.4)})
-
-
-def _limits(axes: Any, which: str, axis: Axis) -> None:
-    low, high = _dates(axis.range or ()) if axis.time else axis.range or (0.0, 1.0)
-    if not axis.names and not axis.log:
-        room = (high - low) * 0.02 or 0.5
-        low, high = low - room, high + room
-    axes.set(**{f"{which}lim": (low, high)})
-
-
-def _log_ticks(axes: Any, drawn: Any, small: bool) -> None:
-    """Mark powers of ten, and numbers between them if there are few."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
-
-    low, high = sorted(drawn.get_view_interval())
-    if low > 0 and math.log10(high / low) < 2.5:
-        steps = (1, 2, 5) if math.log10(high / low) > 0.6 else range(1, 10)
-        drawn.set_major_locator(LogLocator(subs=steps, numticks=5 if small else 9))
-        drawn.set_minor_locator(NullLocator())
-        drawn.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
-    elif small:
-        drawn.set_major_locator(LogLocator(numticks=5))
-    drawn.set_minor_formatter(NullFormatter())
-
-
-def whole_numbers() -> Any:
-    """Return a locator of whole numbers."""
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(integer=True, steps=[1, 2, 5, 10])
-
-
-def dress(axes: Any, size: float = 10) -> None:
-    """Give all plots the same quiet frame and grid."""
-    axes.grid(visible=True, color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(labelsize=size)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+# --- Around the panels ----------------------------------------------------------------------------
 
 
 def _share_labels(chart: Chart, grid: Any) -> None:

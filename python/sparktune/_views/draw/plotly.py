@@ -86,12 +86,13 @@ def _dress(figure: Any, chart: Chart) -> None:
     note = _lines(chart.note, _LETTERS) if chart.note and chart.panels else ""
     below = _BOTTOM + (_NOTE * (note.count("<br>") + 1) if note else 0)
     height += below
-    top = 100 if chart.panels and _rails_of(chart.panels[0]) else _TOP
+    rails = bool(chart.panels) and _rails_of(chart.panels[0]) is not None
+    top, left = (100, 120) if rails else (_TOP, 60)
     figure.update_layout(
         title={"text": inert(chart.title), "x": 0.01, "xanchor": "left", "yref": "container",
                "y": 1 - 24 / height, "font": {"size": 16}},
         height=height,
-        margin={"l": 60, "r": 30, "t": top, "b": below},
+        margin={"l": left, "r": 30, "t": top, "b": below},
         paper_bgcolor=_CLEAR,
         plot_bgcolor=_CLEAR,
         font={"color": _TEXT, "size": 12 if rows == 1 else 11},
