@@ -179,6 +179,10 @@ bench-pruning: setup  ## compare searches that prune (docs/pruning.md); resumabl
 	$(PY) -m pip install --quiet --no-deps --require-hashes -r requirements-curves.lock
 	$(PY) benches/pruning $(ARGS)
 
+.PHONY: gallery
+gallery: setup  ## draw the pictures of docs/plots.md from a real search (some minutes)
+	$(PY) scripts/gallery.py $(ARGS)
+
 .PHONY: bench-mlflow
 bench-mlflow: setup  ## time searches with and without recording, against MlflowSparkStudy
 	@$(WITH_JAVA) $(PY) benches/recording.py $(ARGS)

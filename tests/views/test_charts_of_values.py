@@ -71,8 +71,8 @@ def test_labels_are_cut_apart():
     data = read_trials(CASES["strange labels"]())
     short = [panel.x.label for panel in slices(data).panels]
     assert len(set(short)) == len(short)
-    assert max(map(len, short)) <= 32
-    assert list(data.values)[1] in slices(data).panels[1].layers[0].hover[0] or len(short[1]) == 32
+    assert max(map(len, short)) <= 28
+    assert list(data.values)[1] in slices(data).panels[1].layers[0].hover[0]
 
 
 @pytest.mark.parametrize(

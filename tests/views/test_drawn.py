@@ -272,6 +272,29 @@ def test_edf_takes_other_searches():
         plot.edf(7)
 
 
+def test_importance_comes_from_the_table_and_chooses_what_is_drawn(monkeypatch):
+    pandas = pytest.importorskip("pandas")
+    labels = [f"p{k}" for k in range(50)]
+    shares = [k / 1225 for k in range(50)]
+    table = pandas.DataFrame(
+        {"parameter": labels, "importance": shares, "low": shares, "high": shares}
+    )
+    monkeypatch.setattr(Trials, "importance", lambda trials: table, raising=False)
+    plot = CASES["50 hyperparameters"]().plot
+    assert plot.importance("plotly").layout.yaxis.ticktext[-1] == "p49"
+    assert len(plot.slices(backend="plotly").layout.annotations) == 1
+    names = [each["label"] for each in plot.parallel(backend="plotly").data[0].dimensions]
+    assert names == [*labels[-12:], "loss"]
+
+    def refuse(trials):
+        raise InvalidArgument("Importance needs 10 trials; got 1.")
+
+    monkeypatch.setattr(Trials, "importance", refuse, raising=False)
+    assert "needs 10 trials" in plot.importance("plotly").layout.annotations[0].text
+    names = [each["label"] for each in plot.parallel(backend="plotly").data[0].dimensions]
+    assert names == [*labels[:12], "loss"]
+
+
 def test_the_names_of_the_plots():
     assert repr(searched().plot).startswith("<plots of a search: .history(), .importance()")
 

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 # Longer labels, or names of options, would take the room of the chart.
-LONGEST_LABEL = 32
+LONGEST_LABEL = 28
 LONGEST_NAME = 16
 # More names than this would not be legible on an axis.
 MOST_NAMES = 12

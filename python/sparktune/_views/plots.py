@@ -28,6 +28,7 @@ from sparktune.exceptions import InvalidArgument, SparktuneError
 __all__ = ["Plots"]
 
 _BACKENDS = ("plotly", "matplotlib")
+_FEW = 100  # trials, of which importances are rough
 
 
 class Plots:
@@ -239,7 +240,9 @@ class Plots:
         labels, shares, low, high = (
             list(table[name]) for name in ("parameter", "importance", "low", "high")
         )
-        return importance(labels, shares, low, high)
+        count = int(data.finite.sum())
+        rough = f"Importances of {count} trials are rough." if count < _FEW else ""
+        return importance(labels, shares, low, high, rough)
 
     def _ranking(self, data: TrialData, most: int, given: Any = None) -> list[str] | None:
         """Return hyperparameters by importance, if there are more than can be drawn."""
@@ -284,9 +287,12 @@ def in_notebook() -> bool:
 def _empty_figure() -> Any:
     """Return a figure that ``plt.show()`` shows; in notebooks, one that is shown only once.
 
-    There, pyplot shows its own figures at the end of a cell, and the notebook what it returns.
+    There, pyplot shows its open figures at the end of a cell, and the notebook what it returns.
     """
-    figure = new_figure()
+    new_figure()  # says what to install
     import matplotlib.pyplot as plt
 
-    return figure if in_notebook() else plt.figure()
+    figure = plt.figure()
+    if in_notebook():
+        plt.close(figure)
+    return figure

@@ -38,6 +38,7 @@ _CLEAR = "rgba(0,0,0,0)"
 _COLORMAP = "Viridis"
 _SYMBOLS = {"dot": "circle", "star": "star", "cross": "x-thin"}
 _MOST_SVG = 2_000  # marks; more are drawn by WebGL
+_FEW_WHOLE = 10  # whole numbers, which are marked one by one
 _FEW = 400  # marks, which have an edge
 _LETTERS = 120  # of a note, per line
 # Pixels.
@@ -152,8 +153,8 @@ def _panels(go: Any, chart: Chart) -> Any:
             else:
                 trace.update(showlegend=False)
             figure.add_trace(trace, **place, secondary_y=on_edge)
-        figure.update_xaxes(**_axis(panel.x), **place)
-        figure.update_yaxes(**_axis(panel.y), **place, secondary_y=False)
+        figure.update_xaxes(**_axis(panel.x, _span(panel, "x")), **place)
+        figure.update_yaxes(**_axis(panel.y, math.inf), **place, secondary_y=False)
         figure.update_yaxes(range=[0, 1], visible=False, fixedrange=True, **place,
                             secondary_y=True)  # fmt: skip
         if shared:
@@ -186,8 +187,15 @@ def _colorbar(shades: Shades) -> dict[str, Any]:
     }
 
 
-def _axis(axis: Axis) -> dict[str, Any]:
-    """Return the settings of an axis."""
+def _span(panel: Panel, name: str) -> float:
+    """Return the range of the values on an axis."""
+    found = [each for layer in panel.layers for each in getattr(layer, name, ())]
+    found += [each for layer in panel.layers if isinstance(layer, Bars) for each in layer.lengths]
+    return float(np.nanmax(found) - min(0.0, np.nanmin(found))) if found else 0.0
+
+
+def _axis(axis: Axis, span: float) -> dict[str, Any]:
+    """Return the settings of an axis; `span` is the range of the values on it."""
     settings: dict[str, Any] = {"title_text": inert(axis.label), "title_standoff": 6}
     ends = axis.range
     if axis.log:
@@ -202,8 +210,8 @@ def _axis(axis: Axis) -> dict[str, Any]:
         shown = [(at, inert(name)) for at, name in enumerate(axis.names) if name]
         settings |= {"tickvals": [at for at, _ in shown], "ticktext": [name for _, name in shown],
                      "showgrid": False, "range": [-0.6, len(axis.names) - 0.4]}  # fmt: skip
-    elif axis.whole and not axis.log:
-        settings |= {"tickformat": "d"}
+    elif axis.whole and not axis.log and span <= _FEW_WHOLE:
+        settings |= {"dtick": 1}
     if ends is not None and not axis.names:
         room = 0.02 * (ends[1] - ends[0])
         settings["range"] = [ends[0] - room, ends[1] + room]
@@ -330,6 +338,7 @@ def _parcoords(go: Any, rails: Rails) -> Any:
               "showscale": True, "colorbar": _colorbar(rails.shades)},
         labelangle=-20 if max(map(len, rails.names)) > 12 else 0,
         rangefont={"color": _CLEAR},
+        tickfont={"color": "#333333"},  # plotly draws them on a white shadow
         unselected={"line": {"color": "#aaaaaa", "opacity": 0.08}},
     )  # fmt: skip
 
