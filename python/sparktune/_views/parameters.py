@@ -238,8 +238,8 @@ def hovers(data: TrialData, rows: Sequence[int], labels: Sequence[str] | None = 
     at = list(rows)
     columns = []
     for label in names:
-        each = _parameter(data, label, cut(label, 60))
-        options = [f"\n{each.short}: {cut(name, 60)}" for name in each.names]
+        each = _parameter(data, label, cut(label, 300))
+        options = [f"\n{each.short}: {cut(name, 200)}" for name in each.names]
         columns.append(
             [
                 "" if value != value else options[int(value)] if options

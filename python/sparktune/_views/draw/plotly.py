@@ -191,7 +191,8 @@ def _span(panel: Panel, name: str) -> float:
     """Return the range of the values on an axis."""
     found = [each for layer in panel.layers for each in getattr(layer, name, ())]
     found += [each for layer in panel.layers if isinstance(layer, Bars) for each in layer.lengths]
-    return float(np.nanmax(found) - min(0.0, np.nanmin(found))) if found else 0.0
+    known = np.clip(found, -1e9, 1e9)
+    return float(np.nanmax(known) - min(0.0, np.nanmin(known))) if found else 0.0
 
 
 def _axis(axis: Axis, span: float) -> dict[str, Any]:
