@@ -18,6 +18,7 @@ from sparktune._search.narrator import tell_that_all_is_done
 from sparktune._search.options import SearchOptions
 from sparktune._search.past import check_past, run_again
 from sparktune._search.points import insert_points
+from sparktune._search.remembered import settings_of
 from sparktune._search.signatures import Objective
 from sparktune._space.compile import evaluate_assignment
 from sparktune._space.traps import warn_of_constants
@@ -26,6 +27,7 @@ from sparktune._tracking.base import SearchInfo
 from sparktune._tracking.resume import check_same_space
 from sparktune._tracking.switch import make_tracker
 from sparktune._trials.documents import UNFINISHED
+from sparktune._views.seen_trials import SeenTrials
 from sparktune.exceptions import AllTrialsFailed, InvalidArgument
 
 __all__ = ["search"]
@@ -51,6 +53,7 @@ def _search(
 ) -> Any:
     __tracebackhide__ = True
     info = _describe(trials, domain, options)
+    settings = settings_of(trials, options, info)
     check_past(
         trials,
         domain.space,
@@ -90,12 +93,18 @@ def _search(
         if journal is not None:
             journal.end(DONE, "all trials had ended", None)
         return answer()
+    if isinstance(trials, SeenTrials):
+        trials._settings = settings
     tracker = make_tracker(
         enabled=options.mlflow,
         parallel=_on_cluster(loop) or info.resumed is not None,
         session=getattr(trials, "_spark", None),
     )
-    return loop.conduct(tracker, info, answer)
+    try:
+        return loop.conduct(tracker, info, answer)
+    finally:
+        if (where := tracker.parent()) is not None:
+            settings["mlflow_run"] = where["run_id"]
 
 
 def _describe(trials: Any, domain: Domain, options: SearchOptions) -> SearchInfo:
@@ -126,6 +135,7 @@ def _describe(trials: Any, domain: Domain, options: SearchOptions) -> SearchInfo
         objective=_name_and_code(domain.fn)[0],
         trials_class=next((each.__name__ for each in ours), "Trials"),
         maximize=options.maximize,
+        trials=trials,
         known_run=next((run_id for run_id in known if run_id), None),
     )
 

@@ -45,6 +45,7 @@ class SearchInfo:
     trials_class: str = "Trials"
     maximize: bool = False  # whether losses are negative scores
     known_run: str | None = None  # of a trial that was there before, if it was recorded
+    trials: Any = None  # for the report
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,11 @@
-"""`CountedTrials`: says how many trials there are and what became of them; also as HTML."""
+"""`CountedTrials`: says how many trials there are and what became of them."""
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sparktune._space.reader import SpaceReader
 from sparktune._trials import findings
 from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import (
@@ -18,19 +15,16 @@ from sparktune._trials.documents import (
     STATUS_FAIL,
     STATUS_OK,
     Trial,
-    spec_from_misc,
 )
 from sparktune._trials.results import finite_loss, is_score
-from sparktune._trials.table import curves_table, named, trials_table
+from sparktune._trials.table import curves_table, trials_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CountedTrials", "common_errors", "summarized"]
+__all__ = ["CountedTrials", "common_errors", "short_text", "summarized"]
 
-# What the HTML shows at most.
-_BEST = 5
-_LABELS = 10
+# What is shown at most.
 _ERRORS = 3
 _LONGEST = 80
 
@@ -137,17 +131,6 @@ class CountedTrials(TrialCollection):
         except Exception:  # documents made by hand, say; debuggers need an answer
             return object.__repr__(self)
 
-    def _repr_html_(self) -> str | None:
-        """Return the summary with the best trials and the commonest errors, for notebooks."""
-        try:
-            docs = self._all_docs()
-            names = {} if self._space is None else SpaceReader(self._space.expr).names()
-            parts = [f"<p><b>{escape(type(self).__name__)}</b>, {escape(summarized(docs))}</p>"]
-            parts += [_best_trials(docs, names), _errors(docs)]
-        except Exception:
-            return None
-        return f"<div>{''.join(parts)}</div>"
-
 
 def summarized(docs: Sequence[Trial]) -> str:
     """Return "3 trials: 2 ok, 1 failed; best loss 0.5 (trial 1)"."""
@@ -171,40 +154,14 @@ def _loss(doc: Trial) -> float:
     return float("inf") if loss is None else loss
 
 
-def _best_trials(docs: Sequence[Trial], names: Mapping[str, Sequence[Any]]) -> str:
-    """Return a table of the best trials."""
-    best = [doc for doc in heapq.nsmallest(_BEST, docs, key=_loss) if _loss(doc) < float("inf")]
-    if not best:
-        return ""
-    specs = [spec_from_misc(doc["misc"]) for doc in best]
-    labels = list(dict.fromkeys(label for spec in specs for label in spec))
-    shown = labels[:_LABELS]
-    rows = [["trial", "loss", *shown]]
-    for doc, spec in zip(best, specs, strict=True):
-        values = [named(names[x], spec.get(x)) if x in names else spec.get(x) for x in shown]
-        rows.append([str(doc["tid"]), *map(_text, [_loss(doc), *values])])
-    if len(labels) > len(shown):
-        rows = [[*row, "..."] for row in rows]
-    cells = ["".join(f"<td>{escape(text)}</td>" for text in row) for row in rows[1:]]
-    head = "".join(f"<th>{escape(text)}</th>" for text in rows[0])
-    body = "".join(f"<tr>{row}</tr>" for row in cells)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _errors(docs: Sequence[Trial]) -> str:
-    """Return the commonest errors, each with its number of trials."""
-    listed = common_errors(docs)
-    return f"<p>Errors: {escape('; '.join(listed))}</p>" if listed else ""
-
-
 def common_errors(docs: Sequence[Trial]) -> list[str]:
     """Return the commonest errors of trials, each with its number of trials."""
     counts = Counter(error for doc in docs if (error := findings.error_of(doc)) is not None)
-    listed = [f"{_text(error)} ({count})" for error, count in counts.most_common(_ERRORS)]
+    listed = [f"{short_text(error)} ({count})" for error, count in counts.most_common(_ERRORS)]
     return [*listed, "..."] if len(counts) > _ERRORS else listed
 
 
-def _text(value: Any) -> str:
+def short_text(value: Any) -> str:
     """Return a value as short text."""
     if value is None:
         return ""

@@ -234,6 +234,8 @@ def balanced(count: int, most: int = 4) -> int:
 
 def hovers(data: TrialData, rows: Sequence[int], labels: Sequence[str] | None = None) -> list[str]:
     """Return a text for each of these trials: id, outcome, loss, values of hyperparameters."""
+    if data.brief:
+        return [f"trial {data.tids[row]}" for row in rows]
     names = list(data.values if labels is None else labels)[:_HOVERED]
     at = list(rows)
     columns = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from sparktune._trials.summary import CountedTrials
 from sparktune._views.importance import importance_table
@@ -16,6 +18,9 @@ __all__ = ["SeenTrials"]
 
 class SeenTrials(CountedTrials):
     """Trials that can be looked at."""
+
+    # What the latest search was asked to do, see `_search.remembered`; pickled.
+    _settings: dict[str, Any] | None = None
 
     @property
     def plot(self) -> Plots:
@@ -68,3 +73,51 @@ class SeenTrials(CountedTrials):
         count as uniform between the smallest and the largest, and whole numbers as options.
         """
         return importance_table(self._all_docs(), self._space, method, pairs=pairs)
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write a report of the search into a file that any browser shows, also offline.
+
+        It has the best trial with its parameters as code, charts (history, importance, slices,
+        parallel coordinates, learning curves, time line), a table of the trials that can be sorted
+        and searched, the failures by cause with a traceback of each, the settings of the search,
+        and how to go on with it. docs/report.md shows one.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file, such as ``"search.html"``, in a folder that exists. A file of that name is
+            replaced.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        InvalidArgument, InvalidArgumentType
+            If `path` is not the path of a file in a folder that exists.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from sparktune import Trials, fmin, hp
+        >>> trials = Trials()
+        >>> best = fmin(lambda x: x**2, hp.uniform("x", -1, 1), max_evals=20, trials=trials,
+        ...             verbose=False)
+        >>> trials.report(tempfile.mkdtemp() + "/search.html").name
+        'search.html'
+        """
+        # Here, because charts would take a tenth of the time of `import sparktune`.
+        from sparktune._views.report import write_report
+
+        return write_report(self, path)
+
+    def _repr_html_(self) -> str | None:
+        """Return the summary with the best trials and the commonest errors, for notebooks."""
+        try:
+            from sparktune._views.summary_html import summary_html
+
+            return summary_html(self)
+        except Exception:  # documents made by hand, say; notebooks then show the text
+            return None

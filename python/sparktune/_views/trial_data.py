@@ -65,6 +65,8 @@ class TrialData:
         What trials reported, by their row.
     lost : list of Lost
         Attempts that were lost.
+    brief : bool
+        Whether the texts for hovering only name the trial: the report adds the rest by itself.
     """
 
     tids: list[Any]
@@ -79,6 +81,7 @@ class TrialData:
     errors: list[str | None] = field(default_factory=list)
     curves: dict[int, tuple[Floats, Floats]] = field(default_factory=dict)
     lost: list[Lost] = field(default_factory=list)
+    brief: bool = False
 
     def __len__(self) -> int:
         return len(self.tids)
