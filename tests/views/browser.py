@@ -103,6 +103,8 @@ class Browser:
         self._session, self._events = attached["sessionId"], []
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable")
+        self._call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False,
+                   flatten=True)  # fmt: skip
         self._call("Emulation.setDeviceMetricsOverride", width=width, height=height,
                    deviceScaleFactor=1, mobile=width < 600)  # fmt: skip
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -111,13 +113,35 @@ class Browser:
         self._call("Page.navigate", url=Path(path).resolve().as_uri())
         self._wait_for("Page.loadEventFired")
 
-    def run(self, script):
-        """Return the value of an expression; promises are waited for."""
-        answer = self._call("Runtime.evaluate", expression=script, returnByValue=True,
-                            awaitPromise=True)  # fmt: skip
+    def run(self, script, in_frame=False):
+        """Return the value of an expression, in the page or its frame; promises are waited for."""
+        with self._in_frame() if in_frame else contextlib.nullcontext():
+            answer = self._call("Runtime.evaluate", expression=script, returnByValue=True,
+                                awaitPromise=True)  # fmt: skip
         if "exceptionDetails" in answer:
             raise RuntimeError(answer["exceptionDetails"]["exception"].get("description"))
         return answer["result"].get("value")
+
+    @contextlib.contextmanager
+    def _in_frame(self):
+        """Talk to the frame of the page, which has a process of its own."""
+        while not (found := [e for e in self._events if e["method"] == "Target.attachedToTarget"]):
+            self._events.append(self._read())
+        page, self._session = self._session, found[0]["params"]["sessionId"]
+        try:
+            for domain in ("Runtime", "Log"):
+                self._call(f"{domain}.enable")
+            yield
+        finally:
+            self._session = page
+
+    def wait_for_frame(self, script):
+        """Wait until an expression is true in the frame of the page."""
+        deadline = time.monotonic() + SECONDS
+        while not self.run(script, in_frame=True):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Not so in the frame: {script}")
+            time.sleep(0.05)
 
     def move(self, x, y):
         """Move the mouse."""

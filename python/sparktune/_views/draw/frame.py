@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -173,17 +174,31 @@ def _grid_of_x(x: Scale, left: float, bottom: float, top: float, turned: bool, l
     parts = [
         f'<path d="M{a} {c}H{b}{lines}" stroke="{look.ink}" stroke-opacity=".45" fill="none"/>'
     ]
-    for place, whole in ticks:
-        if turned:
-            shown = cut_to(whole, min(_TURNED * 1.25, (place - left + 34) * 1.2), SIZE)
-            turn = f' transform="rotate(-40 {place + 4:.4g} {bottom + 13:.4g})"'
-            parts.append(text(place + 4, bottom + 13, shown, anchor="end", more=turn, full=whole))
+    for place, whole in ticks if turned else _that_fit(ticks, left, x.end):
+        if not turned:
+            parts.append(text(place, bottom + 16, whole, anchor="middle"))
             continue
+        shown = cut_to(whole, min(_TURNED * 1.25, (place - left + 34) * 1.2), SIZE)
+        turn = f' transform="rotate(-40 {place + 4:.4g} {bottom + 13:.4g})"'
+        parts.append(text(place + 4, bottom + 13, shown, anchor="end", more=turn, full=whole))
+    return "".join(parts)
+
+
+def _that_fit(ticks: Sequence[tuple[float, str]], left: float, right: float) -> list[Any]:
+    """Return the places of texts, without those that have no room beside the others.
+
+    On a logarithmic axis 2 and 5 give way to powers of ten.
+    """
+    found: list[tuple[float, str]] = []
+    taken: list[tuple[float, float]] = []
+    for place, whole in sorted(ticks, key=lambda tick: (tick[1].strip("0.")[:1] != "1", tick[0])):
         half = text_width(whole, SIZE) / 2
         # The outermost must not leave the picture.
-        at = min(max(place, left - 30 + half), x.end + 9 - half)
-        parts.append(text(at, bottom + 16, whole, anchor="middle"))
-    return "".join(parts)
+        at = min(max(place, left - 30 + half), right + 9 - half)
+        if all(at + half + 4 <= start or at - half - 4 >= end for start, end in taken):
+            taken.append((at - half, at + half))
+            found.append((at, whole))
+    return found
 
 
 def _apart(x: Scale) -> float:

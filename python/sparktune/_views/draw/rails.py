@@ -16,11 +16,12 @@ __all__ = ["rails_svg", "rails_width"]
 _MOST = 1000  # of lines
 _APART = 64.0  # of rails
 _SIZE = 11.0
+_LEFT, _RIGHT = 34.0, 62.0  # beside the outer rails; texts are to the right of their rail
 
 
 def rails_width(layer: Rails) -> float:
     """Return how wide the rails are at least."""
-    return min(len(layer.names), 60) * _APART + 40
+    return min(len(layer.names), 60) * _APART + _LEFT + _RIGHT
 
 
 def _kept(layer: Rails, shades: Any) -> Any:
@@ -40,9 +41,8 @@ def rails_svg(
     """Return the rails, their names and ticks, and the lines over them."""
     count = len(layer.names)
     low, high = top + height - 14, top + 34
-    margin = 34.0
-    at = np.linspace(left + margin, left + width - margin, max(count, 1))
-    room = (width - 2 * margin) / max(count - 1, 1)
+    at = np.linspace(left + _LEFT, left + width - _RIGHT, max(count, 1))
+    room = (width - _LEFT - _RIGHT) / max(count - 1, 1)
     parts = [_lines(layer, at, low, high, look)]
     a, b = rounded([high, low])
     rails = "".join(f"M{place} {a}V{b}" for place in rounded(at))
@@ -54,7 +54,8 @@ def rails_svg(
         half = text_width(shown, _SIZE) / 2
         middle = min(max(place, left + half + 2), left + width - half - 2)
         parts.append(text(middle, high - (9 if i % 2 else 21), shown, anchor="middle", full=name))
-        parts.append(_ticks_of(layer.ticks[i], place, low, high, room, look))
+        beside = room if i + 1 < count else _RIGHT
+        parts.append(_ticks_of(layer.ticks[i], place, low, high, beside, look))
     return f'<g font-size="{_SIZE:g}">{"".join(parts)}</g>'
 
 
