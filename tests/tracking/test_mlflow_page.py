@@ -10,6 +10,7 @@ from sparktune import Trials, fmin, hp, rand, with_data
 from sparktune._tracking import tracker as mlflow_tracker
 from sparktune._tracking.base import SearchInfo, SearchSummary
 from sparktune._tracking.switch import make_tracker
+from sparktune._views.report import report_html
 
 NOTE = "mlflow.note.content"
 
@@ -87,6 +88,52 @@ def test_the_description_before_and_after_the_search(runs, client):
     ((parent,), children) = runs()
     assert f"{len(children)} trials: " in parent.data.tags[NOTE]
     assert parent.data.tags[NOTE].count("**Search") == 1
+
+
+def test_the_report_is_an_artifact_of_the_parent(runs, client, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "a-secret-token")
+
+    def objective(x):
+        if x > 0.5:
+            raise ValueError("the answer to a-secret-token at https://me:pass@host/")
+        return -x
+
+    trials = search(objective, maximize=True)
+    ((parent,), _) = runs()
+    run_id = parent.info.run_id
+    path = client.download_artifacts(run_id, "report.html", str(tmp_path))
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123
+        text = file.read()
+    assert text.startswith("<!doctype html>")
+    assert f"score {-trials.best_loss!r}" in text
+    assert f"Trials.from_mlflow(&quot;{run_id}&quot;)" in text
+    assert "a-secret-token" not in text
+    assert "me:pass" not in text
+    assert "the answer to *** at https://***@host/" in text
+    assert "Artifact `report.html`: charts" in parent.data.tags[NOTE].splitlines()[0]
+    assert trials._settings["mlflow_run"] == run_id
+    assert run_id in report_html(trials)
+
+
+def test_a_report_that_fails_does_not_fail_the_search(runs, client, monkeypatch):
+    def broken(*args, **kwargs):
+        raise RuntimeError
+
+    monkeypatch.setattr("sparktune._tracking.plot.report_html", broken)
+    search(max_evals=3)
+    ((parent,), _) = runs()
+    assert parent.info.status == "FINISHED"
+    assert "report.html" not in parent.data.tags[NOTE]
+    files = {file.path for file in client.list_artifacts(parent.info.run_id)}
+    assert files == {"space.json", "history.svg"}
+
+
+def test_a_huge_search_has_no_report(runs, client, monkeypatch):
+    monkeypatch.setattr("sparktune._tracking.plot._MOST_VALUES", 10)
+    search(max_evals=3)
+    ((parent,), _) = runs()
+    files = {file.path for file in client.list_artifacts(parent.info.run_id)}
+    assert files == {"space.json", "history.svg"}
 
 
 def test_a_description_of_the_users_is_kept(runs, client):

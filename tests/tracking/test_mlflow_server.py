@@ -119,7 +119,7 @@ def test_a_server_that_is_killed_and_started_again_in_mid_search(
     assert [int(run.data.tags["tid"]) for run in children] == list(range(60))
     assert {run.info.status for run in children} == {"FINISHED"}
     for run, doc in zip(children, trials._dynamic_trials, strict=True):
-        assert run.data.metrics == {"loss": doc["result"]["loss"]}
+        assert run.data.metrics == {"trial": doc["tid"], "loss": doc["result"]["loss"]}
         assert run.data.params == {"x": repr(float(doc["misc"]["vals"]["x"][0]))}
         assert doc["misc"]["run_id"] == run.info.run_id
     assert parent.info.status == "FINISHED"

@@ -92,7 +92,7 @@ def test_many_trials_at_once_lose_no_run_and_double_none(spark, runs):
     assert {child.info.status for child in children} == {"FINISHED"}
     for child, doc in zip(children, trials.trials, strict=True):
         loss = doc["result"]["loss"]
-        assert child.data.metrics == {"loss": loss, "seen": loss}
+        assert child.data.metrics == {"trial": doc["tid"], "loss": loss, "seen": loss}
         assert child.data.params == {"x": repr(loss)}
     assert parent.data.metrics["trials_ok"] == 200
     assert parent.data.metrics["best_loss"] == min(trials.losses())
@@ -139,7 +139,7 @@ def test_two_searches_on_the_same_workers_in_one_run(spark, runs):
     for child in children:
         of_first = child.data.tags["fmin_uuid"] in uuids
         assert set(child.data.metrics) == (
-            {"loss", "first"} if of_first else {"loss", "second", "after"}
+            {"trial", "loss", "first"} if of_first else {"trial", "loss", "second", "after"}
         )
         assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert found.data.metrics["best_loss"] < 1 < found.data.metrics[f"best_loss_{other}"]

@@ -115,7 +115,8 @@ def test_child_holds_params_metrics_and_readable_choices(documents, runs, space)
     (parent,), (first, second) = runs()
     assert first.data.params == {"model": "0", "C": "0.1", "optimizer": "1"}
     assert second.data.params == {"model": "1", "depth": "4", "optimizer": "0"}
-    assert first.data.metrics == {"loss": 0.25, "auc": 0.9, "folds": 5.0}
+    assert first.data.metrics == {"trial": 0.0, "loss": 0.25, "auc": 0.9, "folds": 5.0}
+    assert second.data.metrics["trial"] == 1.0  # an axis of charts, which tags are not
     assert first.info.status == "FINISHED"
     assert first.data.tags["trial_status"] == "ok"
     assert first.data.tags["tid"] == "0"
@@ -221,7 +222,7 @@ def test_a_param_the_objective_logged_itself_is_kept(documents, runs, client):
     tracker.end(FINISHED)
     _, (child,) = runs()
     assert child.data.params == {"C": "two", f"C_{info.uuid}": "2.0", "x": "1.0"}
-    assert child.data.metrics == {"loss": 1.0}
+    assert child.data.metrics == {"trial": 0.0, "loss": 1.0}
     assert child.info.status == "FINISHED"
 
 
@@ -249,7 +250,7 @@ def test_many_params_and_metrics_fit_in_batches(documents, runs):
     tracker.end(FINISHED)
     _, (child,) = runs()
     assert len(child.data.params) == 250
-    assert len(child.data.metrics) == 1201
+    assert len(child.data.metrics) == 1202
 
 
 def test_a_server_that_nobody_runs_costs_a_warning_and_tells_what_is_lost(

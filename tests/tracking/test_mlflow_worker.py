@@ -96,7 +96,8 @@ def test_an_objective_that_does_not_log_does_not_import_mlflow(worked):
     found, children, _, _ = worked
     assert found["quiet imported mlflow"] is False
     assert found["hooks left"] == 0
-    assert children["quiet"].data.metrics == {"loss": 1.0}
+    quiet = children["quiet"]
+    assert quiet.data.metrics == {"loss": 1.0, "trial": float(quiet.data.tags["tid"])}
 
 
 def test_plain_logging_lands_in_the_child(worked):
@@ -104,7 +105,11 @@ def test_plain_logging_lands_in_the_child(worked):
     child = children["first import"]
     assert found["active run"] == child.info.run_id
     assert child.data.params == {"from_worker": "7", "x": "1.0"}
-    assert child.data.metrics == {"seen": 1.5, "loss": 1.0}
+    assert child.data.metrics == {
+        "seen": 1.5,
+        "loss": 1.0,
+        "trial": float(child.data.tags["tid"]),
+    }
     assert child.data.tags["worker"] == "yes"
     assert (Path(child.info.artifact_uri.removeprefix("file://")) / "note.txt").exists()
 

@@ -65,6 +65,7 @@ class Outcome:
     errors: list[str]  # see `Failures.commonest`
     best: str = "no trial has a loss"
     code: str = ""  # the best parameters
+    report: str | None = None  # the name of the artifact
 
     def with_best(
         self, note: Note, best: TrialRecord, run_id: str | None, is_here: bool, space: SpaceReader
@@ -130,6 +131,9 @@ class Note:
         trials = f"{total} {'trial' if total == 1 else 'trials'}: {counts}."
         first = f"**Search {self._mark}**{how.get(outcome.status, '')}: {outcome.best}. {trials}"
         paragraphs = [first, *self._continues()]
+        if outcome.report is not None:
+            what = "charts, all trials, failures with their tracebacks, settings"
+            paragraphs[0] += f" Artifact `{outcome.report}`: {what}."
         if outcome.errors:
             lines = "\n".join(outcome.errors)
             paragraphs.append(f"Why trials failed:\n\n{_block('text', lines)}")

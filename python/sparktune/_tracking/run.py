@@ -24,7 +24,7 @@ from sparktune._tracking.note import (
     code_to_go_on,
     with_note,
 )
-from sparktune._tracking.plot import history_svg
+from sparktune._tracking.plot import pages_of
 from sparktune._tracking.records import (
     MAX_PARAM,
     KeyNames,
@@ -280,7 +280,11 @@ class SearchRun:
             for name, text in best.choices(self._space, self._names).items():
                 tags[clean_key(f"best_choice.{name}")] = text
         note = self._require_note()
-        outcome = Outcome(summary.status, counts, self.failures.commonest())
+        pages = pages_of(self._info, self.points, self.uuid, parent, note.go_on)
+        if summary.error:
+            pages["traceback", "txt"] = redacted(summary.error)
+        report = self._file("report", "html") if ("report", "html") in pages else None
+        outcome = Outcome(summary.status, counts, self.failures.commonest(), report=report)
         if best is not None:
             run_id = tags.get("best_run_id")
             outcome = outcome.with_best(note, best, run_id, best.tid in self._tids, self._space)
@@ -291,12 +295,8 @@ class SearchRun:
             step=sum(counts.values()),
             moment=moment,
         )
-        if self.points:
-            title = f"{len(self.points)} trials of search {self.uuid[:6]}"
-            picture = history_svg(self.points, title)
-            writer.client.log_text(parent, picture, self._file("history", "svg"))
-        if summary.error:
-            writer.client.log_text(parent, redacted(summary.error), self._file("traceback", "txt"))
+        for (stem, kind), text in pages.items():
+            writer.client.log_text(parent, text, self._file(stem, kind))
 
     def _remove_twins(self, writer: RunWriter, parent: str) -> None:
         """Delete runs that a server made when MLflow's client repeated a call that had worked."""
@@ -366,7 +366,7 @@ class SearchRun:
         writer.log(
             run_id,
             params=record.params(self._space, self._names),
-            metrics=record.metrics,
+            metrics={"trial": record.tid, **record.metrics},  # an axis of MLflow's charts
             tags=record.tags(self._space, self._names),
             moment=record.ended,
             series=[("reported_loss", loss, record.ended, step) for step, loss in record.curve],
