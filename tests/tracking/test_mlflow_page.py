@@ -110,7 +110,8 @@ def test_the_report_is_an_artifact_of_the_parent(runs, client, tmp_path, monkeyp
     assert "a-secret-token" not in text
     assert "me:pass" not in text
     assert "the answer to *** at https://***@host/" in text
-    assert "Artifact `report.html`: charts" in parent.data.tags[NOTE].splitlines()[0]
+    place = f"#/experiments/{parent.info.experiment_id}/runs/{run_id}/artifacts/report.html"
+    assert f"The [report]({place}) has charts" in parent.data.tags[NOTE].splitlines()[0]
     assert trials._settings["mlflow_run"] == run_id
     assert run_id in report_html(trials)
 

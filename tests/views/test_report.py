@@ -3,6 +3,7 @@
 import ast
 import html
 import json
+import logging
 import math
 import os
 import pickle
@@ -342,6 +343,41 @@ def test_a_chart_that_fails_is_a_sentence(monkeypatch, caplog):
     page = page_of(made(mixed(20)))
     assert "could not be drawn (RuntimeError: no <b>colours</b> left)" in page.sections["history"]
     assert "The report lacks 'history'" in caplog.text
+
+
+class Ranked(Trials):
+    def importance(self):
+        logging.getLogger("sparktune.importance").warning("Importances of few trials are rough.")
+        return {
+            "parameter": ["param_0", "param_3"],
+            "importance": [0.1, 0.8],
+            "low": [0.0, 0.7],
+            "high": [0.3, 0.9],
+        }
+
+
+class Unranked(Trials):
+    def importance(self):
+        raise InvalidArgument("Importance needs losses that differ; all 3 are 1.0.")
+
+
+def test_importance_orders_the_slices(caplog):
+    trials = Ranked()
+    trials._insert_trial_docs(mixed(40))
+    text = report_html(trials)
+    page = Page(text)
+    assert "0.8" in text[text.index('id="importance"') : text.index('id="slices"')]
+    assert page.sections["importance"].index("param_0") < page.sections["importance"].index(
+        "param_3"
+    )
+    slices = page.sections["slices"]
+    assert slices.index("param_3") < slices.index("param_0")
+    assert "importances are rough" in page.sections["importance"]
+    assert caplog.text == ""
+    trials = Unranked()
+    trials._insert_trial_docs(mixed(40))
+    assert "all 3 are 1.0." in page_of(trials).sections["importance"]
+    assert caplog.text == ""
 
 
 def test_a_large_search_is_a_file_that_mails(tmp_path):

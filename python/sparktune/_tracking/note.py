@@ -65,7 +65,7 @@ class Outcome:
     errors: list[str]  # see `Failures.commonest`
     best: str = "no trial has a loss"
     code: str = ""  # the best parameters
-    report: str | None = None  # the name of the artifact
+    report: str = ""  # a link to it
 
     def with_best(
         self, note: Note, best: TrialRecord, run_id: str | None, is_here: bool, space: SpaceReader
@@ -103,12 +103,13 @@ class Note:
     def _mark(self) -> str:
         return re.sub(r"\W", "", self.uuid)[:6]
 
-    def link(self, text: str, run_id: str, experiment_id: str = "") -> str:
-        """Return a link to a run, which works on the page of another run."""
+    def link(self, text: str, run_id: str, experiment_id: str = "", file: str = "") -> str:
+        """Return a link to a run or an artifact of it, which works on the page of another run."""
         place = "/ml" if self.tracking_uri.partition(":")[0] == "databricks" else "#"
         ids = (experiment_id or self.experiment_id, run_id)
         experiment, run = (urllib.parse.quote(each, safe="") for each in ids)
-        return f"[{text}]({place}/experiments/{experiment}/runs/{run})"
+        end = f"/artifacts/{urllib.parse.quote(file, safe='')}" if file else ""
+        return f"[{text}]({place}/experiments/{experiment}/runs/{run}{end})"
 
     def running(self) -> list[str]:
         """Return the paragraphs for a search that has begun, the most important first."""
@@ -131,9 +132,9 @@ class Note:
         trials = f"{total} {'trial' if total == 1 else 'trials'}: {counts}."
         first = f"**Search {self._mark}**{how.get(outcome.status, '')}: {outcome.best}. {trials}"
         paragraphs = [first, *self._continues()]
-        if outcome.report is not None:
+        if outcome.report:
             what = "charts, all trials, failures with their tracebacks, settings"
-            paragraphs[0] += f" Artifact `{outcome.report}`: {what}."
+            paragraphs[0] += f" The {outcome.report} has {what}."
         if outcome.errors:
             lines = "\n".join(outcome.errors)
             paragraphs.append(f"Why trials failed:\n\n{_block('text', lines)}")

@@ -283,7 +283,9 @@ class SearchRun:
         pages = pages_of(self._info, self.points, self.uuid, parent, note.go_on)
         if summary.error:
             pages["traceback", "txt"] = redacted(summary.error)
-        report = self._file("report", "html") if ("report", "html") in pages else None
+        report = note.link("report", parent, file=self._file("report", "html"))
+        if ("report", "html") not in pages:
+            report = ""
         outcome = Outcome(summary.status, counts, self.failures.commonest(), report=report)
         if best is not None:
             run_id = tags.get("best_run_id")

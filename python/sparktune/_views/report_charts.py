@@ -19,14 +19,17 @@ from sparktune._views.charts.timeline import timeline
 from sparktune._views.draw.markup import Look, plain
 from sparktune._views.draw.svg import chart_svg, legend_svg, panel_svg
 from sparktune._views.trial_data import TrialData
+from sparktune.exceptions import InvalidArgument
 
-__all__ = ["Section", "chart_sections"]
+__all__ = ["Section", "chart_sections", "failures_section"]
 
 logger = logging.getLogger("sparktune.report")
 
 # Wide enough for a page, and for one column of a phone.
 _WIDE = Look(width=860, hover="trials", titles=False, height=270)
 _SMALL = Look(width=330, hover="trials", titles=False, height=220, most=1200)
+_FEW = 100  # trials
+_ALL = 12  # hyperparameters of a chart
 _LEGEND = Look(width=345, titles=False)
 
 Section = tuple[str, str, str]  # id, title, content
@@ -37,9 +40,16 @@ def chart_sections(trials: Any, data: TrialData) -> list[Section]:
     ranking: list[str] = []
 
     def of_importance() -> Chart:
-        chart, ranked = _importance(trials)
+        chart, ranked = _importance(trials, int(data.finite.sum()))
         ranking.extend(ranked)
         return chart
+
+    def ordered() -> list[str] | None:
+        """Return all hyperparameters by importance; None if charts are to choose some."""
+        labels = [
+            label for label in dict.fromkeys([*ranking, *data.values]) if label in data.values
+        ]
+        return labels if ranking and len(labels) <= _ALL else None
 
     losses = "scores" if data.maximized else "losses"
     makers: list[tuple[str, str, Callable[[], Chart]]] = [
@@ -48,9 +58,9 @@ def chart_sections(trials: Any, data: TrialData) -> list[Section]:
         (
             "slices",
             f"{losses.capitalize()} by hyperparameter",
-            lambda: slices(data, None, ranking or None),
+            lambda: slices(data, ordered(), ranking),
         ),
-        ("parallel", "Trials as lines", lambda: parallel(data, None, ranking or None)),
+        ("parallel", "Trials as lines", lambda: parallel(data, ordered(), ranking)),
         ("distribution", f"Whether {losses} got better", lambda: edf({"": data})),
         ("curves", "Learning curves", lambda: curves(data)),
         ("timeline", "Who ran when", lambda: timeline(data)),
@@ -87,11 +97,24 @@ def _as_html(chart: Chart) -> str:
     return f'{legend}<div class="panels">{panels}</div>{note}'
 
 
-def _importance(trials: Any) -> tuple[Chart, Sequence[str]]:
+def _importance(trials: Any, count: int) -> tuple[Chart, Sequence[str]]:
     """Return the chart of importance, and the hyperparameters from the most important on."""
-    table = trials.importance()
+    speaker = logging.getLogger("sparktune.importance")
+    speaker.addFilter(_is_not_said)  # the page says it
+    try:
+        table = trials.importance()
+    except (ImportError, InvalidArgument) as error:
+        return Chart("Importance", note=str(error)), ()
+    finally:
+        speaker.removeFilter(_is_not_said)
     labels = [str(each) for each in table["parameter"]]
-    shares = [float(each) for each in table["importance"]]
-    low, high = ([float(each) for each in table[name]] for name in ("low", "high"))
+    shares, low, high = (
+        [float(each) for each in table[name]] for name in ("importance", "low", "high")
+    )
     order = sorted(range(len(labels)), key=lambda i: -shares[i])
-    return importance(labels, shares, low, high), [labels[i] for i in order]
+    note = f"Of {count} trials, importances are rough." if count < _FEW else ""
+    return importance(labels, shares, low, high, note), [labels[i] for i in order]
+
+
+def _is_not_said(record: logging.LogRecord) -> bool:
+    return False
