@@ -1,11 +1,14 @@
-"""Trials made by hand for the views: of any number, with all that can become of a trial."""
+"""Trials for the views, with all that can become of a trial, and a reader of reports."""
 
 import datetime
+import json
 import math
+from html.parser import HTMLParser
 
 import numpy as np
 
-from sparktune import trials_from_docs
+from sparktune import Trials, fmin, hp, rand, trials_from_docs
+from sparktune._views.report import report_html
 from sparktune.base import JOB_STATE_CANCEL, JOB_STATE_DONE, JOB_STATE_ERROR, JOB_STATE_RUNNING
 
 BEGAN = datetime.datetime(2026, 1, 1, 12)
@@ -86,3 +89,60 @@ def made(docs, **settings):
     trials = trials_from_docs(docs, validate=False)
     trials._settings = settings or None
     return trials
+
+
+class Page(HTMLParser):
+    """Reads a report: its sections as text, its code blocks, its tags."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.sections, self.codes, self.tags, self.links = {}, [], [], []
+        self._section = self._in = None
+        self.data = None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append(tag)
+        self.links += [attrs[key] for key in ("src", "href") if key in attrs]
+        if tag == "section":
+            self._section = attrs["id"]
+            self.sections[self._section] = ""
+        if tag == "pre":
+            self.codes.append("")
+        self._in = "data" if attrs.get("id") == "data" else tag
+
+    def handle_endtag(self, tag):
+        self._section = None if tag == "section" else self._section
+        self._in = None if tag == "pre" else self._in
+
+    def handle_data(self, data):
+        if self._in == "data":
+            self.data = json.loads(data)
+            self._in = None
+        elif self._in == "pre":
+            self.codes[-1] += data
+        if self._section:
+            self.sections[self._section] += data
+
+
+def page_of(trials, **more):
+    return Page(report_html(trials, **more))
+
+
+def search(fn=None, max_evals=40, trials=None, **more):
+    def objective(point):
+        if point["x"] > 0.8:
+            raise ValueError(f"{point['x']} is too large")
+        return point["x"] ** 2
+
+    trials = Trials() if trials is None else trials
+    space = {
+        "x": hp.uniform("x", -1, 1),
+        "model": hp.choice(
+            "m", [{"type": "svm", "C": hp.loguniform("C", -3, 3)}, {"type": "tree"}]
+        ),
+    }
+    more = {"rstate": 7, "catch_eval_exceptions": True, **more}
+    fmin(fn or objective, space, rand.suggest, max_evals, trials=trials, verbose=False, **more)
+    return trials, space
