@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sparktune._views.draw.markup import plain
-from sparktune._views.parameters import parameters_of
+from sparktune._views.parameters import Parameter, parameters_of
 from sparktune._views.trial_data import TrialData
 
 __all__ = ["rows_to_keep", "table_html", "table_json"]
@@ -95,7 +95,14 @@ def table_html(data: TrialData, clean: Clean) -> str:
     for row in _from_the_best(data)[:_FIRST]:
         loss = f"{data.sign * data.losses[row]:.6g}" if not math.isnan(data.losses[row]) else ""
         cells = [str(data.tids[row]), data.outcomes[row], loss]
-        cells += [each.text(row) for each in parameters]
+        cells += [_text(each, row) for each in parameters]
         lines.append("".join(f"<td>{plain(clean(cell))}</td>" for cell in cells))
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f"<table id=t><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _text(parameter: Parameter, row: int) -> str:
+    value = float(parameter.values[row])
+    if math.isnan(value):
+        return ""
+    return parameter.names[int(value)] if parameter.names else f"{value:.6g}"
