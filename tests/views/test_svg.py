@@ -20,16 +20,9 @@ from sparktune._views.chart import (
     Ticks,
 )
 from sparktune._views.draw.markup import Look, joined, plain
+from sparktune._views.draw.scale import Scale, cut_to, text_width
 from sparktune._views.draw.svg import chart_svg, legend_svg, panel_svg
-from sparktune._views.draw.ticks import (
-    Scale,
-    cut_to,
-    log_ticks,
-    nice_ticks,
-    number,
-    text_width,
-    time_ticks,
-)
+from sparktune._views.ticks import log_ticks, nice_ticks, number, time_ticks
 
 SPACE = "{http://www.w3.org/2000/svg}"
 FIXED = Look(fixed=True)

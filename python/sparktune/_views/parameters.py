@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from sparktune._views.chart import Axis
-from sparktune._views.scales import log_ticks, ticks, wants_log_axis
+from sparktune._views.scales import wants_log_axis
 from sparktune._views.texts import cut, cut_apart, loss_text
+from sparktune._views.ticks import log_ticks, nice_ticks
 from sparktune._views.trial_data import Floats, TrialData
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 
@@ -134,7 +135,7 @@ def _marks(found: Floats, low: float, high: float, log: bool) -> list[float]:
     few = np.unique(found)
     if len(few) <= _FEW and (few % 1 == 0).all():
         return [float(value) for value in few]
-    marks = log_ticks(low, high) if log else ticks(low, high)
+    marks = log_ticks(low, high) if log else nice_ticks(low, high)
     return marks if len(marks) > 1 else [float(few[0]), float(few[-1])]
 
 

@@ -8,35 +8,26 @@ from collections.abc import Sequence
 import numpy as np
 
 from sparktune._views.chart import Axis, Shades
+from sparktune._views.ticks import number
 from sparktune._views.trial_data import Floats, TrialData
 
 __all__ = [
-    "log_ticks",
     "loss_axis",
-    "number",
     "rank_shades",
     "rank_ticks",
     "ranks",
     "spreads",
     "thinned",
-    "ticks",
     "wants_log_axis",
 ]
 
 _LOG_RATIO = 20.0
 _SKEWED_RATIO, _SKEWED = 5.0, 0.15
-_TICKS = 6  # at most, about
-_FEW_POWERS = 3  # of ten: with fewer on the axis, others are marked between them
 # The worst losses are left out if they are so many times as far from the best one as the others.
 _FAR = 10.0
 _OTHERS = 0.9
 # More marks than this are only a blur.
 MOST_POINTS = 5_000
-
-
-def number(value: float) -> str:
-    """Return a number as short text."""
-    return f"{value:.6g}"
 
 
 def wants_log_axis(values: Sequence[float] | Floats, ratio: float = _LOG_RATIO) -> bool:
@@ -104,27 +95,3 @@ def thinned(count: int, keep: Sequence[int] = (), most: int = MOST_POINTS) -> li
         return list(range(count))
     step = math.ceil(count / most)
     return sorted({*range(0, count, step), *map(int, keep)})
-
-
-def ticks(low: float, high: float, least: float = 0.0) -> list[float]:
-    """Return the multiples of 1, 2 or 5 times a power of ten, `least` or more apart, in a range."""
-    apart = max((high - low) / _TICKS, least)
-    power = 10.0 ** math.floor(math.log10(apart)) if 0 < apart < math.inf else 0.0
-    if power == 0:  # beyond the range of floats
-        return []
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= apart * 0.999)
-    return [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def log_ticks(low: float, high: float) -> list[float]:
-    """Return powers of ten between two powers, with 2 and 5 times these if there are few."""
-    first, last = math.floor(low), math.ceil(high)
-    factors = (1, 2, 5) if high - low < _FEW_POWERS else (1,)
-    step = math.ceil((high - low) / _TICKS)
-    values = [
-        float(f"{factor}e{power}")
-        for power in range(first, last + 1)
-        if power % step == 0
-        for factor in factors
-    ]
-    return [value for value in values if value > 0 and low <= math.log10(value) <= high]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sparktune._views.chart import Role
-from sparktune._views.scales import number
+from sparktune._views.ticks import number
 from sparktune._views.trial_data import TrialData
 
 __all__ = ["cut", "cut_apart", "loss_text", "nothing_of", "role_of", "sentences", "thinning"]

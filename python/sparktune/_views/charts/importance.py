@@ -8,7 +8,7 @@ import numpy as np
 
 from sparktune._views.chart import Axis, Bars, Chart, Panel
 from sparktune._views.parameters import short_labels
-from sparktune._views.scales import number
+from sparktune._views.ticks import number
 
 __all__ = ["importance"]
 

@@ -24,7 +24,7 @@ from sparktune._views.chart import (
 from sparktune._views.draw.marks import Field, drawn, lines_to_draw
 from sparktune._views.draw.markup import Look, rounded, text
 from sparktune._views.draw.rails import rails_svg, rails_width
-from sparktune._views.draw.ticks import Scale, cut_to, text_width
+from sparktune._views.draw.scale import Scale, cut_to, text_width
 
 __all__ = ["panel_markup", "panel_size"]
 

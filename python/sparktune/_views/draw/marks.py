@@ -10,7 +10,7 @@ import numpy as np
 
 from sparktune._views.chart import Bars, Cells, Layer, Line, Points, Spans, Ticks
 from sparktune._views.draw.markup import LEVELS, Look, level_of, path_of, plain, rounded
-from sparktune._views.draw.ticks import Scale
+from sparktune._views.draw.scale import Scale
 
 __all__ = ["Field", "drawn", "lines_to_draw", "thinned"]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sparktune._views.chart import Rails
 from sparktune._views.draw.markup import LEVELS, Look, level_of, rounded, text
-from sparktune._views.draw.ticks import cut_to, text_width
+from sparktune._views.draw.scale import cut_to, text_width
 
 __all__ = ["rails_svg", "rails_width"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sparktune._views.chart import Chart, Line, Panel, Points, Shades
 from sparktune._views.draw.frame import SIZE, Box, panel_markup, panel_size
 from sparktune._views.draw.markup import LEVELS, Look, level_of, plain, text
-from sparktune._views.draw.ticks import cut_to, text_width
+from sparktune._views.draw.scale import cut_to, text_width
 
 __all__ = ["chart_svg", "legend_svg", "panel_svg"]
 
