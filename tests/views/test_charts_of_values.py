@@ -143,6 +143,17 @@ def test_contour_of_hyperparameters_that_exclude_each_other():
     assert "never active together" in contour(MIXED, "C", "depth").note
 
 
+def test_ranks_leave_out_pairs_that_are_never_active_together():
+    vals = [{"x": 0.5, "y": 0.1, "z": None}, {"x": None, "y": 0.2, "z": 0.3}]
+    data = read_trials(trials_of([doc(i, float(i), each) for i, each in enumerate(vals)]))
+    assert [(each.x.label, each.y.label) for each in rank_pairs(data).panels] == [
+        ("x", "y"),
+        ("y", "z"),
+    ]
+    apart = rank_pairs(data, ["x", "z"])
+    assert (apart.panels, apart.note[:6]) == ((), "No two")
+
+
 def test_ranks_have_a_panel_for_each_pair():
     chart = rank_pairs(MIXED, ["model", "x", "C"])
     assert [(panel.x.label, panel.y.label) for panel in chart.panels] == [

@@ -311,3 +311,9 @@ def test_views_subclasses_and_running_searches_have_plots():
     assert seen == [0, 4, 4]  # losses, the best so far, ticks, the best
     assert isinstance(trials.view().plot.history("plotly"), go.Figure)
     assert ProcessTrials(parallelism=1).plot.failures("plotly").data == ()
+
+
+def test_a_logarithmic_axis_may_have_nothing_on_it():
+    chart = Chart("empty", (Panel(Axis("x", log=True), Axis("y", log=True), (Points([], []),)),))
+    drawn_by_matplotlib.draw(chart).canvas.draw()
+    assert drawn_by_plotly.draw(chart).layout.xaxis.type == "log"

@@ -48,9 +48,8 @@ def importance_table(
     core = _space_of(labels, rows) if space is None else space.core
     if len(counted) < FEW:
         logger.warning(
-            "Importances of %d trials are rough; with %d or more they are reliable.",
+            "Importances of %d trials are rough; the columns low and high say how rough.",
             len(counted),
-            FEW,
         )
     effects = importance(core, losses, rows, method=method, pairs=pairs)
     active = ~np.isnan(rows)

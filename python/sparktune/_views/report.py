@@ -174,7 +174,8 @@ def _head(trials: Any, data: TrialData, title: str, times: Mapping[str, str]) ->
         best = data.sign * data.losses[data.best]
         cards.append((f"best {data.what}", f"{best:.6g}", f"trial {data.tids[data.best]}"))
     counts = {each: data.outcomes.count(each) for each in dict.fromkeys(data.outcomes)}
-    listed = ", ".join(f"{count} {name}" for name, count in counts.items())
+    words = {"fail": "failed"}
+    listed = ", ".join(f"{count} {words.get(name, name)}" for name, count in counts.items())
     cards.append(("trials", f"{len(data):,}", listed))
     wall = times.get("from the first start to the last end")
     if wall:

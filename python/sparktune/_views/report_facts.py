@@ -18,6 +18,7 @@ from sparktune._space.compile import evaluate_assignment
 from sparktune._space.reader import SpaceReader
 from sparktune._trials.documents import Trial, plain, spec_from_misc
 from sparktune._trials.findings import docs_of
+from sparktune._trials.table import named
 from sparktune._views.trial_data import TrialData
 
 __all__ = [
@@ -69,12 +70,13 @@ def best_code(trials: Any, data: TrialData, evaluate: bool) -> list[tuple[str, s
 def _labelled(doc: Trial, reader: SpaceReader) -> str:
     """Return code for a dict of values by label, choices by position."""
     vals = {label: plain(value) for label, value in spec_from_misc(doc["misc"]).items()}
+    names = reader.names()
     lines = ["best = {"]
     for label, value in vals.items():
         literal = repr(value) if isinstance(value, str) else reader.value(label, value)
         line = f"    {label!r}: {_float_code(literal)},"
-        chosen = reader.readable(label, vals)
-        if chosen is not None:
+        if label in names:
+            chosen = str(named(names[label], value))
             shown = "".join(char if char.isprintable() else " " for char in chosen)
             line += f"  # {shown if len(shown) <= _COMMENT else shown[: _COMMENT - 3] + '...'}"
         lines.append(line)

@@ -54,6 +54,8 @@ def rank_pairs(data: TrialData, params: Any = None, ranking: Sequence[str] | Non
     panels = []
     for x, y in combinations(parameters_of(data, labels), 2):
         both = [row for row in shown if x.active[row] and y.active[row]]
+        if not both:  # in different branches of a choice
+            continue
         points = Points(
             x.spread()[both].tolist(),
             y.spread(vertical=True)[both].tolist(),
@@ -62,6 +64,8 @@ def rank_pairs(data: TrialData, params: Any = None, ranking: Sequence[str] | Non
         )
         layers: list[Layer] = [points, *_star(data, x, y, texts)]
         panels.append(Panel(x.axis(data.best, 6), y.axis(data.best, 8), tuple(layers)))
+    if not panels:
+        return Chart(_TITLE, note="No two of these hyperparameters were active in the same trial.")
     columns = balanced(len(panels), 3)
     note = sentences(some, thinning(len(shown), len(order)))
     return Chart(_TITLE, tuple(panels), columns, note)

@@ -64,6 +64,9 @@ def _log_ticks(axes: Any, drawn: Any, small: bool) -> None:
     """Mark powers of ten, and numbers between them if there are few."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+    low, high = sorted(drawn.get_data_interval())
+    if not 0 < low <= high < math.inf:  # nothing is drawn: matplotlib's locator would raise
+        drawn.axes.set(**{f"{drawn.axis_name}lim": (1.0, 10.0)})
     low, high = sorted(drawn.get_view_interval())
     if low > 0 and math.log10(high / low) < 2.5:
         steps = (1, 2, 5) if math.log10(high / low) > 0.6 else range(1, 10)
