@@ -6,7 +6,6 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sparktune import progress
 from sparktune._search.ending import is_cancelled
 from sparktune._search.loop import SearchLoop
 from sparktune._search.options import SearchOptions
@@ -156,11 +155,10 @@ class FMinIter(SearchLoop):
         runner = SerialRunner(self.domain, self.trials, self._tracker)
         board = self._board
         board.sync()
-        with progress.no_progress_callback(0, 0) as shown:
-            while N != 0 and (trial := board.next_ready()) is not None:
-                self._start(runner, trial)
-                self._take(runner.wait(None), shown)
-                N -= 1
+        while N != 0 and (trial := board.next_ready()) is not None:
+            self._start(runner, trial)
+            self._take(runner.wait(None))
+            N -= 1
         board.refresh()
 
     def block_until_done(self) -> None:

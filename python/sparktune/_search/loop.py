@@ -41,7 +41,7 @@ from sparktune._suggest.suggestion import space_of
 from sparktune._tracking.base import NullTracker, SearchInfo, Tracker
 from sparktune._trials.collection import TrialCollection
 from sparktune._trials.documents import JOB_STATE_DONE, Trial
-from sparktune._trials.findings import docs_of, outcome_of
+from sparktune._trials.findings import docs_of
 from sparktune._trials.large import stored_values
 from sparktune._trials.results import finite_loss
 from sparktune._trials.savefile import SaveFile
@@ -192,16 +192,14 @@ class SearchLoop:
         board = self._board
         board.sync()
         self._left = max(N, 0)
-        self._narrator.forget_bar()
         if not self._over:
             self.ending = None
         for _ in range(min(-N, len(board.queue))):
             board.queue.pop()
         try:
             initial = len(board.finished) + board.count_failed(self._survives_failures)
-            with self.progress_callback(initial=initial, total=self.options.limit) as shown:
-                self._narrator.show(shown, board.best_loss)
-                self._search(shown, block_until_done or not self.asynchronous)
+            with self._narrator.showing(self, board, initial):
+                self._search(block_until_done or not self.asynchronous)
                 if self._over:
                     self._leave()
             if not board.running:
@@ -215,7 +213,7 @@ class SearchLoop:
         if board.busy:
             logger.info("Not waiting for %d trials.", len(board.running) + len(board.queue))
 
-    def _search(self, shown: Any, wait_for_all: bool) -> None:
+    def _search(self, wait_for_all: bool) -> None:
         """Run until the search is cancelled, or there is nothing more to do."""
         __tracebackhide__ = True
         board, runner = self._board, self._get_runner()
@@ -229,10 +227,10 @@ class SearchLoop:
             if not board.busy or (self._left == 0 and not wait_for_all):
                 return
             self._keepers.rest()
-            finished = runner.wait(self._seconds_left())
+            finished = runner.wait(self._narrator.look(runner.capacity(), self._seconds_left()))
             if self.polled:
                 board.sync()
-            self._take(finished, shown)
+            self._take(finished)
             if finished:
                 self._keepers.save_if_due()
 
@@ -356,7 +354,7 @@ class SearchLoop:
 
     # -- outcomes ------------------------------------------------------------------------------
 
-    def _take(self, finished: Iterable[Finished], shown: Any) -> None:
+    def _take(self, finished: Iterable[Finished]) -> None:
         __tracebackhide__ = True
         # All results are written first, because what follows may end the search.
         finished = [each for each in finished if self._write(each)]
@@ -366,9 +364,7 @@ class SearchLoop:
             self._failures.count(done)
             if done:
                 self._board.note_finished(each.trial)
-            self._narrator.trial_ended(outcome_of(each.trial))
-            self._narrator.show(shown, self._board.best_loss)
-            shown.update(1)
+            self._narrator.trial_ended(each.trial)
             if (error := each.error) is not None:
                 survives, elsewhere = self._survives(error), bool(self.asynchronous)
                 self._failures.take(error, self.trials, survives, self.options, elsewhere)

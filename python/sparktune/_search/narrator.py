@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from math import isfinite
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sparktune._journal.journal import Journal
+from sparktune._search.board import Board
 from sparktune._search.failure_log import FailureLog
 from sparktune._search.runner import TrialError
-from sparktune._trials.documents import STATUS_FAIL, STATUS_PRUNED, Trial
+from sparktune._search.watch import Shown, Watch
+from sparktune._trials.documents import STATUS_FAIL, Trial
+from sparktune._trials.findings import outcome_of
 
 __all__ = ["Narrator", "tell_that_all_is_done", "tell_what_is_kept"]
 
@@ -40,35 +43,23 @@ class Narrator:
 
     def __init__(self, domain: Any, maximize: bool = False) -> None:
         self._failure_log = FailureLog(domain)
-        self._maximize = maximize
-        self._failed = 0
-        self._pruned = 0
         self._recent: deque[bool] = deque(maxlen=_RECENT)
         self._has_warned = False
-        self._postfix = ""
+        self._watch = Watch(domain, maximize)
         self._again: dict[str, set[Any]] = {}  # by reason: trials that were lost and ran again
 
-    def show(self, shown: Any, best_loss: float) -> None:
-        """Show the best loss and the number of failures in the progress bar."""
-        parts = []
-        if isfinite(best_loss):
-            what, value = ("score", -best_loss) if self._maximize else ("loss", best_loss)
-            parts.append(f"best {what}: {value:.6g}")
-        if self._pruned:
-            parts.append(f"{self._pruned:,} pruned")
-        if self._failed:
-            parts.append(f"{self._failed:,} failed")
-        text = ", ".join(parts)
-        if text and text != self._postfix:
-            self._postfix = shown.postfix = text
+    def showing(self, search: Shown, board: Board, initial: int) -> AbstractContextManager[None]:
+        """Show how the search goes until it ends; see `Watch.showing`."""
+        return self._watch.showing(search, board, initial)
 
-    def forget_bar(self) -> None:
-        """Show everything in the next bar, although it was shown in this one."""
-        self._postfix = ""
+    def look(self, capacity: int, seconds_left: float | None) -> float | None:
+        """Return how long to wait, and show how the search goes if it is time; see `Watch.look`."""
+        return self._watch.look(capacity, seconds_left)
 
     def trial_failed(self, trial: Trial, error: TrialError, raised: bool) -> None:
         """Log what a trial failed with, unless it is `raised` by the search anyway."""
         self._failure_log.note(trial, error, raised)
+        self._watch.trial_failed(trial, error)
 
     def trial_runs_again(self, trial: Trial) -> None:
         """Log that a trial was lost and runs again, and count it."""
@@ -77,12 +68,9 @@ class Narrator:
         text = "Trial %s runs again, after %d lost attempts: %s"
         logger.info(text, trial["tid"], len(lost), lost[-1]["error"])
 
-    def trial_ended(self, outcome: str) -> None:
+    def trial_ended(self, trial: Trial) -> None:
         """Count a trial, and warn once if most trials fail."""
-        failed = outcome == STATUS_FAIL
-        self._failed += failed
-        self._pruned += outcome == STATUS_PRUNED
-        self._recent.append(failed)
+        self._recent.append(outcome_of(trial) == STATUS_FAIL)
         bad = sum(self._recent)
         if bad < _MOST:
             # Again only after a time in which most trials were good.
@@ -98,6 +86,7 @@ class Narrator:
                 len(self._recent),
                 most,
             )
+        self._watch.trial_ended(trial)
 
     def end(self) -> None:
         """Log how often each failure came, and how many trials ran again."""
