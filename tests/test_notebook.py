@@ -89,15 +89,19 @@ def lines(text):
     return [line.split("\r")[-1] for line in text.splitlines() if line.strip()]
 
 
-def test_a_search_on_spark_draws_one_bar_and_says_what_failed(outputs):
+def test_a_search_on_spark_draws_one_view_and_says_what_failed(outputs):
     shown = outputs["spark"]
     said = lines(shown["stderr"])
     assert shown["traceback"] == shown["stdout"] == ""
     ours = [line for line in said if line.startswith("sparktune: ")]
     assert any("ValueError: x is too large" in line for line in ours)
     assert not [line for line in said if "WARN" in line or "Stage" in line or "\tat " in line]
-    bars = [line for line in said if "trial/s" in line or "s/trial" in line]
-    assert re.search(r"best loss: [\d.e-]{1,12}, \d+ failed", bars[-1])
+    assert not [line for line in said if "trial/s" in line or "s/trial" in line]
+    assert re.match(r"20 of 20 trials \(100 %\), .* took \d", shown["text"])
+    best = r"^best loss [\d.e-]{1,12} \(trial \d+\): .*model=(tree|linear)"
+    assert re.search(best, shown["text"], re.MULTILINE)
+    assert re.search(r"^\d+ failed$", shown["text"], re.MULTILINE)
+    assert "<svg" in shown["html"]
 
 
 def test_the_best_values_are_plain_numbers(outputs):

@@ -254,7 +254,8 @@ def fmin(
         How many trials to suggest ahead, at least 1. Trials that run one by one are suggested in
         batches of this size.
     show_progressbar : bool or callable, default True
-        Whether to show one (if `verbose`), or what shows it: see `sparktune.progress`.
+        Whether to show one (if `verbose`), in notebooks a live view; or what shows it: see
+        `sparktune.progress`.
     early_stop_fn : callable, optional
         ``early_stop_fn(trials, *args) -> (stop, args)``, called once for each trial that is done,
         in the order in which they end. ``trials.trials`` has only trials that are done, the latest

@@ -24,6 +24,7 @@ from sparktune._search.calls import check_algo, check_early_stop
 from sparktune._search.randomness import checked_rstate
 from sparktune._search.signatures import Callback, EarlyStop, SuggestFunction
 from sparktune._trials.savefile import SaveFile
+from sparktune._views.notebook import shows_updates
 
 __all__ = ["SearchOptions"]
 
@@ -87,8 +88,14 @@ class SearchOptions:
         """What shows the progress; see `sparktune.progress`."""
         if callable(self.show_progressbar):
             return self.show_progressbar
-        shown = self.show_progressbar and self.verbose
-        return progress.default_callback if shown else progress.no_progress_callback
+        if not (self.show_progressbar and self.verbose):
+            return progress.no_progress_callback
+        # Whoever replaced the default, as one could in Hyperopt, wants that one.
+        if progress.default_callback is progress.tqdm_progress_callback and shows_updates():
+            from sparktune._views.live_view import live_progress_callback
+
+            return live_progress_callback
+        return progress.default_callback
 
     def keywords(self) -> dict[str, Any]:
         """Return the options as arguments of the `fmin` of a class of trials.

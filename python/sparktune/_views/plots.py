@@ -22,6 +22,7 @@ from sparktune._views.charts.timeline import timeline
 from sparktune._views.draw.matplotlib import draw as draw_matplotlib
 from sparktune._views.draw.matplotlib import new_figure
 from sparktune._views.draw.plotly import draw as draw_plotly
+from sparktune._views.notebook import in_notebook
 from sparktune._views.trial_data import TrialData, read_trials
 from sparktune.exceptions import InvalidArgument, SparktuneError
 
@@ -275,13 +276,6 @@ def _is_installed(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except ValueError:  # a module without a specification, or None, in sys.modules
         return sys.modules.get(name) is not None
-
-
-def in_notebook() -> bool:
-    """Return whether this process is the kernel of a notebook."""
-    interactive = sys.modules.get("IPython")
-    shell = None if interactive is None else interactive.get_ipython()
-    return shell is not None and getattr(shell, "kernel", None) is not None
 
 
 def _empty_figure() -> Any:
