@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -120,19 +122,25 @@ def _labels(docs: Sequence[Trial]) -> tuple[str, ...]:
 
 def _rows(docs: Sequence[Trial], labels: Sequence[str]) -> npt.NDArray[np.float64]:
     """Return the values of the trials, NaN where a hyperparameter is inactive."""
-    rows = np.full((len(docs), len(labels)), math.nan)
-    columns = [doc["misc"]["vals"] for doc in docs]
-    for at, label in enumerate(labels):
-        rows[:, at] = _column(columns, label)
-    return rows
+    every = [doc["misc"]["vals"] for doc in docs]
+    if len(labels) > 1:
+        try:
+            return _usual_rows(every, labels)
+        except (KeyError, OverflowError, TypeError, ValueError):
+            pass
+    return np.array([[_value(vals.get(label)) for label in labels] for vals in every], dtype=float)
 
 
-def _column(columns: Sequence[Any], label: str) -> npt.NDArray[np.float64]:
-    try:  # the usual form, which is faster
-        usual = [some[0] if (some := vals[label]) else math.nan for vals in columns]
-        return np.array(usual, dtype=float)
-    except (IndexError, KeyError, OverflowError, TypeError, ValueError):
-        return np.array([_value(vals.get(label)) for vals in columns], dtype=float)
+def _usual_rows(every: Sequence[Any], labels: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Return the same if all have a list of one number or none for each label, which is faster."""
+    lists = list(chain.from_iterable(map(itemgetter(*labels), every)))
+    active = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+    if active.max(initial=0) > 1:
+        raise ValueError("several values")
+    rows = np.full(len(lists), math.nan)
+    count = int(active.sum())
+    rows[active == 1] = np.fromiter(chain.from_iterable(lists), dtype=float, count=count)
+    return rows.reshape(len(every), len(labels))
 
 
 def _value(values: Any) -> float:
