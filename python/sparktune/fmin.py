@@ -292,8 +292,8 @@ def fmin(
         again; nor can a trial be lost that runs in this process. See docs/parallel.md.
     prune : bool, str, policy or callable, optional
         Which trials end when they have no prospects: `fn` has a second parameter `trial`, and calls
-        ``trial.report(loss, step=epoch)``. True is the default policy; or one of ``"median"``,
-        ``"percentile"``, ``"asha"``, ``"hyperband"``, ``"wilcoxon"`` (for folds) and
+        ``trial.report(loss, step=epoch)``. True is ``"envelope"``; others are ``"median"``,
+        ``"percentile"``, ``"asha"``, ``"hyperband"``, ``"wilcoxon"`` (for folds),
         ``"patience"``, a policy of `sparktune.pruning`, or a function of (curves, curve). See
         docs/pruning.md.
     journal : str, os.PathLike or Journal, optional

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sparktune._listing import listing
 from sparktune._pruning.policies import (
     Asha,
+    Envelope,
     Hyperband,
     Median,
     Patience,
@@ -13,6 +14,15 @@ from sparktune._pruning.policies import (
     Wilcoxon,
 )
 
-__all__ = ["Asha", "Hyperband", "Median", "Patience", "Percentile", "Policy", "Wilcoxon"]
+__all__ = [
+    "Asha",
+    "Envelope",
+    "Hyperband",
+    "Median",
+    "Patience",
+    "Percentile",
+    "Policy",
+    "Wilcoxon",
+]
 
 __dir__ = listing(__all__)

@@ -30,14 +30,14 @@ def test_reports_go_up_while_the_trial_runs_and_are_forgotten_with_it(begin):
         handle.report(5.0 - step, step)
     eventually(lambda: search.running() == {3: 4})
     known = search.pruner._curves.running[3]
-    assert (known.losses, known.best, known.is_complete) == (
+    assert (known.losses, known.levels("best"), known.is_complete) == (
         [5, 4, 3, 2, 1],
         [5, 4, 3, 2, 1],
         False,
     )
     handle.report(9.0, 7)
     eventually(lambda: search.running() == {3: 7})
-    assert known.best[-1] == 1.0
+    assert known.levels("best")[-1] == 1.0
     handle._close()
     assert "sparktune-line" not in {thread.name for thread in threading.enumerate()}
     eventually(lambda: search.running() == {})
@@ -131,7 +131,7 @@ def test_a_million_reports_are_few_points_and_none_is_better(begin):
     known = search.pruner._curves.running[0]
     assert len(known.steps) <= 1024
     assert known.steps == sorted(set(known.steps))
-    assert known.best[-1] == min(losses)
+    assert known.levels("best")[-1] == min(losses)
 
 
 @pytest.mark.parametrize(

@@ -14,17 +14,17 @@ from sparktune._pruning.estimate import estimated_loss
 from sparktune._pruning.policies import policy_of
 from sparktune._worker.rules import Curve, rule_of, signed_rank_p
 from sparktune.exceptions import InvalidArgument, InvalidArgumentType
-from sparktune.pruning import Asha, Hyperband, Median, Patience, Percentile, Wilcoxon
+from sparktune.pruning import Asha, Envelope, Hyperband, Median, Patience, Percentile, Wilcoxon
 
 
-def known(*curves, steps=None):
+def known(*curves, steps=None, returns=lambda losses: losses[-1]):
     """Curves of trials that have ended, each a list of losses; None at the end: it was pruned."""
     found = []
     for tid, losses in enumerate(curves):
         pruned = losses[-1] is None
         losses = [loss for loss in losses if loss is not None]
         at = list(range(1, len(losses) + 1)) if steps is None else steps[: len(losses)]
-        found.append(Known(tid, at, losses, None if pruned else losses[-1]))
+        found.append(Known(tid, at, losses, None if pruned else returns(losses)))
     return Curves(found)
 
 
@@ -49,7 +49,7 @@ FIVE = known(*([10 - level, 9 - level, 8 - level, 7 - level] for level in range(
     [
         (Median(grace=1), [7.9, 7.1, 6.1], 2),  # medians of the best so far: 8, 7, 6, 5
         (Median(grace=1), [7.9, 6.9, 5.9, 5.9], None),
-        (Median(grace=1), [7.0, 9.0, 9.0, 9.0], 3),  # its best loss counts, not the latest
+        (Median(grace=1), [7.0, 8.0, 6.0], 2),  # complete trials return their last report: so here
         (Median(grace=3), [99, 99, 99], 3),
         (Median(grace=1, startup=6), [99, 99, 99], None),
         (Percentile(0.0, grace=1), [6.1], 1),
@@ -60,6 +60,82 @@ FIVE = known(*([10 - level, 9 - level, 8 - level, 7 - level] for level in range(
 )  # fmt: skip
 def test_percentiles(policy, losses, end):
     assert end_of(policy, FIVE, losses) == end
+
+
+def mean(losses):
+    return sum(losses) / len(losses)
+
+
+UP = ([5.0, 3.0, 4.0], [6.0, 3.5, 5.0], [4.0, 2.0, 3.0])  # they get worse at the end
+
+
+@pytest.mark.parametrize(
+    ("returns", "measure"),
+    [
+        (lambda losses: losses[-1], "last"),
+        (min, "best"),
+        (mean, "mean"),
+        (lambda losses: round(losses[-1], 7) + 1e-8, "last"),
+        (lambda losses: 2 * losses[-1], "best"),  # on another data set, say
+    ],
+)
+def test_trials_are_compared_by_what_objectives_return(returns, measure):
+    curves = known(*UP, returns=returns)
+    assert curves.measure == measure
+    levels = {"last": [4, 5, 3], "best": [3, 3.5, 2], "mean": [4, 14.5 / 3, 3]}[measure]
+    assert [curves.level_at(each, 3) for each in curves.all] == pytest.approx(levels)
+    data = Median(grace=1, startup=1).rule(curves, 9)
+    assert data[1]["table"][-1] == (3, pytest.approx(sorted(levels)[1]))
+    curve = Curve()
+    for step, loss in enumerate(UP[0], start=1):
+        curve.add(step, loss)
+    assert curve.level(data[1]["measure"]) == pytest.approx(levels[0])
+
+
+def test_one_trial_in_ten_may_return_something_else():
+    returns = iter([4.0, 5.0, 3.0] * 3 + [9.9])
+    curves = known(*UP, *UP, *UP, UP[0], returns=lambda _: next(returns))
+    assert curves.measure == "last"
+    curves.add(Known(99, [1, 2], [2.0, 1.0], 7.0))
+    assert curves.measure == "best"
+
+
+def test_a_mean_counts_the_reports_that_are_not_kept():
+    curve = Curve()
+    losses = np.arange(5000.0)
+    for step, loss in enumerate(losses):
+        curve.add(step, loss)
+    assert len(curve.losses) <= Curve.LIMIT
+    assert curve.level("mean") == losses.mean()
+
+
+def test_an_estimate_is_at_most_the_best_report_if_that_is_returned():
+    pruned = Known(9, [1], [2.0], None)
+    assert estimated_loss(pruned, known(*UP, returns=min)) == 2
+    assert estimated_loss(pruned, known(*UP)) == 3  # the others get worse
+
+
+@pytest.mark.parametrize(
+    ("policy", "losses", "end"),
+    [
+        (Envelope(), [8.0, 7.0, 6.0, 5.0], None),  # as the worst of the best three, at each step
+        (Envelope(), [8.1, 7.0], 1),
+        (Envelope(), [8.0, 7.0, 6.1], 3),
+        (Envelope(share=1.0), [10.0, 9.0, 8.1], 3),
+        (Envelope(startup=6), [99.0] * 4, None),
+    ],
+)
+def test_the_envelope_of_the_best(policy, losses, end):
+    assert end_of(policy, FIVE, losses) == end
+
+
+def test_the_envelope_leaves_room_for_slow_starters():
+    slow, fast = [9.0, 8.0, 1.0, 0.5], [3.0, 2.9, 2.8, 2.7]
+    curves = known(slow, slow, fast, fast, fast, fast)
+    like_slow = [8.9, 7.9, 0.9, 0.4]
+    assert end_of(Envelope(), curves, like_slow) is None
+    assert end_of(Median(grace=1), curves, like_slow) == 1
+    assert end_of(Envelope(), curves, [3.0, 2.9, 2.9]) == 3
 
 
 def test_grace_is_a_tenth_of_the_longest_trial():
@@ -174,7 +250,7 @@ def test_the_estimate_has_the_rank_of_the_trial():
     assert estimate(7.5) == 3.5
     assert estimate(9) == 5
     assert estimate(11) == 5 + 2
-    assert estimate(2) == 2  # never more than what it has
+    assert estimate(2) == 3
 
 
 def test_the_estimate_without_rivals_is_what_is_known():
@@ -218,7 +294,7 @@ def test_names(name):
 
 def test_what_is_no_policy():
     assert policy_of(None) is policy_of(False) is None
-    assert policy_of(True) == Median()
+    assert policy_of(True) == Envelope()
     with pytest.raises(InvalidArgument, match=r"`prune` must be one of 'asha', .*; got 'ahsa'"):
         policy_of("ahsa")
     with pytest.raises(InvalidArgumentType, match=r"got the class Asha. Hint: Asha\(\)"):

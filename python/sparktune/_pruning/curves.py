@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
+from functools import cached_property
+from itertools import accumulate, count
+from operator import truediv
 from typing import Any
 
 from sparktune._trials.documents import STATUS_OK, STATUS_PRUNED
 
-__all__ = ["Curves", "Known", "curve_of", "spread"]
+__all__ = ["MEASURES", "Curves", "Known", "curve_of", "spread"]
 
 
+MEASURES = ("last", "mean", "best")
+"""How to tell how good a trial is at a step."""
+
+# What share of the complete trials must have returned the same measure of their reports.
+_SURE = 0.9
 # How many points of a running trial are kept; half of them when there are more.
 _MOST_POINTS = 1024
 
@@ -26,8 +33,6 @@ class Known:
         The trial.
     steps, losses : list of float
         What it reported.
-    best : list of float
-        The lowest loss up to each step.
     loss : float or None
         Its final loss; None if it was pruned, or is running.
     """
@@ -38,7 +43,7 @@ class Known:
         self.tid = tid
         self.steps = steps
         self.losses = losses
-        self.best = list(accumulate(losses, min))
+        self._best = list(accumulate(losses, min))
         self.loss = loss
 
     @property
@@ -48,19 +53,30 @@ class Known:
 
     def extend(self, steps: Sequence[float], losses: Sequence[float]) -> None:
         """Take in what a running trial has reported since; steps must grow."""
-        self.best += list(accumulate([self.best[-1], *losses], min))[1:]
+        self.__dict__.pop("_means", None)
+        self._best += list(accumulate([self._best[-1], *losses], min))[1:]
         self.steps += steps
         self.losses += losses
         if len(self.steps) > _MOST_POINTS:
-            for points in (self.steps, self.losses, self.best):
+            for points in (self.steps, self.losses, self._best):
                 points[:-1] = points[:-1:2]
 
-    def best_at(self, step: float) -> float | None:
-        """Return the lowest loss up to a step, None if the trial did not get there."""
+    def level_at(self, step: float, measure: str) -> float | None:
+        """Return how good the trial was at a step, None if it did not get there."""
         if self.steps[-1] < step:
             return None
         at = bisect_right(self.steps, step)
-        return self.best[at - 1] if at else None
+        return self.levels(measure)[at - 1] if at else None
+
+    def levels(self, measure: str) -> Sequence[float]:
+        """Return how good the trial was at each step."""
+        if measure == "best":
+            return self._best
+        return self.losses if measure == "last" else self._means
+
+    @cached_property
+    def _means(self) -> list[float]:
+        return list(map(truediv, accumulate(self.losses), count(1)))
 
 
 class Curves:
@@ -76,6 +92,9 @@ class Curves:
         The curves so far of trials that are running, by trial.
     first, length : float
         The first step of all, and the last step of the longest curve, of ended trials; 0 without.
+    measure : {"last", "mean", "best"}
+        What the objective returns, by the complete trials: its last report, the mean or the best
+        of its reports. So running trials are compared by the same. "best" if it is none of them.
     """
 
     def __init__(self, known: Iterable[Known] = ()) -> None:
@@ -83,6 +102,8 @@ class Curves:
         self.complete: list[Known] = []
         self.running: dict[int, Known] = {}
         self.first = self.length = 0.0
+        self.measure = "best"
+        self._returned = dict.fromkeys(MEASURES, 0)
         for each in known:
             self.add(each)
 
@@ -98,6 +119,19 @@ class Curves:
         self.all.append(known)
         if known.is_complete:
             self.complete.append(known)
+            for measure in MEASURES:
+                self._returned[measure] += _close(known.levels(measure)[-1], known.loss)
+            likely = max(MEASURES, key=self._returned.__getitem__)
+            sure = self._returned[likely] >= _SURE * len(self.complete)
+            self.measure = likely if sure else "best"
+
+    def level_at(self, known: Known, step: float) -> float | None:
+        """Return how good a trial was at a step, by `measure`; None if it did not get there."""
+        return known.level_at(step, self.measure)
+
+
+def _close(level: float, loss: float | None) -> bool:
+    return loss is not None and (level == loss or abs(level - loss) <= 1e-6 * abs(loss))
 
 
 def spread(known: Sequence[Known], most: int = 500) -> Sequence[Known]:

@@ -102,7 +102,9 @@ def _halving(ours: Curves, everyone: Curves, reduction: float, grace: float) -> 
     rung, longest = max(grace, everyone.first), everyone.length
     known = spread([*ours.all, *ours.running.values()])
     while rung < longest:
-        losses = sorted(loss for each in known if (loss := each.best_at(rung)) is not None)
+        losses = sorted(
+            loss for each in known if (loss := everyone.level_at(each, rung)) is not None
+        )
         going_on = int((len(losses) + 1) // reduction)
         if going_on >= 1:
             table.append((rung, losses[going_on - 1]))

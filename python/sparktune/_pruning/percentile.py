@@ -14,17 +14,15 @@ from sparktune._pruning.policy import (
     cutoffs,
     grace_of,
     quantile,
+    thinned,
 )
 
 __all__ = ["Median", "Percentile"]
 
-# Steps at which cut-offs are taken, at most.
-_GRID = 64
-
 
 @dataclass(frozen=True)
 class Percentile:
-    """Ends a trial whose best loss so far is above a percentile of those of complete trials.
+    """Ends a trial that is worse than a percentile of the complete ones at the same step.
 
     Golovin et al. 2017, "Google Vizier", section 3.2.2, for the median.
 
@@ -56,12 +54,11 @@ class Percentile:
             return None
         known = spread(curves.complete)
         grace = grace_of(self.grace, curves, 0.1)
-        steps = sorted({step for each in known for step in each.steps if step >= grace})
-        if len(steps) > _GRID:
-            steps = [steps[round(i * (len(steps) - 1) / (_GRID - 1))] for i in range(_GRID)]
         table = []
-        for step in steps:
-            losses = sorted(loss for each in known if (loss := each.best_at(step)) is not None)
+        for step in thinned({step for each in known for step in each.steps if step >= grace}):
+            losses = sorted(
+                loss for each in known if (loss := curves.level_at(each, step)) is not None
+            )
             if len(losses) >= max(self.startup, 1):
                 table.append((step, quantile(losses, self.percentile / 100)))
         return cutoffs(table, curves, once=False)
@@ -69,7 +66,7 @@ class Percentile:
 
 @dataclass(frozen=True)
 class Median(Percentile):
-    """Ends a trial whose best loss so far is worse than the median of complete trials.
+    """Ends a trial that is worse than the median of the complete ones at the same step.
 
     See `Percentile`.
     """

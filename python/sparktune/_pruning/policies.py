@@ -9,6 +9,7 @@ from typing import Any
 import cloudpickle
 
 from sparktune._pruning.curves import Curves
+from sparktune._pruning.envelope import Envelope
 from sparktune._pruning.halving import Asha, Hyperband
 from sparktune._pruning.percentile import Median, Percentile
 from sparktune._pruning.policy import Policy, Rule
@@ -18,6 +19,7 @@ from sparktune.exceptions import InvalidArgument, InvalidArgumentType
 __all__ = [
     "Asha",
     "Custom",
+    "Envelope",
     "Hyperband",
     "Median",
     "Patience",
@@ -50,13 +52,14 @@ class Custom:
 
 _NAMED: dict[str, Callable[[], Policy]] = {
     "asha": Asha,
+    "envelope": Envelope,
     "hyperband": Hyperband,
     "median": Median,
     "patience": Patience,
     "percentile": lambda: Percentile(25.0),
     "wilcoxon": Wilcoxon,
 }
-_DEFAULT = "median"
+_DEFAULT = "envelope"
 
 
 def policy_of(prune: Any) -> Policy | None:

@@ -6,7 +6,7 @@ And what they share: steps, quantiles, and the checks of their settings.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from sparktune._pruning.curves import Curves
@@ -22,6 +22,7 @@ __all__ = [
     "extent",
     "grace_of",
     "quantile",
+    "thinned",
 ]
 
 Rule = tuple[str, dict[str, Any]]
@@ -44,7 +45,8 @@ def cutoffs(table: list[tuple[float, float]], curves: Curves, once: bool) -> Rul
     """Return the rule of a table of steps and cut-offs, None if that is empty."""
     if not table:
         return None
-    return "cutoffs", {"table": table, "once": once, "end": curves.length}
+    end, measure = curves.length, curves.measure
+    return "cutoffs", {"table": table, "once": once, "end": end, "measure": measure}
 
 
 def extent(curves: Curves) -> float:
@@ -68,6 +70,14 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     if low == place or math.isinf(ordered[min(low + 1, len(ordered) - 1)]):
         return ordered[low]
     return ordered[low] + (place - low) * (ordered[low + 1] - ordered[low])
+
+
+def thinned(steps: Iterable[float], most: int = 64) -> list[float]:
+    """Return steps in their order; some, evenly spread, if there are many."""
+    ordered = sorted(steps)
+    if len(ordered) <= most:
+        return ordered
+    return [ordered[round(i * (len(ordered) - 1) / (most - 1))] for i in range(most)]
 
 
 def check_number(name: str, value: Any, low: float, high: float, above: bool = False) -> None:

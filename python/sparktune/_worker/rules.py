@@ -36,6 +36,7 @@ class Curve:
         self.best = math.inf
         self.best_step: float | None = None
         self.last: tuple[float, float] | None = None
+        self._total = 0.0
         self._stride = 1
         self._count = 0
 
@@ -49,14 +50,22 @@ class Curve:
         self.steps.append(step)
         self.losses.append(loss)
         self.last = (step, loss)
+        self._total += loss
         self._count += 1
         if len(self.steps) > self.LIMIT:
             self.steps, self.losses = self.steps[::2], self.losses[::2]
             self._stride *= 2
 
+    def level(self, measure: str) -> float:
+        """Return how good the trial is by now, by a measure of `sparktune._pruning.curves`."""
+        assert self.last is not None
+        if measure == "mean":
+            return self._total / self._count
+        return self.last[1] if measure == "last" else self.best
+
 
 class Cutoffs:
-    """Ends a trial whose best loss so far is above the cut-off of a step.
+    """Ends a trial that is worse than the cut-off of a step.
 
     Parameters
     ----------
@@ -70,6 +79,8 @@ class Cutoffs:
     late : sequence of float, optional
         The cut-offs for trials that had passed a step before they knew of its cut-off, so that they
         are among those that the table counts; infinite if these are too few.
+    measure : str
+        See `Curve.level`.
     """
 
     def __init__(
@@ -78,11 +89,13 @@ class Cutoffs:
         once: bool,
         end: float,
         late: Sequence[float] | None = None,
+        measure: str = "best",
     ) -> None:
         self._steps = [step for step, _ in table]
         self._cutoffs = [cutoff for _, cutoff in table]
         self._late = self._cutoffs if late is None else list(late)
         self._once = once
+        self._measure = measure
         self._end = end
         self._met = 0
         self._judged = -math.inf  # the step whose cut-off the trial last met
@@ -104,13 +117,13 @@ class Cutoffs:
         if reached == 0 or step >= self._end:
             return False
         if not self._once:
-            return curve.best > self._cutoffs[reached - 1]
+            return curve.level(self._measure) > self._cutoffs[reached - 1]
         for rung in range(reached - 1, self._met - 1, -1):
             late = self._steps[rung] <= self._passed
             cutoff = (self._late if late else self._cutoffs)[rung]
             if not (late and math.isinf(cutoff)):  # otherwise a later table may say more
                 self._met, self._judged = rung + 1, self._steps[rung]
-                return curve.best > cutoff
+                return curve.level(self._measure) > cutoff
         return False
 
 
