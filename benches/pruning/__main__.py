@@ -1,10 +1,12 @@
 """Compare searches that prune: the lowest loss of complete trials against the epochs spent.
 
 All have the same budget: what `--trials` complete trials cost. Each row (one search) is appended to
-a file as soon as it is available, and a restarted run does only what is missing.
+a file as soon as it is available, and a restarted run does only what is missing. Problems are
+learners as tables (see `tabulated.py`), the same learners trained during the search, or the curves
+of LCDB.
 
-    python benches/pruning [--part report] [--rivals unpruned asha optuna-median] [--seeds 10]
-        [--workers 4 16] [--trials 60] [--problems mlp sgd] [--rows FILE] [--plot FILE]
+    python benches/pruning [--part report] [--kind table] [--rivals unpruned asha optuna-median]
+        [--seeds 10] [--workers 4 16] [--trials 60] [--problems mlp sgd] [--rows FILE] [--plot FILE]
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import learners  # noqa: E402 - after the environment and the path
 import rivals  # noqa: E402
 import summary  # noqa: E402
 import tables  # noqa: E402
+import tabulated  # noqa: E402
 import workers  # noqa: E402
 
 CACHE = Path(__file__).parents[2] / ".cache" / "pruning.jsonl"
@@ -35,16 +38,21 @@ def main() -> None:
     """Run what is missing, and print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--part", default=learners.REPORT, choices=("tune", "report", "all"))
+    parser.add_argument("--kind", default="table", choices=("table", "trained", "lcdb"))
     parser.add_argument("--problems", nargs="+", help="by default all of the part")
-    parser.add_argument("--rivals", nargs="+", default=[*rivals.OURS, *rivals.OPTUNA],
-                        choices=sorted(rivals.RIVALS))  # fmt: skip
+    usual = [*rivals.OURS, *rivals.LINES, *rivals.OPTUNA]
+    parser.add_argument("--rivals", nargs="+", default=usual, choices=sorted(rivals.RIVALS))
     parser.add_argument("--workers", type=int, nargs="+", default=[4, 16])
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--rows", type=Path, default=CACHE)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
-    known = [*learners.LEARNERS, *tables.problems()]
+    known = {
+        "table": lambda: list(map(tabulated.tabulated, learners.LEARNERS)),
+        "trained": lambda: list(learners.LEARNERS),
+        "lcdb": tables.problems,
+    }[options.kind]()
     problems = [
         each for each in known
         if options.part in (each.part, "all")
@@ -66,18 +74,16 @@ def main() -> None:
                             out.flush()
             print(f"seed {seed} done", flush=True)
     names = {problem.name for problem in problems}
+    spans = {p.name: tabulated.span(p) for p in problems} if options.kind == "table" else {}
     kept = [
         row for row in rows
         if row["problem"] in names and row["trials"] == options.trials
         and row["rival"] in options.rivals and row["seed"] < options.seeds
     ]  # fmt: skip
     for count in options.workers:
-        for group in ("", "lcdb"):
-            of = [row for row in kept if row["problem"].startswith("lcdb") == bool(group)]
-            if of:
-                print(f"\n{group or 'learners'}:\n\n{summary.table(of, count, options.seeds)}")
+        print(f"\n{summary.table(kept, count, options.seeds, spans)}")
     if options.plot:
-        summary.draw(kept, options.workers, options.rivals, options.plot)
+        summary.draw(kept, options.workers, options.rivals, options.plot, spans)
 
 
 def key(row: dict[str, Any]) -> tuple[Any, ...]:

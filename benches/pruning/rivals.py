@@ -143,11 +143,20 @@ OURS: dict[str, Make] = {
     "unpruned": partial(Ours, prune=None),
     **{
         name: partial(Ours, prune=name)
-        for name in ("median", "percentile", "asha", "hyperband", "patience", "wilcoxon")
+        for name in (
+            "envelope",
+            "median",
+            "percentile",
+            "asha",
+            "hyperband",
+            "patience",
+            "wilcoxon",
+        )
     },
 }
 LINES: dict[str, Make] = {
-    f"{name}+line": partial(Ours, prune=name, line=True) for name in ("median", "asha", "hyperband")
+    f"{name}+line": partial(Ours, prune=name, line=True)
+    for name in ("envelope", "median", "asha", "hyperband")
 }
 OPTUNA: dict[str, Make] = {
     "optuna": partial(Optuna, make=lambda pruners, _: pruners.NopPruner()),
@@ -159,8 +168,8 @@ OPTUNA: dict[str, Make] = {
     "optuna-wilcoxon": partial(Optuna, make=lambda pruners, _: pruners.WilcoxonPruner()),
 }
 ESTIMATES: dict[str, Make] = {
-    f"{policy}/{enters}": partial(Ours, prune=policy, enters=enters)
-    for policy in ("median", "percentile", "asha", "hyperband")
+    f"{policy}+line/{enters}": partial(Ours, prune=policy, enters=enters, line=True)
+    for policy in ("envelope", "median", "asha", "hyperband")
     for enters in ("own", "worst", "never")
 }
 RIVALS = {**OURS, **LINES, **OPTUNA, **ESTIMATES}
