@@ -189,8 +189,11 @@ class TestMaximize:
 
     def test_the_summary_and_the_plot_show_scores(self):
         pytest.importorskip("matplotlib").use("agg")
+        from matplotlib import pyplot as plt
+
         from sparktune.plotting import main_plot_history
 
+        plt.close("all")  # another test's figure may have an empty panel, which would be taken
         trials = Trials()
         quiet(lambda x: 1 - x**2, trials=trials, maximize=True, max_evals=10)
         best = trials.best_trial["result"]["score"]
