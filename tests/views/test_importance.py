@@ -244,3 +244,14 @@ def test_many_trials(method, caplog):
     found = trials_from_docs(docs).importance(method)
     assert list(found["parameter"][:2]) == ["x", "y"]
     assert not caplog.text
+
+
+def test_charts_say_themselves_that_importances_are_rough(caplog):
+    pytest.importorskip("matplotlib").use("agg")
+    trials = Trials()
+    fmin(lambda x: x["x"] + x["y"], {"x": hp.uniform("x", 0, 1), "y": hp.uniform("y", 0, 1)},
+         algo=rand.suggest, max_evals=20, trials=trials, rstate=0, verbose=False)  # fmt: skip
+    trials.plot.importance(backend="matplotlib")
+    assert "rough" not in caplog.text
+    trials.importance()
+    assert "20 trials are rough" in caplog.text

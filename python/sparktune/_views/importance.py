@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from sparktune._space.compile import CompiledSpace
 
-__all__ = ["FEW", "importance_table"]
+__all__ = ["FEW", "importance_table", "said_elsewhere"]
 
 logger = logging.getLogger("sparktune.importance")
 
@@ -33,6 +34,20 @@ FEW = 100
 
 # As many whole numbers as the core tells apart; more are a range of numbers.
 _OPTIONS = 128
+
+
+@contextlib.contextmanager
+def said_elsewhere() -> Iterator[None]:
+    """Keep the warning about few trials from the log, where a chart says it."""
+    logger.addFilter(_is_not_said)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_not_said)
+
+
+def _is_not_said(record: logging.LogRecord) -> bool:
+    return False
 
 
 def importance_table(

@@ -22,6 +22,7 @@ from sparktune._views.charts.timeline import timeline
 from sparktune._views.draw.matplotlib import draw as draw_matplotlib
 from sparktune._views.draw.matplotlib import new_figure
 from sparktune._views.draw.plotly import draw as draw_plotly
+from sparktune._views.importance import FEW, said_elsewhere
 from sparktune._views.notebook import in_notebook
 from sparktune._views.trial_data import TrialData, read_trials
 from sparktune.exceptions import InvalidArgument, SparktuneError
@@ -29,7 +30,6 @@ from sparktune.exceptions import InvalidArgument, SparktuneError
 __all__ = ["Plots"]
 
 _BACKENDS = ("plotly", "matplotlib")
-_FEW = 100  # trials, of which importances are rough
 
 
 class Plots:
@@ -235,14 +235,15 @@ class Plots:
 
     def _importance(self, data: TrialData) -> Chart:
         try:
-            table = self._trials.importance()
+            with said_elsewhere():
+                table = self._trials.importance()
         except SparktuneError as error:
             return importance([], [], note=str(error))
         labels, shares, low, high = (
             list(table[name]) for name in ("parameter", "importance", "low", "high")
         )
         count = int(data.finite.sum())
-        rough = f"Importances of {count} trials are rough." if count < _FEW else ""
+        rough = f"Importances of {count} trials are rough." if count < FEW else ""
         return importance(labels, shares, low, high, rough)
 
     def _ranking(self, data: TrialData, most: int, given: Any = None) -> list[str] | None:
@@ -250,7 +251,8 @@ class Plots:
         if given is not None or len(data.values) <= most or not data.ok.any():
             return None
         try:
-            table = self._trials.importance()
+            with said_elsewhere():
+                table = self._trials.importance()
         except (AttributeError, ImportError, SparktuneError):  # too few trials, say
             return None
         order = table.sort_values("importance", ascending=False, kind="stable")

@@ -18,6 +18,7 @@ from sparktune._views.charts.slices import slices
 from sparktune._views.charts.timeline import timeline
 from sparktune._views.draw.markup import Look, plain
 from sparktune._views.draw.svg import chart_svg, legend_svg, panel_svg
+from sparktune._views.importance import FEW, said_elsewhere
 from sparktune._views.trial_data import TrialData
 from sparktune.exceptions import InvalidArgument
 
@@ -28,7 +29,6 @@ logger = logging.getLogger("sparktune.report")
 # Wide enough for a page, and for one column of a phone.
 _WIDE = Look(width=860, hover="trials", titles=False, height=270)
 _SMALL = Look(width=330, hover="trials", titles=False, height=220, most=1200)
-_FEW = 100  # trials
 _ALL = 12  # hyperparameters of a chart
 _LEGEND = Look(width=345, titles=False)
 
@@ -99,22 +99,15 @@ def _as_html(chart: Chart) -> str:
 
 def _importance(trials: Any, count: int) -> tuple[Chart, Sequence[str]]:
     """Return the chart of importance, and the hyperparameters from the most important on."""
-    speaker = logging.getLogger("sparktune.importance")
-    speaker.addFilter(_is_not_said)  # the page says it
     try:
-        table = trials.importance()
+        with said_elsewhere():
+            table = trials.importance()
     except (ImportError, InvalidArgument) as error:
         return Chart("Importance", note=str(error)), ()
-    finally:
-        speaker.removeFilter(_is_not_said)
     labels = [str(each) for each in table["parameter"]]
     shares, low, high = (
         [float(each) for each in table[name]] for name in ("importance", "low", "high")
     )
     order = sorted(range(len(labels)), key=lambda i: -shares[i])
-    note = f"Of {count} trials, importances are rough." if count < _FEW else ""
+    note = f"Of {count} trials, importances are rough." if count < FEW else ""
     return importance(labels, shares, low, high, note), [labels[i] for i in order]
-
-
-def _is_not_said(record: logging.LogRecord) -> bool:
-    return False
