@@ -27,6 +27,8 @@ def ok(result):
 class FakeBackend:
     """Runs ``run(values)`` on the dispatcher's threads; a trial may wait for its cancellation."""
 
+    streams = False
+
     def __init__(self, run=lambda backend, tag, values: 0.0):
         self.run = run
         self.lock = threading.Lock()
@@ -42,7 +44,8 @@ class FakeBackend:
     def thread_body(self, body):
         return body
 
-    def submit(self, tag, payload, description):
+    def submit(self, tag, payloads, description, seconds=None):
+        (payload,) = payloads
         values, *_ = pickle.loads(payload)
         with self.lock:
             self.submitted.append(tag)
@@ -55,7 +58,7 @@ class FakeBackend:
         finally:
             with self.lock:
                 self.running -= 1
-        return answer if isinstance(answer, bytes) else ok(answer)
+        return [answer if isinstance(answer, bytes) else ok(answer)]
 
     def cancel(self, tag):
         with self.lock:
@@ -427,9 +430,9 @@ def test_what_the_tracked_run_gives_reaches_the_task(make):
             return {"run_id": "abc"}
 
     class Recording(FakeBackend):
-        def submit(self, tag, payload, description):
-            seen.append((pickle.loads(payload), description))
-            return ok(0.0)
+        def submit(self, tag, payloads, description, seconds=None):
+            seen.append((*map(pickle.loads, payloads), description))
+            return [ok(0.0)]
 
     dispatcher = Dispatcher(Recording(), 1)
     dispatcher.start(trial(7, x=0.123456789, kind="svm"), Run())

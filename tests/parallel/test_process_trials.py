@@ -533,7 +533,7 @@ def test_a_second_close_ends_the_worker_that_an_interrupted_one_left(monkeypatch
     before = children()
     value = Program(steps=((0, "x", None),), constants={}, blocks={0: (0,)}, root=0, labels=("x",))
     backend = ProcessBackend(pack(abs, value), 1)
-    backend.submit("trial", encode_payload({"x": 1.0}, None), "")
+    list(backend.submit("trial", [encode_payload({"x": 1.0}, None)], ""))
     assert len(children() - before) == 2  # the worker and the guard
 
     def interrupted(worker, patience=0.0):
@@ -556,7 +556,7 @@ submit = ProcessBackend.submit
 
 def stuck(self, *given):
     try:
-        return submit(self, *given)
+        return list(submit(self, *given))
     except Exception:
         print("stuck", flush=True)  # the job is cancelled, but its thread does not end
         threading.Event().wait()

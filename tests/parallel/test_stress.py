@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 class RoughBackend:
     """Answers after a moment, fails, hangs until it is cancelled, or answers after that."""
 
+    streams = False
+
     def __init__(self, seed, rough=True):
         self.random = random.Random(seed)
         self.rough = rough
@@ -39,7 +41,7 @@ class RoughBackend:
     def thread_body(self, body):
         return body
 
-    def submit(self, tag, payload, description):
+    def submit(self, tag, payloads, description, seconds=None):
         with self.lock:
             assert not self.closed
             self.submitted += 1
@@ -58,9 +60,9 @@ class RoughBackend:
                     raise RuntimeError("cancelled")
             else:
                 cancelled.wait(pause)
-            values, *_ = pickle.loads(payload)
+            values, *_ = pickle.loads(payloads[0])
             meta = {"seconds": 0.0, "pid": 1, "host": "here", "attempt": 0, "python": ""}
-            return pickle.dumps(("ok", pickle.dumps(float(values["x"])), {}, meta))
+            return [pickle.dumps(("ok", pickle.dumps(float(values["x"])), {}, meta))]
         finally:
             with self.lock:
                 del self.running[tag]

@@ -71,6 +71,9 @@ class ThreadRunner:
         else:
             self.results.put(Finished(trial, result=result))
 
+    def flush(self):
+        pass
+
     def wait(self, timeout):
         finished = []
         with contextlib.suppress(queue.Empty):

@@ -19,7 +19,7 @@ from sparktune._trials.results import normalize_result
 from sparktune._trials.stored import LargeValues
 from sparktune.exceptions import JobFailed, ObjectiveNotLoaded, TrialTimeout
 
-__all__ = ["failed", "finished"]
+__all__ = ["failed", "finished", "timed_out"]
 
 logger = logging.getLogger("sparktune.dispatch")
 
@@ -34,6 +34,12 @@ def failed(trial: Trial, error: BaseException) -> Finished:
         timed_out = isinstance(error, TrialTimeout)
         described = replace(described, reason="timeout" if timed_out else "lost")
     return Finished(trial, error=described)
+
+
+def timed_out(trial: Trial, limit: float) -> Finished:
+    """Return the outcome of a trial that took longer than `limit` seconds."""
+    text = f"The trial took longer than its `trial_timeout` of {limit} s and was stopped."
+    return failed(trial, TrialTimeout(text))
 
 
 def _described(error: BaseException) -> TrialError:
@@ -52,12 +58,13 @@ def finished(
     Large values go to `store` as they came.
     """
     kind, *body, meta = pickle.loads(answer)
+    seconds = meta["seconds"]
     if tracked is not None:
         for note in meta.get("notes", ()):
             tracked.note(note)
     logger.debug(
         "Trial %s: %s after %.3f s in process %s on %s, attempt %s.",
-        trial["tid"], kind, meta["seconds"], meta["pid"], meta["host"], meta["attempt"],
+        trial["tid"], kind, seconds, meta["pid"], meta["host"], meta["attempt"],
     )  # fmt: skip
     if kind == "ok":
         try:
@@ -68,8 +75,10 @@ def finished(
                 f"({type(reason).__name__}: {reason}). Hint: return plain data, or install "
                 "here what the workers have."
             )
-            return Finished(trial, error=_described(unreadable))  # it would be so again
-        return Finished(trial, result=_with_large(normalize_result(result), body[1], store))
+            # It would be so again.
+            return Finished(trial, error=_described(unreadable), seconds=seconds)
+        result = _with_large(normalize_result(result), body[1], store)
+        return Finished(trial, result=result, seconds=seconds)
     if kind == "not loaded":
         what, traceback = body
         error = ObjectiveNotLoaded(
@@ -81,7 +90,8 @@ def finished(
         described = TrialError(str(type(error)), str(error), traceback, error, fatal=True)
         return Finished(trial, error=described)
     type_name, message, traceback, pickled = body
-    return Finished(trial, error=TrialError(type_name, message, traceback, _exception(pickled)))
+    described = TrialError(type_name, message, traceback, _exception(pickled))
+    return Finished(trial, error=described, seconds=seconds)
 
 
 def _with_large(

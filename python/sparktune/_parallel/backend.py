@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 __all__ = ["LOOPBACK", "Backend"]
@@ -18,42 +18,55 @@ class Backend(Protocol):
     ``cargo.data`` and each of ``cargo.parcels`` (the data of `sparktune.with_data`) to its workers
     once, and gets the function that runs a trial from ``cargo.task(shipped, parcels)``. `shipped`
     and the values of `parcels` are what `sparktune._worker.task` accepts.
+
+    Attributes
+    ----------
+    streams : bool
+        Whether `submit` yields each answer as soon as its trial has ended, so that the first trial
+        without an answer is the one that runs.
     """
+
+    streams: bool
 
     def thread_body(self, body: Callable[[], None]) -> Callable[[], None]:
         """Return `body` prepared for a thread of its own; called on the caller's thread."""
         ...
 
-    def submit(self, tag: str, payload: bytes, description: str) -> bytes:
-        """Run one trial and return its answer, a pickled `sparktune._worker.task.Answer`.
+    def submit(
+        self, tag: str, payloads: Sequence[bytes], description: str, seconds: float | None = None
+    ) -> Iterable[bytes]:
+        """Run trials one after the other on one worker; return or yield their answers in order.
 
-        `tag` is unique and identifies the trial to `cancel`; `description` is shown to people.
+        An answer is a pickled `sparktune._worker.task.Answer`. There may be fewer of them than
+        payloads, if there are several: the trials that have none did not begin, because the worker
+        was busy for more than `seconds`, or for a reason of the back end. `tag` is unique and
+        identifies the job to `cancel`; `description` is shown to people.
 
         Raises
         ------
         BackendLost
             If nothing can run any more.
         TrialLost
-            If the trial ended through no fault of its objective.
+            If the job ended through no fault of an objective.
         Exception
-            Anything else fails this trial only, and counts as the objective's failure.
+            Anything else fails the job only, and counts as the failure of an objective.
         """
         ...
 
     def cancel(self, tag: str) -> None:
-        """Stop the trial if it is running; its `submit` then returns or raises soon."""
+        """Stop the job if it is running; its `submit` then returns or raises soon."""
         ...
 
     def started(self, tag: str) -> float | None:
-        """Return when a submitted trial began to run, by the clock `time.monotonic`.
+        """Return when a submitted job began to run, by the clock `time.monotonic`.
 
-        Infinity means that the trial waits for a slot, None that the time is unknown. Called on the
+        Infinity means that the job waits for a slot, None that the time is unknown. Called on the
         search's thread when a trial may have timed out: must not block for long.
         """
         ...
 
     def slots(self) -> int | None:
-        """Return how many trials should run at once now; less than 1 counts as 1.
+        """Return how many jobs should run at once now; less than 1 counts as 1.
 
         None means that the back end sets no limit, because the number is unknown or the back end
         grows while work waits. Called when the search begins and then, unless that returned None,

@@ -58,7 +58,7 @@ class Cargo:
     def task(
         self, shipped: Any, parcels: Mapping[str, Any] | None = None
     ) -> functools.partial[Any]:
-        """Return the function that runs a trial on a worker; it takes an iterable of one payload.
+        """Return the function that runs trials on a worker; it takes an iterable of payloads.
 
         It can be pickled without a reference to a module of sparktune. `shipped` and the values of
         `parcels`, which are by key, are what `sparktune._worker.task` accepts.

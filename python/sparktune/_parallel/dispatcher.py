@@ -6,6 +6,7 @@ The `Dispatcher` knows nothing of Spark. What a trial runs on is a `Backend`.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import threading
 import time
@@ -15,14 +16,15 @@ from typing import Any
 
 from sparktune._parallel import answers
 from sparktune._parallel.backend import Backend
-from sparktune._parallel.flight import CANCEL_AGAIN_SECONDS, Flight
+from sparktune._parallel.batches import Batches
+from sparktune._parallel.flight import CANCEL_AGAIN_SECONDS, Flight, Seat
 from sparktune._search.handles import HandleOptions, Handles
 from sparktune._search.runner import Finished
 from sparktune._tracking.base import TrackedRun
 from sparktune._trials.attempts import attempt_of
 from sparktune._trials.documents import Trial
 from sparktune._trials.stored import LargeValues
-from sparktune.exceptions import BackendLost, TrialTimeout
+from sparktune.exceptions import BackendLost
 
 __all__ = ["Dispatcher"]
 
@@ -63,6 +65,7 @@ class Dispatcher:
         seed: int | None = None,
         store: LargeValues | None = None,
         handles: Handles | None = None,
+        batches: Batches | None = None,
     ) -> None:
         self._backend = backend
         self._parallelism = parallelism
@@ -70,8 +73,10 @@ class Dispatcher:
         self._seed = seed
         self._store = store or LargeValues()
         self._handles = handles or Handles(None, HandleOptions())
+        self._batches = batches or Batches()
         self._search = uuid.uuid4().hex[:12]
-        self._flights: dict[str, Flight] = {}  # by tag: neither reported nor cancelled
+        self._tags = itertools.count()
+        self._flights: dict[str, Flight] = {}  # by tag: neither over nor cancelled
         self._ghosts: dict[str, Flight] = {}  # by tag: cancelled, but still with a thread
         self._threads: list[threading.Thread] = []
         self._closed = False
@@ -97,21 +102,39 @@ class Dispatcher:
             slots = self._slots()
             self._follows_slots = slots is not None
             self._set_limit(slots)
-        return max(0, self._room() - len(self._flights))
+        return self._batches.capacity(self._room() - len(self._flights), self._limit)
 
     def start(self, trial: Trial, tracked: TrackedRun | None = None) -> None:
-        """Hand a trial to a thread."""
+        """Hand a trial to a thread, at once or with those that start after it."""
         if self._closed:
             raise RuntimeError("This Dispatcher is closed.")
-        # An attempt that was given up may still have a thread and a job.
-        tag = f"sparktune-{self._search}-{trial['tid']}-{attempt_of(trial)}"
-        flight = Flight(trial, tracked, tag, self._seed, self._handles.data(trial))
-        with self._lock:
-            self._airborne[flight.tag] = flight
-        if self._trial_timeout is not None:
-            flight.deadline = time.monotonic() + self._trial_timeout
-        self._flights[flight.tag] = flight
-        self._hand_out(flight)
+        alone = attempt_of(trial) > 0  # it may be what was lost
+        seat = Seat(trial, tracked, self._handles.data(trial), alone)
+        self._batches.add(seat, self._limit)
+        self._take_off(only_full=True)
+
+    def flush(self) -> None:
+        """Hand out the trials that wait for others to start with."""
+        self._take_off()
+
+    def _take_off(self, only_full: bool = False) -> None:
+        """Hand out the trials that wait."""
+        while self._lost is None and not self._closed:
+            free = self._room() - len(self._flights)
+            seats = self._batches.take(free, self._limit, only_full=only_full)
+            if not seats:
+                return
+            # A flight that was given up may still have a thread and a job.
+            tag = f"sparktune-{self._search}-{seats[0].trial['tid']}-{next(self._tags)}"
+            flight = Flight(
+                seats, tag, self._backend.streams, self._seed, self._batches.seconds,
+                self._trial_timeout,
+            )  # fmt: skip
+            with self._lock:
+                self._airborne[tag] = flight
+            flight.deadline = time.monotonic() + flight.time_allowed
+            self._flights[tag] = flight
+            self._hand_out(flight)
 
     def wait(self, timeout: float | None) -> list[Finished]:
         """Wait until a trial ends, for `timeout` seconds at most, and return all that have ended.
@@ -127,6 +150,7 @@ class Dispatcher:
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
         ended: list[Finished] = []
         room = self._room()
+        self._take_off()
         self._take_all(ended)
         while not ended and self._lost is None and (self._flights or self._crowded()):
             with contextlib.suppress(Empty):
@@ -135,6 +159,7 @@ class Dispatcher:
             now = time.monotonic()
             ended += self._out_of_time(now)
             self._cancel_again(now)
+            self._take_off()
             if now >= self._next_question():
                 self._ask_for_slots()
             if now >= deadline or self._room() > room:
@@ -168,15 +193,20 @@ class Dispatcher:
         if flight is None:
             self._asking = False
             self._set_limit(outcome)
-            return
-        self._ghosts.pop(flight.tag, None)
-        if flight.cancelled or self._flights.pop(flight.tag, None) is None:
-            return  # a late answer
-        if isinstance(outcome, BackendLost):
-            self._lost = outcome
-            self._flights[flight.tag] = flight  # for `cancel`: this trial did not end
-        elif outcome is not None:
-            ended.append(outcome)
+        elif isinstance(outcome, Finished):
+            if not flight.cancelled:
+                flight.take_answer(outcome, time.monotonic())
+                ended.append(outcome)
+        else:
+            self._ghosts.pop(flight.tag, None)
+            if flight.cancelled or self._flights.pop(flight.tag, None) is None:
+                return  # a late answer
+            ended += outcome.ended
+            if isinstance(outcome.error, BackendLost):
+                self._lost = outcome.error
+                self._flights[flight.tag] = flight  # for `cancel`: these trials did not end
+            else:
+                self._batches.landed(flight, outcome)
 
     # -- time and room -------------------------------------------------------------------------
 
@@ -211,21 +241,24 @@ class Dispatcher:
         for flight in [each for each in self._flights.values() if each.deadline <= now]:
             assert self._trial_timeout is not None
             # A trial that has not started cannot time out before the whole limit has passed again.
-            flight.deadline = min(self._started(flight), now) + self._trial_timeout
+            flight.deadline = min(self._started(flight), now) + flight.time_allowed
             if flight.deadline > now:
                 continue
             self._give_up([flight])
-            error = TrialTimeout(
-                f"The trial took longer than its `trial_timeout` of {self._trial_timeout} s and "
-                "was stopped."
-            )
-            ended.append(answers.failed(flight.trial, error))
+            if flight.size == 1 or flight.streams:
+                late = flight.seats.pop(0).trial
+                ended.append(answers.timed_out(late, self._trial_timeout))
+                self._batches.put_back(flight.seats)
+            else:
+                self._batches.put_back(flight.seats, suspects=flight.size)
         return ended
 
     def _started(self, flight: Flight) -> float:
         """Return when a trial began to run; infinity if it waits for a slot or its MLflow run."""
         if flight.submitted is None:
             return float("inf")
+        if flight.told is not None:
+            return flight.told
         started = None
         try:
             started = self._backend.started(flight.tag)
@@ -242,7 +275,7 @@ class Dispatcher:
             self._ghosts[flight.tag] = flight
             flight.cancel_again = time.monotonic() + flight.patience
             self._cancel_job(flight)
-            logger.debug("trial task %s cancelled.", flight.trial["tid"])
+            logger.debug("trial task %s cancelled.", flight.names)
 
     def _cancel_again(self, now: float) -> None:
         """Cancel again: a cancellation that overtakes its submission does nothing."""
@@ -273,7 +306,8 @@ class Dispatcher:
         if flights:
             logger.debug("Cancelling all running jobs: %d.", len(flights))
         self._give_up(flights)
-        return [flight.trial for flight in flights]
+        running = [seat for flight in flights for seat in flight.seats]
+        return [seat.trial for seat in (*running, *self._batches.clear())]
 
     def close(self) -> None:
         """Stop all trials, end all threads and close the back end.
@@ -322,7 +356,7 @@ class Dispatcher:
             self._backend.cancel(flight.tag)
         except Exception:
             logger.warning(
-                "The job of trial %s could not be cancelled.", flight.trial["tid"], exc_info=True
+                "The job of trial %s could not be cancelled.", flight.names, exc_info=True
             )
 
     # -- on the threads ------------------------------------------------------------------------
@@ -349,23 +383,14 @@ class Dispatcher:
                 self._events.put((None, self._slots()))
                 continue
             flight: Flight = work
-            outcome: Finished | BackendLost | None
-            try:
-                outcome = flight.run(self._backend, self._store)
-            except BackendLost as lost:
-                outcome = lost
-            except BaseException as error:
-                outcome = answers.failed(flight.trial, error)
-            failed = isinstance(outcome, BackendLost) or (outcome and outcome.error)
-            logger.debug(
-                "trial %s task thread %s.",
-                flight.trial["tid"],
-                "catches an exception" if failed else "exits normally",
-            )
+            landing = flight.run(self._backend, self._store, self._events)
+            failed = landing.error or any(outcome.error for outcome in landing.ended)
+            how = "catches an exception" if failed else "exits normally"
+            logger.debug("trial %s task thread %s.", flight.names, how)
             with self._lock:
                 self._airborne.pop(flight.tag, None)
-            self._events.put((flight, outcome))
-            del work, flight, outcome  # a result may be large, and the next trial may be far off
+            self._events.put((flight, landing))
+            del work, flight, landing  # a result may be large, and the next trial may be far off
 
     def _slots(self) -> int | None:
         try:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from sparktune._arguments import Rule
 
-__all__ = ["MAX_PARALLELISM", "at_most_max", "check_parallelism", "cpus", "warn_if_idle"]
+__all__ = [
+    "MAX_PARALLELISM",
+    "TrialsPerTask",
+    "at_most_max",
+    "check_parallelism",
+    "check_trials_per_task",
+    "cpus",
+    "warn_if_idle",
+]
+
+TrialsPerTask: TypeAlias = int | Literal["auto"]
 
 logger = logging.getLogger("sparktune.dispatch")
 
@@ -18,6 +28,12 @@ would run out of processor time."""
 
 
 _PARALLELISM = Rule("int", optional=True, noun="an int, or None for the default")
+_TRIALS_PER_TASK = Rule(
+    "int",
+    low=1,
+    noun='an int or "auto"',
+    hint='1 unless trials take less than a second; "auto" measures how long they take',
+)
 
 
 def check_parallelism(parallelism: Any, owner: str = "SparkTrials") -> int | None:
@@ -29,6 +45,20 @@ def check_parallelism(parallelism: Any, owner: str = "SparkTrials") -> int | Non
         If it is neither an int nor None.
     """
     checked: int | None = _PARALLELISM.check("parallelism", parallelism, owner)
+    return checked
+
+
+def check_trials_per_task(trials_per_task: Any, owner: str) -> TrialsPerTask:
+    """Return a `trials_per_task` argument if it is right.
+
+    Raises
+    ------
+    InvalidArgument, InvalidArgumentType
+        If it is neither a positive int nor ``"auto"``.
+    """
+    if isinstance(trials_per_task, str) and trials_per_task == "auto":
+        return "auto"
+    checked: int = _TRIALS_PER_TASK.check("trials_per_task", trials_per_task, owner)
     return checked
 
 

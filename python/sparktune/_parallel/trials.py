@@ -6,7 +6,12 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sparktune._parallel.parallelism import MAX_PARALLELISM, warn_if_idle
+from sparktune._parallel.parallelism import (
+    MAX_PARALLELISM,
+    TrialsPerTask,
+    check_trials_per_task,
+    warn_if_idle,
+)
 from sparktune._search.arguments import (
     validate_loss_threshold,
     validate_timeout,
@@ -37,6 +42,8 @@ class ParallelTrials(Trials):
         See the attributes.
     reuse_objective : bool
         See the attributes.
+    trials_per_task : int or "auto"
+        See the attributes.
 
     Attributes
     ----------
@@ -48,6 +55,8 @@ class ParallelTrials(Trials):
         Seconds that a trial may take.
     reuse_objective : bool
         Whether the trials of a worker share one objective instead of getting a fresh one each.
+    trials_per_task : int or "auto"
+        The most trials that a worker gets at once.
     parallelism : int
         The most trials at once.
     user_specified_parallelism : int or None
@@ -62,6 +71,7 @@ class ParallelTrials(Trials):
     loss_threshold: float | None = None
     trial_timeout: float | None = None
     reuse_objective: bool = False
+    trials_per_task: TrialsPerTask = 1
     user_specified_parallelism: int | None = None
     parallelism: int = 1
     _fmin_cancelled = False
@@ -74,6 +84,7 @@ class ParallelTrials(Trials):
         loss_threshold: float | None = None,
         trial_timeout: float | None = None,
         reuse_objective: bool = False,
+        trials_per_task: TrialsPerTask = 1,
     ) -> None:
         super().__init__(exp_key=None, refresh=False)
         validate_timeout(timeout)
@@ -84,6 +95,7 @@ class ParallelTrials(Trials):
                 f"`reuse_objective` of {type(self).__name__} must be True or False; "
                 f"got {reuse_objective!r}."
             )
+        self.trials_per_task = check_trials_per_task(trials_per_task, type(self).__name__)
         self.timeout = timeout
         self.loss_threshold = loss_threshold
         self.trial_timeout = trial_timeout
@@ -130,6 +142,7 @@ class ParallelTrials(Trials):
         InvalidArgument
             If trials cannot run, or the objective needs the expression of the space.
         """
+        from sparktune._parallel.batches import Batches
         from sparktune._parallel.dispatcher import Dispatcher
 
         name = type(self).__name__
@@ -143,7 +156,10 @@ class ParallelTrials(Trials):
             warn_if_idle(self.parallelism, options.max_evals)
         most = self._most_at_once(backend)
         handles = Handles(domain, options.handle, _lines(domain, backend, options.handle.pruner))
-        return Dispatcher(backend, most, self.trial_timeout, options.seed, options.store, handles)
+        batches = Batches(self.trials_per_task, options.left)
+        return Dispatcher(
+            backend, most, self.trial_timeout, options.seed, options.store, handles, batches
+        )
 
     def fmin(
         self,

@@ -224,6 +224,7 @@ class SearchLoop:
             self._start_ready(runner)
             self._suggest(runner)
             self._start_ready(runner)
+            runner.flush()
             if not board.busy or (self._left == 0 and not wait_for_all):
                 return
             self._keepers.rest()
@@ -236,15 +237,15 @@ class SearchLoop:
 
     def _get_runner(self) -> Runner:
         if self._runner is None:
-            limit = self.options.limit
             options = RunnerOptions(
                 asynchronous=bool(self.asynchronous),
                 poll_interval_secs=self.poll_interval_secs,
-                max_evals=None if limit >= sys.maxsize else limit,
+                max_evals=None if (limit := self.options.limit) >= sys.maxsize else limit,
                 tracker=self._tracker,
                 seed=seed_of_workers(self.options.rstate),
                 store=self._store,
                 handle=HandleOptions(self._keepers.checkpoints, self._pruner),
+                left=lambda: self._left + len(self._board.queue),
             )
             self._runner = self._make_runner(self.trials, self.domain, options)
         return self._runner
@@ -341,8 +342,7 @@ class SearchLoop:
     def _start_ready(self, runner: Runner) -> None:
         board = self._board
         while board.queue and runner.capacity() > 0:
-            trial = board.next_ready()
-            if trial is not None:
+            if (trial := board.next_ready()) is not None:
                 self._start(runner, trial)
 
     def _start(self, runner: Runner, trial: Trial) -> None:

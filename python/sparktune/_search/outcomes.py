@@ -82,7 +82,10 @@ def write(finished: Finished, trials: Any, elsewhere: bool) -> bool:
             text = error.traceback if elsewhere else error.message
             trial["misc"]["error"] = (error.type_name, text or error.message)
             trial["misc"]["traceback"] = error.traceback
-    trial["refresh_time"] = coarse_utcnow()
+    if finished.span is None:
+        trial["refresh_time"] = coarse_utcnow()
+    else:
+        trial["book_time"], trial["refresh_time"] = finished.span
     return True
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -94,12 +96,16 @@ def _of_user(error: BaseException) -> TracebackType | None:
 class Finished:
     """A trial that ended with a validated result, attachments included, or with an error.
 
-    `trial` is the document that `Runner.start` was given.
+    `trial` is the document that `Runner.start` was given, and `seconds` is how long it took in its
+    task. `span` is when it ran, if it did not begin when it was started and end when it was told
+    of.
     """
 
     trial: Trial
     result: dict[str, Any] | None = None
     error: TrialError | None = None
+    seconds: float | None = None
+    span: tuple[datetime, datetime] | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,8 @@ class RunnerOptions:
         Where large values of results go that come from elsewhere.
     handle : HandleOptions
         What the handles of the trials offer, for objectives that take one.
+    left : callable or None
+        Returns how many more trials the search will start, as far as is known.
     """
 
     asynchronous: bool = False
@@ -131,6 +139,7 @@ class RunnerOptions:
     seed: int | None = None
     store: LargeValues = field(default_factory=LargeValues)
     handle: HandleOptions = field(default_factory=HandleOptions)
+    left: Callable[[], int] | None = None
 
 
 class Runner(Protocol):
@@ -142,8 +151,12 @@ class Runner(Protocol):
     def start(self, trial: Trial, tracked: TrackedRun | None = None) -> None:
         """Start a trial, whose state is RUNNING from here on; must not block.
 
-        `tracked` is the MLflow run that the objective's own logging belongs to.
+        `tracked` is the MLflow run that the objective's own logging belongs to. The trial may not
+        begin before `flush` or `wait`.
         """
+
+    def flush(self) -> None:
+        """Let all trials begin that were started."""
 
     def wait(self, timeout: float | None) -> list[Finished]:
         """Return the trials that ended: at least one, or none after `timeout` seconds.
@@ -184,6 +197,9 @@ class SerialRunner:
     def start(self, trial: Trial, tracked: TrackedRun | None = None) -> None:
         """Take a trial; `wait` evaluates it."""
         self._waiting = trial
+
+    def flush(self) -> None:
+        """Do nothing: `wait` evaluates the trial."""
 
     def wait(self, timeout: float | None) -> list[Finished]:
         """Evaluate the trial, which a time-out cannot interrupt, since it has this thread."""
@@ -234,6 +250,9 @@ class PollingRunner:
     def start(self, trial: Trial, tracked: TrackedRun | None = None) -> None:
         """Raise: trials are not started from here."""
         raise RuntimeError("Trials of a polled Trials object are started by its own workers.")
+
+    def flush(self) -> None:
+        """Do nothing."""
 
     def wait(self, timeout: float | None) -> list[Finished]:
         """Poll until a trial that was unfinished has ended."""

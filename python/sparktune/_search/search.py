@@ -114,6 +114,7 @@ def _describe(trials: Any, domain: Domain, options: SearchOptions) -> SearchInfo
     if resumed is not None:
         check_same_space(resumed, domain.expr)
         past = [doc for doc in trials._dynamic_trials if doc["state"] not in UNFINISHED]
+    per_task = getattr(trials, "trials_per_task", 1)
     params = {
         "max_evals": options.max_evals,
         "timeout": options.timeout,
@@ -122,6 +123,7 @@ def _describe(trials: Any, domain: Domain, options: SearchOptions) -> SearchInfo
         "algo": _name_of(options.algo),
         "parallelism": getattr(trials, "parallelism", None),
         "trial_timeout": getattr(trials, "trial_timeout", None),
+        "trials_per_task": None if per_task == 1 else per_task,
         "avoid_duplicates": options.avoid_duplicates or None,
         "retries": options.retries,
     }

@@ -30,18 +30,34 @@ def read_artifact(name: str) -> memoryview:
 
 
 def run_arrow_task(
-    run_task: Callable[[list[bytes]], list[bytes]], payload: bytes, batches: Iterable[Any]
+    run_task: Callable[..., list[bytes]],
+    payloads: list[bytes],
+    seconds: float | None,
+    batches: Iterable[Any],
 ) -> Iterator[Any]:
-    """Run one trial and yield its answer in pieces; what `DataFrame.mapInArrow` calls.
+    """Run trials and yield their answers in pieces; what `DataFrame.mapInArrow` calls.
 
-    `run_task` is `Cargo.task`. `batches` has one row without information, and is read to its end so
-    that Spark reuses the Python worker.
+    `run_task` is `Cargo.task`. An empty piece ends an answer. `batches` has one row without
+    information, and is read to its end so that Spark reuses the Python worker.
     """
     import pyarrow
 
     for _ in batches:
         pass
-    (answer,) = run_task([payload])
-    for start in range(0, len(answer), _PIECE):
-        column = pyarrow.array([answer[start : start + _PIECE]], pyarrow.binary())
-        yield pyarrow.RecordBatch.from_arrays([column], ["answer"])
+
+    def rows(pieces: list[bytes]) -> Any:
+        column = pyarrow.array(pieces, pyarrow.binary())
+        return pyarrow.RecordBatch.from_arrays([column], ["answer"])
+
+    waiting: list[bytes] = []
+    for answer in run_task(payloads, seconds=seconds):
+        if sum(map(len, waiting)) + len(answer) > _PIECE:
+            if waiting:
+                yield rows(waiting)
+            for start in range(0, len(answer), _PIECE):
+                yield rows([answer[start : start + _PIECE]])
+            waiting = [b""]
+        else:
+            waiting += [answer, b""]
+    if waiting:
+        yield rows(waiting)

@@ -9,6 +9,7 @@ import errno
 import os
 import pickle
 import sys
+import time
 from multiprocessing.connection import Connection
 
 UNREACHABLE = 76
@@ -26,12 +27,18 @@ def main(descriptor: int) -> None:
         sys.path[:], sys.argv[:] = path, argv
         run = pickle.loads(task)
         while True:
-            (answer,) = run(iter([driver.recv_bytes()]))
-            for stream in (sys.stdout, sys.stderr):  # what a killed process has not flushed is lost
-                with contextlib.suppress(Exception):
-                    stream.flush()
-            driver.send_bytes(answer)
-            del answer  # may be large, and the next trial may be far off
+            seconds, payloads = pickle.loads(driver.recv_bytes())
+            begun = time.monotonic()
+            for place, payload in enumerate(payloads):
+                if place and seconds is not None and time.monotonic() - begun > seconds:
+                    driver.send_bytes(b"")  # the others do not begin
+                    break
+                (answer,) = run([payload])
+                for stream in (sys.stdout, sys.stderr):  # else lost if the process is killed
+                    with contextlib.suppress(Exception):
+                        stream.flush()
+                driver.send_bytes(answer)
+                del answer  # may be large, and the next trial may be far off
     except (EOFError, ConnectionError):
         pass  # the driver has closed the search, or is gone
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What runs on a worker: one trial.
+"""What runs on a worker: one trial, or several one after the other.
 
 A cargo is the bytes that all trials of a search share: the objective, the space and the functions
 that evaluate them. It unpickles to an `Objective`, which is kept in the worker process by its hash.
@@ -36,6 +36,9 @@ __all__ = [
 ]
 
 
+# A result may be as large as the JVMs can hold; the answers before it must not add much to that.
+_ANSWERS_BYTES = 4 * 1024 * 1024
+
 Answer = tuple[Any, ...]
 """``("ok", pickled result, its large values, meta)``, see `pack_result`, or
 ``("error", type name, message, traceback, pickled exception or None, meta)`` or, where the
@@ -65,11 +68,16 @@ def run_task(
     pickler: str = "cloudpickle",
     result_limit: tuple[int, str] | None = None,
     keep: Any = (),
+    seconds: float | None = None,
 ) -> list[bytes]:
-    """Run the one trial in `payloads` and return one pickled `Answer`; the body of a Spark task.
+    """Run trials and return a pickled `Answer` of each; the body of a Spark task.
 
     Nothing leaves this function as an exception, so Spark never retries a trial because of what
     its objective did.
+
+    Several trials in one task may get fewer answers, those of the first of them; the others have
+    not begun. That is so if Spark runs the task again: the trial that ended the process of the
+    attempt before would end this one too, after its neighbours have run a second time.
 
     Parameters
     ----------
@@ -79,8 +87,8 @@ def run_task(
     key : str
         Hash of the cargo.
     payloads : iterable of bytes
-        Gives one payload. It is read to its end: Spark throws away the Python worker of a task that
-        leaves input unread.
+        One payload per trial. It is read to its end: Spark throws away the Python worker of a task
+        that leaves input unread.
     parcels : mapping of str to Any
         The parcels of the cargo by their keys, in one of the same forms.
     pickler : str
@@ -89,22 +97,43 @@ def run_task(
         The most bytes that a pickled result may have, and why.
     keep : Any
         Ignored; broadcast variables of the objective, so that Spark delivers them.
+    seconds : float, optional
+        How long the task may have run when a trial begins that is not its first.
     """
+    begun, given = time.monotonic(), list(payloads)
+    found: list[bytes] = []
+    if len(given) > 1 and _attempt() > 0:
+        return found
+    for payload in given:
+        late = seconds is not None and time.monotonic() - begun > seconds
+        if found and (late or sum(map(len, found)) > _ANSWERS_BYTES):
+            break
+        answer = _run_trial(cargo, key, payload, parcels, pickler, result_limit)
+        found.append(pickle.dumps(answer))
+    return found
+
+
+def _run_trial(
+    cargo: Any,
+    key: str,
+    payload: bytes,
+    parcels: Mapping[str, Any] | None,
+    pickler: str,
+    result_limit: tuple[int, str] | None,
+) -> Answer:
     started = time.time()
     try:
-        (payload,) = payloads  # to the end, see above
         try:
             values, tracked, seed, handle = pickle.loads(payload)
             objective = _objective(cargo, key)
             loaded = objective.load(parcels or {})
         except Exception as error:
             what = f"{type(error).__name__}: {error}"
-            return [pickle.dumps(("not loaded", what, _traceback_text(error), _meta(started)))]
+            return "not loaded", what, _traceback_text(error), _meta(started)
         result = objective.run(loaded, values, tracked, seed, handle)
-        answer = ("ok", *pack_result(result, pickler, result_limit), _meta(started))
+        return "ok", *pack_result(result, pickler, result_limit), _meta(started)
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the objective's too
-        answer = _failure(error, pickler, started)
-    return [pickle.dumps(answer)]
+        return _failure(error, pickler, started)
 
 
 def _objective(cargo: Any, key: str) -> Any:
@@ -157,17 +186,21 @@ def _traceback_text(error: BaseException) -> str:
         return f"{type(error)!r} (its traceback cannot be formatted: {type(failure)!r})"
 
 
-def _meta(started: float) -> dict[str, Any]:
-    attempt = 0
+def _attempt() -> int:
+    """Return how often Spark has run this task before."""
     pyspark = sys.modules.get("pyspark")  # not imported where it is not there already
     with contextlib.suppress(Exception):
         context = pyspark.TaskContext.get()  # type: ignore[union-attr]
-        attempt = 0 if context is None else context.attemptNumber()
+        return 0 if context is None else int(context.attemptNumber())
+    return 0
+
+
+def _meta(started: float) -> dict[str, Any]:
     return {
         "pid": os.getpid(),
         "python": f"{sys.executable} (Python {platform.python_version()})",
         "host": socket.gethostname(),
-        "attempt": attempt,
+        "attempt": _attempt(),
         "seconds": time.time() - started,
         "notes": take_notes(),
     }

@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
 import cloudpickle
@@ -48,6 +48,8 @@ class ProcessBackend:
     sets their number.
     """
 
+    streams = True
+
     def __init__(self, cargo: Cargo, parallelism: int) -> None:
         self._files: list[IO[bytes]] = []
         parcels: dict[str, Any] = {}
@@ -74,14 +76,15 @@ class ProcessBackend:
         """Return `body`."""
         return body
 
-    def submit(self, tag: str, payload: bytes, description: str) -> bytes:
-        """Run one trial and return its answer; see `Backend`."""
+    def submit(
+        self, tag: str, payloads: Sequence[bytes], description: str, seconds: float | None = None
+    ) -> Iterator[bytes]:
+        """Run trials and yield each answer as it comes; see `Backend`."""
         worker = self._get_worker(tag)
         usable = False
         try:
-            answer = worker.run(payload)
+            yield from worker.run(payloads, seconds)
             usable = True
-            return answer
         finally:
             with self._lock:
                 del self._running[tag]

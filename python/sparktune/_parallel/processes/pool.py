@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -103,7 +103,7 @@ class Guard:
 
 
 class Worker:
-    """A fresh interpreter that runs one trial at a time.
+    """A fresh interpreter that runs one trial at a time, perhaps several in a row.
 
     Only `kill` may be called from any thread. `task` is the pickled `Cargo.task`; the worker has
     the descriptors `files` under the same numbers.
@@ -138,8 +138,8 @@ class Worker:
             self.end()
             raise
 
-    def run(self, payload: bytes) -> bytes:
-        """Run a trial and return its answer.
+    def run(self, payloads: Sequence[bytes], seconds: float | None = None) -> Iterator[bytes]:
+        """Run trials one after the other and yield the answer of each; see `Backend.submit`.
 
         Raises
         ------
@@ -148,12 +148,18 @@ class Worker:
         TrialLost
             If it had ended before.
         """
-        self._send(payload)
-        if not self._has_answer():
-            raise self._died()
-        with contextlib.suppress(EOFError, OSError):
-            return self._connection.recv_bytes()
-        raise self._died()
+        self._send(pickle.dumps((seconds, list(payloads))))
+        for _ in payloads:
+            if not self._has_answer():
+                raise self._died()
+            try:
+                answer = self._connection.recv_bytes()
+            except (EOFError, OSError):
+                raise self._died() from None
+            if not answer:  # the others have not begun
+                return
+            yield answer
+            del answer
 
     def _send(self, data: bytes) -> None:
         try:

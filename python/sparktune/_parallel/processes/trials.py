@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from sparktune._parallel.parallelism import at_most_max, check_parallelism, cpus
+from sparktune._parallel.parallelism import TrialsPerTask, at_most_max, check_parallelism, cpus
 from sparktune._parallel.trials import ParallelTrials
 from sparktune.exceptions import InvalidArgument
 
@@ -47,6 +47,10 @@ class ProcessTrials(ParallelTrials):
         Whether each worker unpickles the objective once, instead of once per trial. This saves time
         if trials are short and the objective refers to much data, but a trial then sees what the
         trials before it have changed there.
+    trials_per_task : int or "auto", default 1
+        The most trials that a worker gets at once, to run them one after the other. More than 1
+        pays for trials of a few milliseconds, at some cost in what the search finds; ``"auto"``
+        measures how long trials take, and leaves long ones alone. See docs/parallel.md.
 
     Attributes
     ----------
@@ -82,8 +86,9 @@ class ProcessTrials(ParallelTrials):
         *,
         trial_timeout: float | None = None,
         reuse_objective: bool = False,
+        trials_per_task: TrialsPerTask = 1,
     ) -> None:
-        super().__init__(timeout, loss_threshold, trial_timeout, reuse_objective)
+        super().__init__(timeout, loss_threshold, trial_timeout, reuse_objective, trials_per_task)
         requested = check_parallelism(parallelism, "ProcessTrials")
         if os.name != "posix":
             raise InvalidArgument(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sparktune._parallel import spark_compat as compat
@@ -68,7 +69,9 @@ def _is_dynamic(sc: Any) -> bool:
 
 
 class ClassicBackend:
-    """Runs each trial as one Spark job with one task; a `sparktune._parallel.backend.Backend`."""
+    """Runs trials as Spark jobs of one task; a `sparktune._parallel.backend.Backend`."""
+
+    streams = False
 
     def __init__(self, spark: Any, cargo: Cargo, resource_profile: Any = None) -> None:
         self._sc = spark.sparkContext
@@ -108,23 +111,25 @@ class ClassicBackend:
 
         return with_properties
 
-    def submit(self, tag: str, payload: bytes, description: str) -> bytes:
-        """Run one trial and return its answer; see `Backend`."""
+    def submit(
+        self, tag: str, payloads: Sequence[bytes], description: str, seconds: float | None = None
+    ) -> list[bytes]:
+        """Run trials in one task and return their answers; see `Backend`."""
         try:
-            rdd = self._sc.parallelize([payload], 1)
+            rdd = self._sc.parallelize(payloads, 1)
             if self._resource_profile is not None:
                 rdd = rdd.withResources(self._resource_profile)
             if self._python is not None:
                 rdd = compat.with_python(rdd, self._python)
-            rdd = rdd.mapPartitions(self._task)
+            rdd = rdd.mapPartitions(functools.partial(self._task, seconds=seconds))
             if not self._pinned:
-                return bytes(rdd.collectWithJobGroup(tag, description, True)[0])
+                return list(rdd.collectWithJobGroup(tag, description, True))
             # The description stays until the thread's next trial; the thread is the search's own.
             self._sc.setJobDescription(description)
             self._sc.addJobTag(tag)
             self._waiting[tag] = getattr(self._thread, "of_jvm", None)
             try:
-                return bytes(rdd.collect()[0])
+                return list(rdd.collect())
             finally:
                 del self._waiting[tag]
                 self._sc.removeJobTag(tag)

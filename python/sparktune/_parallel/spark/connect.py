@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -82,10 +82,12 @@ class ConnectSession:
 
 
 class ConnectBackend:
-    """Runs each trial as one Spark job with one task; a `sparktune._parallel.backend.Backend`.
+    """Runs trials as Spark jobs of one task; a `sparktune._parallel.backend.Backend`.
 
     The cargo is uploaded once per session.
     """
+
+    streams = False
 
     def __init__(self, spark: Any, cargo: Cargo, resource_profile: Any = None) -> None:
         from pyspark.sql.types import BinaryType, StructField, StructType
@@ -105,7 +107,7 @@ class ConnectBackend:
         self._submitted: set[str] = set()  # tags whose job has not ended
         self._cancelled: set[str] = set()
         self._interrupter = Interrupter(spark, lambda: self._submitted & self._cancelled)
-        self._thread = threading.local()  # which trial a thread has
+        self._thread = threading.local()  # which job a thread has
         self._since: dict[str, float] = {}  # by tag: see `started`
         spark.registerProgressHandler(self._on_progress)
         self._cluster = _read_cluster(spark, self._profile)
@@ -123,13 +125,14 @@ class ConnectBackend:
 
         return with_tags
 
-    def submit(self, tag: str, payload: bytes, description: str) -> bytes:
-        """Run one trial and return its answer; see `Backend`."""
+    def submit(
+        self, tag: str, payloads: Sequence[bytes], description: str, seconds: float | None = None
+    ) -> list[bytes]:
+        """Run trials in one task and return their answers; see `Backend`."""
         spark = self._spark
         try:
-            frame = self._row.mapInArrow(
-                functools.partial(self._task, payload), self._schema, profile=self._profile
-            )
+            task = functools.partial(self._task, list(payloads), seconds)
+            frame = self._row.mapInArrow(task, self._schema, profile=self._profile)
             spark.addTag(tag)
             self._thread.tag = tag
             self._submitted.add(tag)
@@ -141,7 +144,7 @@ class ConnectBackend:
                 self._since.pop(tag, None)
                 spark.removeTag(tag)
             self._read_cluster_again()
-            return b"".join(piece.as_py() for piece in table.column(0))
+            return _joined(piece.as_py() for piece in table.column(0))
         except Exception as error:
             if tag not in self._cancelled and self._is_lost(error):
                 raise BackendLost(
@@ -228,6 +231,19 @@ class ConnectBackend:
         with contextlib.suppress(Exception):  # all handlers were removed
             self._spark.removeProgressHandler(self._on_progress)
         self._interrupter.close()
+
+
+def _joined(pieces: Iterable[bytes]) -> list[bytes]:
+    """Return the answers that arrive in pieces; an empty one ends each of them."""
+    answers: list[bytes] = []
+    parts: list[bytes] = []
+    for piece in pieces:
+        if piece:
+            parts.append(piece)
+        else:
+            answers.append(b"".join(parts))
+            parts.clear()
+    return answers
 
 
 def _upload(spark: Any, cargo: Cargo) -> list[str]:

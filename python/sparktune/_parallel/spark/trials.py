@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from sparktune._parallel.parallelism import MAX_PARALLELISM, check_parallelism
+from sparktune._parallel.parallelism import MAX_PARALLELISM, TrialsPerTask, check_parallelism
 from sparktune._parallel.spark import cluster
 from sparktune._parallel.spark.sessions import (
     Session,
@@ -57,6 +57,10 @@ class SparkTrials(ParallelTrials):
         Whether each worker unpickles the objective once, instead of once per trial. This saves time
         if trials are short and the objective refers to much data, but a trial then sees what the
         trials before it have changed there.
+    trials_per_task : int or "auto", default 1
+        The most trials that a Spark task runs one after the other. More than 1 pays for trials of
+        less than a second, at some cost in what the search finds; ``"auto"`` measures how long
+        trials take, and leaves long ones alone. See docs/parallel.md.
 
     Attributes
     ----------
@@ -93,8 +97,9 @@ class SparkTrials(ParallelTrials):
         *,
         trial_timeout: float | None = None,
         reuse_objective: bool = False,
+        trials_per_task: TrialsPerTask = 1,
     ) -> None:
-        super().__init__(timeout, loss_threshold, trial_timeout, reuse_objective)
+        super().__init__(timeout, loss_threshold, trial_timeout, reuse_objective, trials_per_task)
         requested = check_parallelism(parallelism)
         self.user_specified_parallelism = parallelism
         self._set_up(find_session(spark_session), requested, resource_profile)
