@@ -116,3 +116,29 @@ def test_a_trial_that_is_lost_each_time_has_one_run_too(runs):
     assert [child.info.status for child in children] == ["FAILED", "FINISHED", "FINISHED"]
     assert children[0].data.tags["attempts"] == "2"
     assert children[0].data.tags["trial_status"] == "error"
+
+
+def test_each_trial_of_a_task_has_one_run_of_its_own(runs):
+    def objective(params, trial):
+        import os
+
+        import mlflow
+
+        mlflow.log_metric("seen", params["x"])
+        if trial.tid == 2:
+            os._exit(3)
+        if trial.tid == 4:
+            raise ValueError("no model")
+        return params["x"] ** 2
+
+    with mlflow.start_run():
+        search(objective, ProcessTrials(2, trials_per_task=4), max_evals=12)
+    (found,), children = runs()
+    assert found.data.params["trials_per_task"] == "4"
+    assert found.data.metrics["trials_ok"] == 10
+    assert found.data.metrics["trials_failed"] == 2
+    assert sorted(int(child.data.tags["tid"]) for child in children) == list(range(12))
+    for child in children:
+        assert child.data.metrics["seen"] == float(child.data.params["x"])
+        failed = child.data.tags["tid"] in ("2", "4")
+        assert child.info.status == ("FAILED" if failed else "FINISHED")

@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1]))  # for `footprints`
 
 import again
+import batched
 import scenarios
 import workers
 from ports import with_own_port
@@ -64,7 +65,7 @@ def main():
         request = json.loads(line)
         begin = time.monotonic()
         try:
-            rooms = (scenarios, workers, again)
+            rooms = (scenarios, workers, again, batched)
             room = next(each for each in rooms if hasattr(each, request["scenario"]))
             report = getattr(room, request["scenario"])(spark, **request["arguments"])
         except BaseException:
