@@ -2,7 +2,8 @@
 
     python benches/spark.py [section ...]
 
-Sections: rate, connect, objective, hyperopt, busy, driver, mlflow, memory; all of them by default.
+Sections: rate, connect, objective, batches, hyperopt, busy, driver, mlflow, memory; all of them by
+default.
 Each line is measured in its own process, on a local Spark. Read the ratios within a line: what they
 compare took turns in the same session.
 """
@@ -55,16 +56,21 @@ def search(fn, trials, max_evals, **arguments):
     return time.perf_counter() - begin
 
 
-def bare_job(spark, connect):
-    """Return a function that runs a job with one empty task, written as a user would."""
+def bare_job(spark, connect, seconds=0.0):
+    """Return a function that runs a job with one task that sleeps, written as a user would."""
+
+    def task(rows):
+        time.sleep(seconds)
+        return rows
+
     if not connect:
         sc = spark.sparkContext
-        return lambda: sc.parallelize([0], 1).mapPartitions(lambda rows: list(rows)).collect()
+        return lambda: sc.parallelize([0], 1).mapPartitions(lambda rows: list(task(rows))).collect()
     from pyspark.sql.types import LongType, StructField, StructType
 
     schema = StructType([StructField("id", LongType())])
     one = spark.range(1, numPartitions=1)
-    return lambda: one.mapInArrow(lambda batches: batches, schema).toArrow()
+    return lambda: one.mapInArrow(task, schema).toArrow()
 
 
 def run_jobs(job, threads, count):
@@ -141,6 +147,45 @@ def fresh_objective(size, kind):
         "fresh trials/s": statistics.median(turn[1] for turn in turns),
         "ratio": statistics.median(turn[1] / turn[0] for turn in turns),
     }
+
+
+def batches(milliseconds, kind):
+    """Compare one trial per task, "auto" and bare jobs, for objectives that sleep, on four slots.
+
+    For each, how many per second, and what share of the slots' time they sleep.
+    """
+    from sparktune import ProcessTrials, SparkTrials
+
+    seconds = milliseconds / 1000
+    session = None if kind == "processes" else make_session(4, kind == "connect")
+    # For some ten seconds each.
+    few, many = (200, 4000) if milliseconds < 50 else (100, 600)
+    few = many if session is None else few
+
+    def objective(point):
+        time.sleep(seconds)
+        return point["a"]
+
+    def trials(per_task, count):
+        if session is None:
+            queue = ProcessTrials(4, trials_per_task=per_task)
+        else:
+            queue = SparkTrials(4, spark_session=session, trials_per_task=per_task)
+        return count / search(objective, queue, count)
+
+    def bare():
+        return few / run_jobs(bare_job(session, kind == "connect", seconds), 4, few)
+
+    trials(1, 16)  # start the workers
+    ways = {"one": lambda: trials(1, few), "auto": lambda: trials("auto", many)}
+    if session is not None:
+        ways["bare jobs"] = bare
+    turns = [{name: way() for name, way in ways.items()} for _ in range(TURNS)]
+    found = {}
+    for name in ways:
+        found[f"{name}/s"] = rate = statistics.median(turn[name] for turn in turns)
+        found[f"{name} share"] = rate * seconds / 4
+    return found
 
 
 def beside_hyperopt():
@@ -266,6 +311,11 @@ SECTIONS = {
         (f"{kind}, objective of {size:,} kB", f"fresh_objective({size}, {kind!r})")
         for kind in ("processes", "classic", "connect")
         for size in (3, 1_000, 10_000)
+    ],
+    "batches": [
+        (f"{kind}, trials of {each} ms", f"batches({each}, {kind!r})")
+        for kind in ("processes", "classic", "connect")
+        for each in (10, 100)
     ],
     "hyperopt": [("hyperopt, 4 at once", "beside_hyperopt()")],
     "busy": [("200 trials of 1 s, 4 slots", "busy()")],
