@@ -86,10 +86,10 @@ def test_a_worker_that_is_interrupted_while_it_answers_was_interrupted():
     guard = Guard()
     worker = Worker(guard, *_task(), [], os.environ)
     try:
-        worker.run(b"first")  # a process that has not begun yet ends in its own way
+        list(worker.run([b"first"]))  # a process that has not begun yet ends in its own way
         os.kill(worker._process.pid, signal.SIGINT)
         with pytest.raises(Exception, match=r"was killed by SIGINT .*has interrupted it"):
-            worker.run(b"never read")
+            list(worker.run([b"never read"]))
     finally:
         worker.end()
         guard.close()
