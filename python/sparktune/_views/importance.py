@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from sparktune._space.compile import CompiledSpace
 
-__all__ = ["FEW", "importance_table", "said_elsewhere"]
+__all__ = ["FEW", "importance_columns", "importance_table"]
 
 logger = logging.getLogger("sparktune.importance")
 
@@ -36,14 +35,23 @@ FEW = 100
 _OPTIONS = 128
 
 
-@contextlib.contextmanager
-def said_elsewhere() -> Iterator[None]:
-    """Keep the warning about few trials from the log, where a chart says it."""
+def importance_columns(trials: Any) -> tuple[list[str], list[float], list[float], list[float]]:
+    """Return labels, importances, and the ends of their intervals, the most important ones first.
+
+    For charts, which say themselves that there are few trials: nothing is logged.
+    """
     logger.addFilter(_is_not_said)
     try:
-        yield
+        table = trials.importance()
     finally:
         logger.removeFilter(_is_not_said)
+    labels, shares = list(table["parameter"]), list(table["importance"])
+    order = sorted(range(len(labels)), key=lambda at: -shares[at])
+    shares, low, high = (
+        [float(column[at]) for at in order]
+        for column in (shares, list(table["low"]), list(table["high"]))
+    )
+    return [str(labels[at]) for at in order], shares, low, high
 
 
 def _is_not_said(record: logging.LogRecord) -> bool:

@@ -22,7 +22,7 @@ from sparktune._views.charts.timeline import timeline
 from sparktune._views.draw.matplotlib import draw as draw_matplotlib
 from sparktune._views.draw.matplotlib import new_figure
 from sparktune._views.draw.plotly import draw as draw_plotly
-from sparktune._views.importance import FEW, said_elsewhere
+from sparktune._views.importance import FEW, importance_columns
 from sparktune._views.notebook import in_notebook
 from sparktune._views.trial_data import TrialData, read_trials
 from sparktune.exceptions import InvalidArgument, SparktuneError
@@ -235,28 +235,21 @@ class Plots:
 
     def _importance(self, data: TrialData) -> Chart:
         try:
-            with said_elsewhere():
-                table = self._trials.importance()
+            columns = importance_columns(self._trials)
         except SparktuneError as error:
             return importance([], [], note=str(error))
-        labels, shares, low, high = (
-            list(table[name]) for name in ("parameter", "importance", "low", "high")
-        )
         count = int(data.finite.sum())
         rough = f"Importances of {count} trials are rough." if count < FEW else ""
-        return importance(labels, shares, low, high, rough)
+        return importance(*columns, rough)
 
     def _ranking(self, data: TrialData, most: int, given: Any = None) -> list[str] | None:
         """Return hyperparameters by importance, if there are more than can be drawn."""
         if given is not None or len(data.values) <= most or not data.ok.any():
             return None
         try:
-            with said_elsewhere():
-                table = self._trials.importance()
+            return importance_columns(self._trials)[0]
         except (AttributeError, ImportError, SparktuneError):  # too few trials, say
             return None
-        order = table.sort_values("importance", ascending=False, kind="stable")
-        return list(order["parameter"])
 
 
 def _backend(given: Any) -> str:

@@ -18,7 +18,7 @@ from sparktune._views.charts.slices import slices
 from sparktune._views.charts.timeline import timeline
 from sparktune._views.draw.markup import Look, plain
 from sparktune._views.draw.svg import chart_svg, legend_svg, panel_svg
-from sparktune._views.importance import FEW, said_elsewhere
+from sparktune._views.importance import FEW, importance_columns
 from sparktune._views.trial_data import TrialData
 from sparktune.exceptions import InvalidArgument
 
@@ -100,14 +100,8 @@ def _as_html(chart: Chart) -> str:
 def _importance(trials: Any, count: int) -> tuple[Chart, Sequence[str]]:
     """Return the chart of importance, and the hyperparameters from the most important on."""
     try:
-        with said_elsewhere():
-            table = trials.importance()
+        columns = importance_columns(trials)
     except (ImportError, InvalidArgument) as error:
         return Chart("Importance", note=str(error)), ()
-    labels = [str(each) for each in table["parameter"]]
-    shares, low, high = (
-        [float(each) for each in table[name]] for name in ("importance", "low", "high")
-    )
-    order = sorted(range(len(labels)), key=lambda i: -shares[i])
     note = f"Of {count} trials, importances are rough." if count < FEW else ""
-    return importance(labels, shares, low, high, note), [labels[i] for i in order]
+    return importance(*columns, note), columns[0]
